@@ -1,0 +1,81 @@
+"""The real PostgreSQL and broker behind a test run, started before Django reads its settings.
+
+Each ``VAR_DIR`` has servers of its own under ``test/``, that hold throw-away data. Runs at the same time share them and
+keep apart by a slot, which numbers the test database; the last run to end stops them. ``DATABASE_URL``, ``BROKER_URL``
+and ``CACHE_URL`` in the environment are used instead where they are given.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import IO
+
+from local import broker, options, postgres
+
+SLOTS = 8
+
+
+def start() -> str:
+    """Export the addresses of running servers; returns the name for this run's test database."""
+    place = options.var_dir() / "test"
+    place.mkdir(parents=True, exist_ok=True)
+    number, slot = _take_slot(place)
+    os.environ |= {"VAR_DIR": str(place / f"run-{number}"), "ENV_FILE": os.devnull} | _addresses(place)
+    shutil.rmtree(os.environ["VAR_DIR"], ignore_errors=True)
+    atexit.register(_end, place, slot)
+    return f"test_tributary_{number}"
+
+
+def _addresses(place: Path) -> dict[str, str]:
+    addresses = {}
+    if not options.given("DATABASE_URL"):
+        addresses["DATABASE_URL"] = _postgres(place / "postgres").url_of("tributary")
+    if not options.given("BROKER_URL"):
+        server = broker.ensure(place / "broker", durable=False)
+        addresses |= {"BROKER_URL": server.broker_url, "CACHE_URL": server.cache_url}
+    return addresses
+
+
+def _postgres(directory: Path) -> postgres.Server:
+    """The server, made anew where a machine that went down has left data that never reached the disk."""
+    try:
+        return postgres.ensure(directory, durable=False)
+    except postgres.PostgresFailed:
+        shutil.rmtree(directory)
+        return postgres.ensure(directory, durable=False)
+
+
+def _take_slot(place: Path) -> tuple[int, IO[str]]:
+    while True:
+        for number in range(SLOTS):
+            slot = _lock(place, number)
+            if slot is not None:
+                return number, slot
+        time.sleep(0.5)
+
+
+def _lock(place: Path, number: int) -> IO[str] | None:
+    slot = (place / f"slot-{number}").open("w")
+    try:
+        fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        slot.close()
+        return None
+    return slot
+
+
+def _end(place: Path, slot: IO[str]) -> None:
+    """Give the slot back, and stop the servers if every other is free too; who comes meanwhile waits for a slot."""
+    slot.close()
+    slots = [_lock(place, number) for number in range(SLOTS)]
+    if all(slots):
+        postgres.stop(place / "postgres")
+        broker.stop(place / "broker")
+    for held in slots:
+        if held is not None:
+            held.close()

@@ -1,0 +1,18 @@
+"""Production settings, only faster: servers of the test run's own, and password hashes that cost nothing."""
+
+from __future__ import annotations
+
+import os
+
+from tests import servers
+
+_test_database = servers.start()
+os.environ.setdefault("SECRET_KEY", "a key that signs nothing outside the tests")
+os.environ.setdefault("SANDBOX", "yes")
+
+from config.settings import *  # noqa: E402, F403 - the settings may be read only now that their servers exist
+from config.settings import DATABASES, PASSWORD_HASHERS, STORAGES  # noqa: E402
+
+DATABASES["default"]["TEST"] = {"NAME": _test_database}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *PASSWORD_HASHERS]
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
