@@ -1,0 +1,70 @@
+"""Append-only events: who, what, when, on whose behalf, under which consent (DESIGN D15).
+
+This room lies below all others, so people and consents are plain numbers here, and an event outlives what it names.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+
+class Action(models.TextChoices):
+    """AuditEvent.action: http://hl7.org/fhir/audit-event-action."""
+
+    CREATE = "C", "create"
+    READ = "R", "read"
+    UPDATE = "U", "update"
+    DELETE = "D", "delete"
+    EXECUTE = "E", "execute"
+
+
+class Agent(models.TextChoices):
+    """What kind of actor did it."""
+
+    OWNER = "owner", "the owner herself"
+    APP = "app", "an app she let in"
+    SOURCE = "source", "a source that feeds her record"
+    SYSTEM = "system", "Tributary itself"
+
+
+class Outcome(models.TextChoices):
+    """AuditEvent.outcome: http://hl7.org/fhir/audit-event-outcome."""
+
+    SUCCESS = "0", "success"
+    REFUSED = "4", "refused"
+    FAILED = "8", "failed"
+
+
+class Event(models.Model):
+    """One event in the chain of one owner. Written only by the SQL function ``audit_append``; see events.py.
+
+    ``hash`` is SHA-256 over the previous hash and the event's own text, so an altered, removed or inserted event
+    breaks the chain. ``detail`` holds kinds and numbers (``{"types": {"Observation": 50}}``), never clinical values.
+    """
+
+    pk = models.CompositePrimaryKey("owner_id", "sequence")
+    owner_id = models.IntegerField()
+    sequence = models.BigIntegerField()
+    recorded = models.DateTimeField()
+    action = models.CharField(max_length=1, choices=Action)
+    interaction = models.CharField(max_length=32)
+    outcome = models.CharField(max_length=1, choices=Outcome)
+    agent_kind = models.CharField(max_length=8, choices=Agent)
+    agent = models.CharField(max_length=120, help_text="subject, client_id or source url")
+    agent_name = models.CharField(max_length=200, help_text="as shown to the owner at that time")
+    consent_id = models.BigIntegerField(null=True)
+    origin = models.CharField(max_length=64, blank=True, help_text="network address")
+    detail = models.JSONField(default=dict)
+    previous_hash = models.BinaryField()
+    hash = models.BinaryField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(sequence__gt=0), name="event_sequence_counts_from_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Event {self.owner_id}/{self.sequence} {self.interaction}"

@@ -1,0 +1,289 @@
+"""Settings of both sites: the person's (Tributary itself) and a sandbox hospital (the same code, another face).
+
+Deployments differ by environment variables only; docs/configuration.md lists every one.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from csp.constants import NONE, SELF
+
+from config import env
+
+# --- which site this process is ---------------------------------------------------------------------------------
+SITE = env.read_choice("SITE", "person", ("person", "hospital"))
+SITE_NAME = env.read_text("SITE_NAME", "Tributary")
+BASE_DIR = env.ROOT
+VAR_DIR = env.var_dir()
+PUBLIC_URL = env.read_text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+FHIR_BASE = f"{PUBLIC_URL}/fhir/r4"
+# Loopback addresses of upstream sources are allowed only where the sandbox is (DESIGN D14).
+SANDBOX = env.read_flag("SANDBOX")
+
+# --- Django -----------------------------------------------------------------------------------------------------
+DEBUG = env.read_flag("DEBUG")
+SECRET_KEY = env.read_text("SECRET_KEY")
+ALLOWED_HOSTS = env.read_list("ALLOWED_HOSTS", urlsplit(PUBLIC_URL).hostname or "127.0.0.1")
+ROOT_URLCONF = "config.urls" if SITE == "person" else "sandbox.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "accounts.Person"
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "oauth2_provider",
+    "rest_framework",
+    "csp",
+    "audit",
+    "accounts",
+    "records",
+    "consent",
+    "sync",
+    "gateway",
+    "smartlaunch",
+    "fhirapi",
+    "portal",
+    "sandbox",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.context.site",
+            ],
+        },
+    },
+]
+
+
+# --- PostgreSQL, the only database (DESIGN D1) --------------------------------------------------------------------
+def _database(url: str) -> dict[str, object]:
+    """Django's settings of ``postgresql://user:password@host:port/name?host=/socket/dir&sslmode=…``."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise env.Misconfigured("DATABASE_URL must begin with postgresql://")
+    options = dict(parse_qsl(parts.query))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": options.pop("host", parts.hostname or ""),
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": env.read_number("DATABASE_CONNECTION_SECONDS", 600),
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {**options, "server_side_binding": False},
+        "ATOMIC_REQUESTS": False,
+    }
+
+
+DATABASES = {"default": _database(env.read_text("DATABASE_URL"))}
+
+# --- broker, cache, background work (DESIGN D13) -------------------------------------------------------------------
+BROKER_URL = env.read_text("BROKER_URL")
+CACHE_URL = env.read_text("CACHE_URL", "")
+CACHES = {
+    "default": (
+        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL, "KEY_PREFIX": SITE_NAME}
+        if CACHE_URL
+        # One process then counts its own rate limits; docs/configuration.md asks for CACHE_URL in production.
+        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    )
+}
+# How long a claimed run may be silent before another worker takes it over.
+SYNC_LEASE = env.read_seconds("SYNC_LEASE_SECONDS", 60)
+CELERY_BROKER_URL = BROKER_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_DEFAULT_QUEUE = "tributary"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A task longer than the visibility timeout runs twice, which is harmless: every task is idempotent and claims its
+# work by lease. With kombu's default restore options a lost task comes back only after a minute and a half.
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {
+        "visibility_timeout": int(SYNC_LEASE.total_seconds()) + 30,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        "global_keyprefix": "tributary:",
+    }
+    if BROKER_URL.startswith("redis")
+    else {}
+)
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "ring again for what was lost": {"task": "sync.tasks.ring_again", "schedule": 15.0},
+}
+
+# --- sign-in ------------------------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    # Last: only for client secrets the server made itself (128 random characters), never for a person's password.
+    "gateway.secrets.ClientSecretHasher",
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = env.read_choice("EMAIL_VERIFICATION", "optional", ("optional", "mandatory", "none"))
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
+SESSION_COOKIE_AGE = int(env.read_seconds("SESSION_SECONDS", 5400).total_seconds())
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+
+# --- mail ---------------------------------------------------------------------------------------------------------
+DEFAULT_FROM_EMAIL = env.read_text("MAIL_FROM", "Tributary <no-reply@localhost>")
+EMAIL_HOST = env.read_text("MAIL_HOST", "")
+if EMAIL_HOST:
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_PORT = env.read_number("MAIL_PORT", 587)
+    EMAIL_HOST_USER = env.read_text("MAIL_USER", "")
+    EMAIL_HOST_PASSWORD = env.read_text("MAIL_PASSWORD", "")
+    EMAIL_USE_TLS = env.read_flag("MAIL_TLS", default=True)
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = VAR_DIR / "mail"
+
+# --- keys and stored bodies (DESIGN D3, D4) -----------------------------------------------------------------------
+KEYS_DIR = env.read_path("KEYS_DIR", VAR_DIR / "keys")
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": VAR_DIR / "files"}},
+    "attachments": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": env.read_path("ATTACHMENTS_DIR", VAR_DIR / "attachments")},
+    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# --- OAuth authorization server (GATEWAY.md sections 8 and 11) ----------------------------------------------------
+OAUTH2_PROVIDER_APPLICATION_MODEL = "gateway.Application"
+OAUTH2_PROVIDER_GRANT_MODEL = "gateway.Grant"
+OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "gateway.AccessToken"  # noqa: S105 - the name of a model
+OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL = "gateway.RefreshToken"  # noqa: S105 - the name of a model
+OAUTH2_PROVIDER_ID_TOKEN_MODEL = "gateway.IDToken"  # noqa: S105 - the name of a model
+OAUTH2_PROVIDER = {
+    "OAUTH2_VALIDATOR_CLASS": "gateway.validator.SmartValidator",
+    "OAUTH2_SERVER_CLASS": "gateway.server.SmartServer",
+    "SCOPES_BACKEND_CLASS": "gateway.scopes.SmartScopes",
+    "CLIENT_SECRET_HASHER": "sha256_secret",
+    "OIDC_ENABLED": True,
+    "OIDC_ISS_ENDPOINT": PUBLIC_URL,
+    "OIDC_RSA_PRIVATE_KEY": "the signing keys are rows of gateway.SigningKey",
+    "OIDC_RP_INITIATED_LOGOUT_DELETE_TOKENS": False,
+    "PKCE_REQUIRED": True,
+    "REFRESH_TOKEN_REUSE_PROTECTION": True,
+    "REFRESH_TOKEN_EXPIRE_SECONDS": timedelta(days=90),
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
+    "ID_TOKEN_EXPIRE_SECONDS": 600,
+    "AUTHORIZATION_CODE_EXPIRE_SECONDS": 60,
+    "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
+    "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
+    "COMPLIANT_BCP_RFC9700_AUTHZ_RESPONSE_ISS": True,
+    "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,
+}
+
+# --- FHIR API -----------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "UNAUTHENTICATED_USER": None,
+}
+# The largest body we read at all; a page from a hospital has its own bound in sync.
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.read_number("REQUEST_BYTES_MAX", 2_500_000)
+
+# --- browser safety (DESIGN D15) ----------------------------------------------------------------------------------
+SECURE_COOKIES = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_NAME = env.read_text("SESSION_COOKIE_NAME", "session")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = f"{SESSION_COOKIE_NAME}_csrf"
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE_COOKIES else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_COOKIES
+SECURE_SSL_REDIRECT = SECURE_COOKIES
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.read_flag("BEHIND_PROXY") else None
+SECURE_REFERRER_POLICY = "no-referrer"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+
+# --- words and places ---------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("es", "Español")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_NAME = "language"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = env.read_path("STATIC_ROOT", VAR_DIR / "static")
+STATICFILES_DIRS = [BASE_DIR / "static"]
+
+# --- logs: ids only, never a name, a value or a token (GATEWAY.md pitfall 2) --------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.read_choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING"))},
+    "loggers": {
+        # These print codes, tokens and verifiers at DEBUG.
+        name: {"level": "INFO"}
+        for name in ("oauthlib", "oauth2_provider", "authlib", "fhirclient", "requests_oauthlib", "urllib3")
+    },
+}

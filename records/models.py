@@ -1,0 +1,175 @@
+"""The FHIR record store: sealed bodies, every version, blind search rows, counters (DESIGN D2 to D5).
+
+Every clinical row leads with its owner. Nothing outside ``records``, ``sync`` and ``consent.gate`` reads these models;
+their manager is called ``unguarded`` so that a careless reader has to say so.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+
+class SourceKind(models.TextChoices):
+    SELF = "self", "the person herself and what we compute for her"
+    EHR = "ehr", "a hospital or clinic"
+    UPLOAD = "upload", "a file she gave us"
+    APP = "app", "an app that writes for her"
+
+
+class Source(models.Model):
+    """Where a record came from: one row per system, shared by all owners. ``url`` is a FHIR base or a URN."""
+
+    id = models.AutoField(primary_key=True)
+    kind = models.CharField(max_length=8, choices=SourceKind)
+    name = models.CharField(max_length=200)
+    url = models.CharField(max_length=500, unique=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(kind__in=SourceKind.values), name="source_known_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OwnerKey(models.Model):
+    """The data key of one owner, wrapped by a master key. Destroying this row makes her record unreadable."""
+
+    owner = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, primary_key=True, related_name="+")
+    wrapped = models.BinaryField()
+    master_key_id = models.CharField(max_length=64)
+    created = models.DateTimeField(auto_now_add=True)
+
+    unguarded = models.Manager()
+
+    def __str__(self) -> str:
+        return f"OwnerKey {self.owner_id}"
+
+
+class Record(models.Model):
+    """The current version of one resource.
+
+    ``occurred``/``occurred_end``: the half-open interval in which it clinically happened, microseconds since 1970 UTC.
+    ``labels``: a bit set of sensitivity labels (labels.py). ``body``: the exact JSON to serve, compressed and sealed.
+    ``problems``: sealed JSON list of what breaks the models, for a record kept as received; empty when there is none.
+    ``content_hash``: BLAKE2b-128 over what the source said, to skip what did not change.
+    """
+
+    pk = models.CompositePrimaryKey("owner_id", "id")
+    id = models.BigIntegerField()
+    occurred = models.BigIntegerField()
+    occurred_end = models.BigIntegerField()
+    last_updated = models.DateTimeField()
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    source = models.ForeignKey(Source, models.PROTECT, related_name="+", db_index=False)
+    labels = models.IntegerField(default=0)
+    version_id = models.IntegerField()
+    resource_type = models.SmallIntegerField()
+    deleted = models.BooleanField(default=False)
+    logical_id = models.CharField(max_length=64)
+    content_hash = models.BinaryField()
+    body = models.BinaryField()
+    problems = models.BinaryField(null=True)
+    attachment = models.CharField(max_length=80, null=True, help_text="name of the out-of-line part in storage")
+
+    unguarded = models.Manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["owner", "resource_type", "logical_id"], name="record_one_per_id"),
+            models.CheckConstraint(condition=Q(version_id__gt=0), name="record_versions_count_from_one"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["owner", "resource_type", "occurred", "id"], name="record_reading_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Record {self.owner_id}/{self.id}"
+
+
+class RecordVersion(models.Model):
+    """A version that is no longer current. Append-only by trigger."""
+
+    pk = models.CompositePrimaryKey("owner_id", "record", "version_id")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    record = models.BigIntegerField()
+    version_id = models.IntegerField()
+    last_updated = models.DateTimeField()
+    deleted = models.BooleanField()
+    labels = models.IntegerField()
+    body = models.BinaryField()
+    attachment = models.CharField(max_length=80, null=True)
+
+    unguarded = models.Manager()
+
+    def __str__(self) -> str:
+        return f"RecordVersion {self.owner_id}/{self.record}/{self.version_id}"
+
+
+class SearchRow(models.Model):
+    """One searchable value of one record, blind, in reading order: the primary key is the only index.
+
+    ``value`` is a 64-bit BLAKE2b hash keyed per owner (blind.py); ``param`` a number of indexing.py.
+    """
+
+    pk = models.CompositePrimaryKey("owner_id", "resource_type", "param", "value", "occurred", "record")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    resource_type = models.SmallIntegerField()
+    param = models.SmallIntegerField()
+    value = models.BigIntegerField()
+    occurred = models.BigIntegerField()
+    record = models.BigIntegerField()
+
+    unguarded = models.Manager()
+
+    def __str__(self) -> str:
+        return f"SearchRow {self.owner_id}/{self.record}/{self.param}"
+
+
+class CodeSystem(models.Model):
+    """The code systems one owner's values of a token parameter use, so that a code alone finds ``system|code``."""
+
+    pk = models.CompositePrimaryKey("owner_id", "resource_type", "param", "system")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    resource_type = models.SmallIntegerField()
+    param = models.SmallIntegerField()
+    system = models.CharField(max_length=500)
+
+    unguarded = models.Manager()
+
+    def __str__(self) -> str:
+        return f"CodeSystem {self.owner_id} {self.system}"
+
+
+class Counter(models.Model):
+    """How many current records an owner has of one kind: type, source, labels and the exact set of categories.
+
+    Each record is counted once, so any choice of boxes is a plain sum. ``longest``: the longest finite interval seen,
+    in microseconds, which bounds how far before a date a record that still overlaps it may begin.
+    """
+
+    pk = models.CompositePrimaryKey("owner_id", "resource_type", "source_id", "labels", "categories")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    resource_type = models.SmallIntegerField()
+    source = models.ForeignKey(Source, models.PROTECT, related_name="+", db_index=False)
+    labels = models.IntegerField()
+    categories = ArrayField(models.BigIntegerField(), help_text="sorted values of the category parameter")
+    total = models.IntegerField()
+    problems = models.IntegerField(default=0, help_text="how many of them break the models")
+    newest = models.BigIntegerField(help_text="occurred of the newest one ever counted")
+    longest = models.BigIntegerField()
+    changed = models.DateTimeField()
+
+    unguarded = models.Manager()
+
+    class Meta:
+        constraints: ClassVar = [models.CheckConstraint(condition=Q(total__gte=0), name="counter_never_negative")]
+
+    def __str__(self) -> str:
+        return f"Counter {self.owner_id}/{self.resource_type}"
