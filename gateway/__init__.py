@@ -1,0 +1,1 @@
+"""The authorization server: registered apps, SMART scopes, the consent page, tokens, keys, discovery."""

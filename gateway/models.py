@@ -1,0 +1,224 @@
+"""Apps that may ask, what people let them have, and the short-lived things that prove it.
+
+The five OAuth models of django-oauth-toolkit are swapped for the ones below before the first migration. Codes, tokens
+and client secrets are stored as digests; signing keys are sealed. ``Authorization`` is the row everything hangs on.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from gateway import redirects
+from gateway.toolkit import (
+    AbstractAccessToken,
+    AbstractApplication,
+    AbstractGrant,
+    AbstractIDToken,
+    AbstractRefreshToken,
+)
+
+SCOPE_LENGTH_MAX = 300
+"""Characters of one scope that we accept; the ledger keeps each as written."""
+
+
+class AuthMethod(models.TextChoices):
+    """How a client proves who it is at the token endpoint: IANA OAuth Token Endpoint Authentication Methods."""
+
+    NONE = "none", "public, PKCE alone"
+    BASIC = "client_secret_basic", "secret in the Authorization header"
+    POST = "client_secret_post", "secret in the form"
+    PRIVATE_KEY_JWT = "private_key_jwt", "signed assertion"
+
+
+class Application(AbstractApplication):
+    """A registered app. It is deactivated, never deleted: a deletion would take other people's tokens with it.
+
+    ``scopes`` is the widest it may ask for, space-separated; ``description``, ``homepage_uri`` and ``policy_uri`` are
+    what the consent page shows of it. ``client_jwks`` and ``client_jwks_uri`` are spelt as the package's next release
+    does. The authentication method is pinned: no other is accepted from this client.
+    """
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="registered_applications"
+    )
+    authorization_grant_type = models.CharField(
+        max_length=44,
+        choices=AbstractApplication.GRANT_TYPES,
+        default=AbstractApplication.GRANT_AUTHORIZATION_CODE,
+    )
+    algorithm = models.CharField(max_length=5, choices=[("RS256", "RS256")], default="RS256")
+    token_endpoint_auth_method = models.CharField(max_length=32, choices=AuthMethod)
+    client_jwks = models.TextField(blank=True, default="", help_text="JSON Web Key Set of the app's public keys")
+    client_jwks_uri = models.URLField(max_length=500, blank=True, default="")
+    scopes = models.TextField(help_text="widest scopes it may ask for, space-separated")
+    description = models.CharField(max_length=500, blank=True, default="")
+    homepage_uri = models.URLField(max_length=500, blank=True, default="")
+    policy_uri = models.URLField(max_length=500, blank=True, default="")
+    active = models.BooleanField(default=True)
+
+    class Meta(AbstractApplication.Meta):
+        abstract = False
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(client_type="public", token_endpoint_auth_method="none")
+                | (Q(client_type="confidential") & ~Q(token_endpoint_auth_method="none")),
+                name="application_public_means_no_secret",
+            ),
+            models.CheckConstraint(
+                condition=Q(token_endpoint_auth_method__in=AuthMethod.values), name="application_known_auth_method"
+            ),
+            models.CheckConstraint(condition=Q(skip_authorization=False), name="application_always_asks"),
+            models.CheckConstraint(condition=Q(algorithm="RS256"), name="application_known_algorithm"),
+        ]
+
+    def get_allowed_schemes(self) -> list[str]:
+        return redirects.schemes(self.redirect_uris.split())
+
+    def redirect_uri_allowed(self, uri: str) -> bool:
+        return redirects.is_registered(uri, self.redirect_uris.split())
+
+    def is_usable(self, request: object) -> bool:
+        return self.active
+
+
+class AuthorizationQuerySet(models.QuerySet["Authorization"]):
+    def live(self, *, at: datetime) -> AuthorizationQuerySet:
+        return self.filter(revoked__isnull=True, expires__gt=at)
+
+
+class Authorization(models.Model):
+    """What one person let one app have, once she said yes: the target of codes and tokens (DESIGN D9).
+
+    ``context`` is the launch context told to the app with every token (``{"patient": id}``). ``expires`` is the
+    absolute end; ``decision`` the row of the consent ledger it stands on. A new yes to the same app replaces the old
+    row, as it replaces the old decision. ``authenticated`` is when she signed in (OIDC ``auth_time``).
+    """
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="authorizations", db_index=False)
+    application = models.ForeignKey(Application, models.PROTECT, related_name="authorizations")
+    decision = models.ForeignKey("consent.Decision", models.PROTECT, related_name="+")
+    scopes = ArrayField(
+        models.CharField(max_length=SCOPE_LENGTH_MAX), help_text="as granted, spelt as the app gets them"
+    )
+    context = models.JSONField(default=dict)
+    authenticated = models.DateTimeField()
+    created = models.DateTimeField()
+    expires = models.DateTimeField()
+    revoked = models.DateTimeField(null=True)
+    last_used = models.DateTimeField(null=True)
+
+    objects: ClassVar = AuthorizationQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["person", "application"],
+                condition=Q(revoked__isnull=True),
+                name="authorization_one_live_per_person_and_app",
+            ),
+            models.CheckConstraint(condition=Q(expires__gt=F("created")), name="authorization_ends_later"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["person", "-created"], name="authorization_of_person")]
+
+    def __str__(self) -> str:
+        return f"Authorization {self.pk}"
+
+
+class Grant(AbstractGrant):
+    """An authorization code; ``code`` holds its SHA-256. Kept after use, so that a replay is recognised."""
+
+    authorization = models.ForeignKey(Authorization, models.CASCADE, related_name="+")
+    consumed = models.DateTimeField(null=True)
+
+    class Meta(AbstractGrant.Meta):
+        abstract = False
+
+
+class AccessToken(AbstractAccessToken):
+    """An opaque bearer token; ``token`` stays blank, ``token_checksum`` is its SHA-256."""
+
+    authorization = models.ForeignKey(Authorization, models.CASCADE, null=True, related_name="+")
+
+    class Meta(AbstractAccessToken.Meta):
+        abstract = False
+
+    def allow_scopes(self, scopes: object) -> bool:
+        """The package's own question is by equal strings; ours is asked of the parsed scopes (bearer.py)."""
+        return not scopes or set(scopes) <= set(self.scope.split())
+
+    @property
+    def scopes(self) -> dict[str, str]:
+        return {scope: scope for scope in self.scope.split()}
+
+
+class RefreshToken(AbstractRefreshToken):
+    """A refresh token; ``token_family`` joins those that came from one code."""
+
+    authorization = models.ForeignKey(Authorization, models.CASCADE, related_name="+")
+
+    class Meta(AbstractRefreshToken.Meta):
+        abstract = False
+        # The package's (token_checksum, revoked) holds nothing for live rows, where revoked is NULL.
+        unique_together: ClassVar = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["token_checksum"], name="refresh_token_one_per_checksum"),
+        ]
+
+
+class IDToken(AbstractIDToken):
+    """Swapped because all five must be; no row is written, as an id_token is proved by its signature alone."""
+
+    class Meta(AbstractIDToken.Meta):
+        abstract = False
+
+
+class AuthorizationRequest(models.Model):
+    """A validated authorization request waiting for her answer. ``answered`` is set by whoever answers first."""
+
+    uid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    application = models.ForeignKey(Application, models.CASCADE, related_name="+")
+    params = models.JSONField()
+    created = models.DateTimeField()
+    expires = models.DateTimeField(db_index=True)
+    answered = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"AuthorizationRequest {self.uid}"
+
+
+class SigningKey(models.Model):
+    """A key that signs id_tokens: the newest that is not ``retired`` signs, every row's public half is published."""
+
+    kid = models.CharField(max_length=64, primary_key=True, help_text="RFC 7638 thumbprint")
+    algorithm = models.CharField(max_length=8, default="RS256")
+    public = models.JSONField(help_text="public JWK")
+    sealed = models.BinaryField(help_text="private JWK, sealed with the site's key")
+    created = models.DateTimeField()
+    retired = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(algorithm="RS256"), name="signing_key_known_algorithm"),
+        ]
+
+    def __str__(self) -> str:
+        return f"SigningKey {self.kid}"
+
+
+class UsedAssertion(models.Model):
+    """A client assertion seen before: SHA-256 of issuer and ``jti``, kept until the assertion would have expired."""
+
+    digest = models.BinaryField(primary_key=True)
+    expires = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"UsedAssertion until {self.expires:%Y-%m-%dT%H:%M:%SZ}"
