@@ -1,0 +1,81 @@
+"""What every page knows: whose site it is, where one can go, and which languages there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from accounts import languages
+
+
+@dataclass(frozen=True)
+class Place:
+    """One entry of the navigation. ``pages``: the url names under which it is the current one."""
+
+    label: str | Promise
+    icon: str
+    view: str
+    pages: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Link:
+    label: str | Promise
+    icon: str
+    url: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class Site:
+    """``kind`` is "person" or "hospital"; a sandbox hospital has no navigation of ours."""
+
+    name: str
+    kind: str
+    navigation: tuple[Link, ...]
+    language: str
+    languages: tuple[tuple[str, str], ...]
+
+
+PLACES = (
+    Place(
+        _("Record"), "record", "portal:home", frozenset({"home", "records", "record"})
+    ),
+    Place(
+        _("Hospitals"),
+        "hospital",
+        "portal:hospitals",
+        frozenset({"hospitals", "hospital", "stop_hospital"}),
+    ),
+    Place(_("Apps"), "app", "portal:apps", frozenset({"apps", "withdraw_app"})),
+    Place(_("Who looked"), "eye", "portal:access", frozenset({"access"})),
+    Place(_("Account"), "person", "portal:account", frozenset({"account"})),
+)
+
+
+def site(request: HttpRequest) -> dict[str, Site]:
+    """Context processor ``site``."""
+    user = getattr(request, "user", None)
+    at_home = settings.SITE == "person" and user is not None and user.is_authenticated
+    return {
+        "site": Site(
+            name=settings.SITE_NAME,
+            kind=settings.SITE,
+            navigation=tuple(_links(request)) if at_home else (),
+            language=languages.current(),
+            languages=tuple(settings.LANGUAGES),
+        )
+    }
+
+
+def _links(request: HttpRequest) -> Iterator[Link]:
+    match = request.resolver_match
+    here = match.url_name if match and match.app_name == "portal" else None
+    for place in PLACES:
+        yield Link(place.label, place.icon, reverse(place.view), here in place.pages)

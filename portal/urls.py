@@ -1,0 +1,24 @@
+"""The person's pages."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from portal.views import access, account, apps, home, hospitals, records
+
+app_name = "portal"
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("records/<slug:kind>/", records.listing, name="records"),
+    path("record/<str:resource_type>/<str:logical_id>/", records.one, name="record"),
+    path("hospitals/", hospitals.listing, name="hospitals"),
+    path("hospitals/<int:connection_id>/", hospitals.one, name="hospital"),
+    path(
+        "hospitals/<int:connection_id>/sync/", hospitals.sync_now, name="sync_hospital"
+    ),
+    path("hospitals/<int:connection_id>/stop/", hospitals.stop, name="stop_hospital"),
+    path("apps/", apps.listing, name="apps"),
+    path("apps/<int:authorization_id>/withdraw/", apps.withdraw, name="withdraw_app"),
+    path("access/", access.log, name="access"),
+    path("account/", account.profile, name="account"),
+]
