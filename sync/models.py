@@ -1,0 +1,364 @@
+"""Hospitals, an owner's connections to them, and the ledger of what each run asked for and got (DESIGN D10).
+
+The ledger holds numbers, types and states in clear; whatever may name a person at the hospital (tokens, next links,
+lists of ids) is sealed under the owner's key.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from records.models import Source
+
+
+class AuthMethod(models.TextChoices):
+    """How we prove at the token endpoint who we are: RFC 7591 ``token_endpoint_auth_method``."""
+
+    NONE = "none", "public client"
+    SECRET = "client_secret_basic", "secret"
+    KEY = "private_key_jwt", "signed assertion"
+
+
+class HospitalQuerySet(models.QuerySet["Hospital"]):
+    def active(self) -> HospitalQuerySet:
+        return self.filter(active=True)
+
+
+class Hospital(models.Model):
+    """A directory entry: a hospital or clinic a person may connect.
+
+    ``fhir_base`` is the SMART ``iss``, kept exactly as the hospital spells it because it is also sent as ``aud``.
+    ``sealed_secret`` is the client secret, or the private key as a JWK, by ``auth_method`` (records.sealing).
+    """
+
+    slug = models.SlugField(unique=True, max_length=64)
+    name = models.CharField(max_length=200)
+    place = models.CharField(max_length=200, blank=True)
+    fhir_base = models.URLField(unique=True, max_length=500)
+    source = models.OneToOneField(Source, models.PROTECT, related_name="hospital")
+    client_id = models.CharField(max_length=200)
+    auth_method = models.CharField(
+        max_length=32, choices=AuthMethod, default=AuthMethod.NONE
+    )
+    sealed_secret = models.BinaryField(null=True)
+    scopes = models.TextField()
+    active = models.BooleanField(default=True)
+
+    objects = HospitalQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="hospital_secret_fits_its_method",
+                condition=Q(auth_method=AuthMethod.NONE, sealed_secret__isnull=True)
+                | (
+                    Q(auth_method__in=[AuthMethod.SECRET, AuthMethod.KEY])
+                    & Q(sealed_secret__isnull=False)
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ConnectionState(models.TextChoices):
+    ACTIVE = "active", "updates come"
+    NEEDS_REAUTH = "needs_reauth", "the hospital asks her to sign in again"
+    STOPPED = "stopped", "she stopped the updates"
+
+
+class Connection(models.Model):
+    """An owner's link to one patient account at one hospital; reconnecting swaps the tokens in place.
+
+    ``sealed_tokens``: JSON ``{"access_token", "refresh_token"}``; null once stopped. ``token_expires`` is null where
+    the hospital did not say. ``last_attempt``, ``last_success``, ``last_new_data`` are three different things.
+    """
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="connections",
+        db_index=False,
+    )
+    hospital = models.ForeignKey(Hospital, models.PROTECT, related_name="connections")
+    patient = models.CharField(
+        max_length=64, help_text="id of her Patient at the hospital"
+    )
+    sealed_tokens = models.BinaryField(null=True)
+    token_endpoint = models.URLField(max_length=500)
+    token_expires = models.DateTimeField(null=True)
+    scope = models.TextField(blank=True)
+    state = models.CharField(
+        max_length=16, choices=ConnectionState, default=ConnectionState.ACTIVE
+    )
+    connected = models.DateTimeField()
+    last_attempt = models.DateTimeField(null=True)
+    last_success = models.DateTimeField(null=True)
+    last_new_data = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["owner", "hospital", "patient"],
+                name="connection_one_per_account",
+            ),
+            models.CheckConstraint(
+                name="connection_active_holds_tokens",
+                condition=~Q(state=ConnectionState.ACTIVE)
+                | Q(sealed_tokens__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="connection_stopped_holds_no_tokens",
+                condition=~Q(state=ConnectionState.STOPPED)
+                | Q(sealed_tokens__isnull=True),
+            ),
+            models.CheckConstraint(
+                condition=~Q(patient=""), name="connection_names_its_patient"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Connection {self.pk}"
+
+
+class RunKind(models.TextChoices):
+    FIRST = "first", "the first pull"
+    UPDATE = "update", "an update"
+
+
+class RunState(models.TextChoices):
+    QUEUED = "queued", "waiting for a worker"
+    RUNNING = "running", "running"
+    COMPLETE = "complete", "everything arrived"
+    PARTIAL = "partial", "some of it is missing"
+    FAILED = "failed", "nothing could be updated"
+
+
+UNFINISHED = (RunState.QUEUED, RunState.RUNNING)
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def unfinished(self) -> RunQuerySet:
+        return self.filter(state__in=UNFINISHED)
+
+    def claimable(self, *, at: datetime, lease: timedelta) -> RunQuerySet:
+        """Unfinished, due, and either never claimed or silent for longer than the lease."""
+        free = Q(claim__isnull=True) | Q(heartbeat__lt=at - lease)
+        return self.unfinished().filter(free, due__lte=at)
+
+
+class Run(models.Model):
+    """One pull. ``claim`` names the worker call that holds it, ``heartbeat`` is its last sign of life.
+
+    ``due`` lies ahead while the hospital asked us to wait. ``pauses`` counts how often it was put off in a row.
+    ``problem`` is a code of sync.problems; its sentence is chosen where it is shown.
+    """
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    connection = models.ForeignKey(
+        Connection, models.PROTECT, related_name="runs", db_index=False
+    )
+    kind = models.CharField(max_length=8, choices=RunKind)
+    state = models.CharField(max_length=8, choices=RunState, default=RunState.QUEUED)
+    problem = models.CharField(max_length=32, blank=True)
+    queued = models.DateTimeField()
+    due = models.DateTimeField()
+    pauses = models.SmallIntegerField(default=0)
+    claim = models.UUIDField(null=True)
+    claimed = models.DateTimeField(null=True)
+    heartbeat = models.DateTimeField(null=True)
+    started = models.DateTimeField(null=True)
+    finished = models.DateTimeField(null=True)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["connection"],
+                condition=Q(state__in=UNFINISHED),
+                name="run_one_at_a_time_per_connection",
+            ),
+            models.CheckConstraint(
+                name="run_finished_exactly_when_it_ended",
+                condition=Q(state__in=UNFINISHED, finished__isnull=True)
+                | (~Q(state__in=UNFINISHED) & Q(finished__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="run_claim_has_a_heartbeat",
+                condition=Q(claim__isnull=True) | Q(heartbeat__isnull=False),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["owner", "connection", "-id"], name="run_newest_of_connection"
+            ),
+            models.Index(
+                fields=["due"],
+                condition=Q(state__in=UNFINISHED),
+                name="run_unfinished_by_due",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Run {self.pk} ({self.state})"
+
+
+class StepKind(models.TextChoices):
+    SEARCH = "search", "a search over her compartment"
+    POINTED = "pointed", "resources that hers point to"
+    ABSENT = "absent", "what the hospital no longer lists"
+
+
+class StepState(models.TextChoices):
+    WAITING = "waiting", "not begun or under way"
+    COMPLETE = "complete", "listed to the end"
+    FAILED = "failed", "a page could not be had"
+    REFUSED = "refused", "the hospital does not let us read it"
+    UNSUPPORTED = "unsupported", "the hospital does not have this search"
+    REPLACED = "replaced", "asked by category instead"
+
+
+class RunStep(models.Model):
+    """One type (and query) of a run: what the server said it has, what was asked, got and stored.
+
+    ``total`` is the server's own figure, null where it gave none. ``received`` counts the matches that arrived,
+    stored or not. ``invalid`` are stored and flagged; ``unusable`` could not be stored at all; ``held_back`` belong
+    to somebody else. ``sealed_next`` is the next page's address; null before the first page and at the end.
+    """
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="steps", db_index=False)
+    number = models.SmallIntegerField()
+    kind = models.CharField(max_length=8, choices=StepKind)
+    resource_type = models.CharField(max_length=64)
+    query = models.CharField(
+        max_length=200, blank=True, help_text="what narrows the search, never an id"
+    )
+    state = models.CharField(
+        max_length=12, choices=StepState, default=StepState.WAITING
+    )
+    problem = models.CharField(max_length=32, blank=True)
+    total = models.IntegerField(null=True)
+    pages_asked = models.IntegerField(default=0)
+    pages_got = models.IntegerField(default=0)
+    pages_failed = models.IntegerField(default=0)
+    received = models.IntegerField(default=0)
+    new = models.IntegerField(default=0)
+    changed = models.IntegerField(default=0)
+    unchanged = models.IntegerField(default=0)
+    invalid = models.IntegerField(default=0)
+    unusable = models.IntegerField(default=0)
+    held_back = models.IntegerField(default=0)
+    deleted = models.IntegerField(default=0)
+    missing = models.IntegerField(default=0)
+    warnings = models.IntegerField(default=0)
+    sealed_next = models.BinaryField(null=True)
+    finished = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["run", "number"], name="runstep_numbered_within_its_run"
+            ),
+            models.UniqueConstraint(
+                fields=["run", "kind", "resource_type", "query"],
+                name="runstep_asks_once",
+            ),
+            models.CheckConstraint(
+                name="runstep_pages_add_up",
+                condition=Q(
+                    pages_asked=models.F("pages_got") + models.F("pages_failed")
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"RunStep {self.run_id}/{self.number} {self.resource_type}"
+
+
+class PageOutcome(models.TextChoices):
+    STORED = "stored", "stored"
+    FAILED = "failed", "could not be had or read"
+
+
+class PageEntry(models.Model):
+    """One page in the ledger, written in the same transaction as the page's records.
+
+    ``digest`` is half a SHA-256 of the page's address, by which a looping ``next`` is caught; ``listing`` the
+    sealed ids that the page held, kept until the next complete listing of the type, to notice what has gone.
+    """
+
+    step = models.ForeignKey(
+        RunStep, models.CASCADE, related_name="pages", db_index=False
+    )
+    number = models.IntegerField()
+    outcome = models.CharField(max_length=8, choices=PageOutcome)
+    problem = models.CharField(max_length=32, blank=True)
+    http_status = models.SmallIntegerField(null=True)
+    entries = models.IntegerField(default=0)
+    tries = models.SmallIntegerField(default=1)
+    requested = models.DateTimeField()
+    took_ms = models.IntegerField()
+    digest = models.BinaryField()
+    listing = models.BinaryField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["step", "number"], name="pageentry_once_per_page"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"PageEntry {self.step_id}/{self.number}"
+
+
+class PointerState(models.TextChoices):
+    WANTED = "wanted", "seen, not yet fetched"
+    FETCHED = "fetched", "fetched"
+    MISSING = "missing", "the hospital does not have it"
+    REFUSED = "refused", "the hospital does not let us read it"
+    FAILED = "failed", "could not be fetched"
+
+
+class Pointer(models.Model):
+    """A resource outside her compartment that one of hers points to. ``hop`` 1 is pointed to by a record of hers."""
+
+    connection = models.ForeignKey(
+        Connection, models.CASCADE, related_name="pointers", db_index=False
+    )
+    resource_type = models.CharField(max_length=64)
+    remote_id = models.CharField(max_length=64)
+    hop = models.SmallIntegerField(default=1)
+    state = models.CharField(
+        max_length=8, choices=PointerState, default=PointerState.WANTED
+    )
+    asked = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["connection", "resource_type", "remote_id"], name="pointer_once"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["connection", "resource_type", "id"],
+                condition=Q(state=PointerState.WANTED),
+                name="pointer_wanted",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Pointer {self.connection_id} {self.resource_type}"
