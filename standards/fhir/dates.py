@@ -126,6 +126,29 @@ def timing(element: Any) -> Interval:
     return Interval(min(span.low for span in named), max(span.high for span in named))
 
 
+def covered(element: Any) -> Interval | None:
+    """The time a date, dateTime, instant, Period or Timing covers, or None: for data nobody has checked.
+
+    A Period that ends before it starts counts as its start, so that the record can still be found.
+    """
+    try:
+        if isinstance(element, str):
+            return interval(element)
+        if not isinstance(element, dict):
+            return None
+        return (
+            period(element)
+            if "start" in element or "end" in element
+            else timing(element)
+        )
+    except InvalidDate:
+        return (
+            covered(element["start"])
+            if isinstance(element, dict) and "start" in element
+            else None
+        )
+
+
 def _equal(held: Interval, asked: Interval) -> bool:
     return asked.contains(held)
 
