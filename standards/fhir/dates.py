@@ -97,11 +97,7 @@ def _offset(zone: str | None) -> int:
 
 def period(element: Any) -> Interval:
     """The time a Period covers; a missing end is open. Raises InvalidDate, also if it ends before it starts."""
-    start, end = (
-        (element.get("start"), element.get("end"))
-        if isinstance(element, dict)
-        else (None, None)
-    )
+    start, end = (element.get("start"), element.get("end")) if isinstance(element, dict) else (None, None)
     if start is None and end is None:
         raise InvalidDate("a Period without start and end")
     low = FOREVER_PAST if start is None else interval(start).low
@@ -136,17 +132,9 @@ def covered(element: Any) -> Interval | None:
             return interval(element)
         if not isinstance(element, dict):
             return None
-        return (
-            period(element)
-            if "start" in element or "end" in element
-            else timing(element)
-        )
+        return period(element) if "start" in element or "end" in element else timing(element)
     except InvalidDate:
-        return (
-            covered(element["start"])
-            if isinstance(element, dict) and "start" in element
-            else None
-        )
+        return covered(element["start"]) if isinstance(element, dict) and "start" in element else None
 
 
 def _equal(held: Interval, asked: Interval) -> bool:
@@ -176,9 +164,7 @@ _COMPARE: Final[dict[str, Callable[[Interval, Interval], bool]]] = {
 PREFIXES: Final = frozenset(_COMPARE)
 
 
-def compare(
-    prefix: str, resource_interval: Interval, search_interval: Interval
-) -> bool:
+def compare(prefix: str, resource_interval: Interval, search_interval: Interval) -> bool:
     """Whether what the resource holds answers ``<prefix><search>`` (R4 search.html#prefix). ``ap`` is any overlap."""
     return _COMPARE[prefix](resource_interval, search_interval)
 

@@ -14,8 +14,23 @@ from typing import Any, Final, NamedTuple
 
 from standards.fhir import references as fhir_references
 from standards.fhir.dates import Interval
-from standards.fhir.occurrence import occurred as occurred
+from standards.fhir.occurrence import occurred
 from standards.fhir.search_parameters import Path, SearchParameter
+
+__all__ = [
+    "Quantity",
+    "Token",
+    "dates",
+    "elements",
+    "normalise",
+    "occurred",
+    "quantities",
+    "references",
+    "strings",
+    "texts",
+    "tokens",
+    "uris",
+]
 
 Resource = Mapping[str, Any]
 _Nodes = list[Any]
@@ -39,15 +54,9 @@ class Quantity:
     unit: str | None = None
 
 
-def elements(
-    parameter: SearchParameter, resource: Resource
-) -> list[tuple[Any, str | None]]:
+def elements(parameter: SearchParameter, resource: Resource) -> list[tuple[Any, str | None]]:
     """Every element the parameter points at, with its FHIR type. ``deceased`` is a made-up boolean."""
-    return [
-        (element, path.type)
-        for path, walk in _walks(parameter)
-        for element in walk(resource)
-    ]
+    return [(element, path.type) for path, walk in _walks(parameter) for element in walk(resource)]
 
 
 def tokens(parameter: SearchParameter, resource: Resource) -> list[Token]:
@@ -89,7 +98,7 @@ def dates(parameter: SearchParameter, resource: Resource) -> list[Interval]:
         span
         for _, walk in _walks(parameter)
         for element in walk(resource)
-        if (span := _span(element)) is not None
+        if (span := fhir_dates.covered(element)) is not None
     ]
 
 
@@ -102,12 +111,7 @@ def strings(parameter: SearchParameter, resource: Resource) -> list[str]:
             if element.__class__ is str:
                 found.append(element)
             elif element.__class__ is dict and parts:
-                found += [
-                    text
-                    for part in parts
-                    for text in _as_list(element.get(part))
-                    if text.__class__ is str
-                ]
+                found += [text for part in parts for text in _as_list(element.get(part)) if text.__class__ is str]
     return [text for text in found if text]
 
 
@@ -124,10 +128,7 @@ def quantities(parameter: SearchParameter, resource: Resource) -> list[Quantity]
 def uris(parameter: SearchParameter, resource: Resource) -> list[str]:
     """The addresses of a uri parameter, as written."""
     return [
-        element
-        for _, walk in _walks(parameter)
-        for element in walk(resource)
-        if element.__class__ is str and element
+        element for _, walk in _walks(parameter) for element in walk(resource) if element.__class__ is str and element
     ]
 
 
@@ -135,25 +136,15 @@ def normalise(text: str) -> str:
     """The form strings are compared in: no case, no accents, single spaces (R4 search.html#string)."""
     if text.isascii():
         return " ".join(text.casefold().split())
-    apart = unicodedata.normalize(
-        "NFKD", unicodedata.normalize("NFKD", text).casefold()
-    )
-    return " ".join(
-        "".join(
-            character for character in apart if not unicodedata.combining(character)
-        ).split()
-    )
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return " ".join("".join(character for character in apart if not unicodedata.combining(character)).split())
 
 
 # ---- walking
 
 
 def _dicts(value: Any) -> Iterable[Mapping[str, Any]]:
-    return (
-        [item for item in value if item.__class__ is dict]
-        if value.__class__ is list
-        else ()
-    )
+    return [item for item in value if item.__class__ is dict] if value.__class__ is list else ()
 
 
 def _as_list(value: Any) -> _Nodes:
@@ -190,9 +181,7 @@ def _step(step: Any) -> Callable[[_Nodes], _Nodes]:
     ((field, wanted),) = step.items()
     if field == "is":
         return lambda nodes: [node for node in nodes if _points_at(node, wanted)]
-    return lambda nodes: [
-        node for node in nodes if node.__class__ is dict and node.get(field) == wanted
-    ]
+    return lambda nodes: [node for node in nodes if node.__class__ is dict and node.get(field) == wanted]
 
 
 def _into(field: str) -> Callable[[_Nodes], _Nodes]:
@@ -302,9 +291,7 @@ def _quantity(element: Any) -> Quantity | None:
     return Quantity(
         low=None if comparator in ("<", "<=") else number,
         high=None if comparator in (">", ">=") else number,
-        system="urn:iso:std:iso:4217"
-        if "currency" in element
-        else _text(element.get("system")),
+        system="urn:iso:std:iso:4217" if "currency" in element else _text(element.get("system")),
         code=_text(element.get("currency", element.get("code"))),
         unit=_text(element.get("unit")),
     )

@@ -116,9 +116,7 @@ def _parse(decoder: json.JSONDecoder, text: str) -> Any:
     try:
         value = decoder.decode(text)
     except json.JSONDecodeError as error:
-        raise MalformedJSON(
-            f"{error.msg} at line {error.lineno} column {error.colno}"
-        ) from None
+        raise MalformedJSON(f"{error.msg} at line {error.lineno} column {error.colno}") from None
     except RecursionError:
         raise MalformedJSON(f"nested deeper than {MAX_DEPTH} levels") from None
     if text.count("{") + text.count("[") > MAX_DEPTH:
@@ -131,13 +129,7 @@ def _refuse_depth(value: Any) -> None:
     while level := [
         child
         for node in level
-        for child in (
-            node.values()
-            if isinstance(node, dict)
-            else node
-            if isinstance(node, list)
-            else ()
-        )
+        for child in (node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
         if isinstance(child, (dict, list))
     ]:
         depth += 1
@@ -188,9 +180,7 @@ def _lenient_decoder(wrong: list[str], *, strict: bool) -> json.JSONDecoder:
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         last = dict(pairs)
         if len(last) != len(pairs):
-            wrong.append(
-                f"duplicate key {json.dumps(_first_repeated(pairs))}, the last value kept"
-            )
+            wrong.append(f"duplicate key {json.dumps(_first_repeated(pairs))}, the last value kept")
         return last
 
     def constant(name: str) -> str:
@@ -225,9 +215,7 @@ def _lone_surrogates(value: Any) -> Iterator[tuple[str, str]]:
             stack.extend((where, child) for child in node)
         elif isinstance(node, dict):
             stack.extend(("a key", key) for key in node)
-            stack.extend(
-                (f"key {json.dumps(key)}", child) for key, child in node.items()
-            )
+            stack.extend((f"key {json.dumps(key)}", child) for key, child in node.items())
 
 
 def _mend_surrogates(value: Any, wrong: list[str]) -> Any:
@@ -244,8 +232,5 @@ def _without_surrogates(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_surrogates(child) for child in value]
     if isinstance(value, dict):
-        return {
-            _without_surrogates(key): _without_surrogates(child)
-            for key, child in value.items()
-        }
+        return {_without_surrogates(key): _without_surrogates(child) for key, child in value.items()}
     return value

@@ -49,10 +49,7 @@ def split(text: str, separator: str = ",") -> list[str]:
         if character == separator and not escaped:
             cuts.append(position)
         escaped = character == "\\" and not escaped
-    return [
-        text[start + 1 : end]
-        for start, end in zip(cuts, [*cuts[1:], len(text)], strict=True)
-    ]
+    return [text[start + 1 : end] for start, end in zip(cuts, [*cuts[1:], len(text)], strict=True)]
 
 
 def unescape(text: str) -> str:
@@ -103,9 +100,7 @@ def _check_modifier(parameter: SearchParameter, modifier: str | None) -> None:
         raise InvalidValue(f"{parameter.code} knows no such modifier")
 
 
-def _test(
-    parameter: SearchParameter, value: str, modifier: str | None
-) -> Callable[[Resource], bool]:
+def _test(parameter: SearchParameter, value: str, modifier: str | None) -> Callable[[Resource], bool]:
     if not value:
         raise InvalidValue(f"{parameter.code} has an empty value")
     return _TESTS[parameter.type](parameter, value, modifier)
@@ -122,15 +117,10 @@ def parse_token(value: str) -> Token:
     return Token(unescape(parts[0]), unescape("|".join(parts[1:])) or None)
 
 
-def _test_token(
-    parameter: SearchParameter, value: str, modifier: str | None
-) -> Callable[[Resource], bool]:
+def _test_token(parameter: SearchParameter, value: str, modifier: str | None) -> Callable[[Resource], bool]:
     if modifier == "text":
         start = normalise(unescape(value))
-        return lambda resource: any(
-            normalise(t).startswith(start)
-            for t in extraction.texts(parameter, resource)
-        )
+        return lambda resource: any(normalise(t).startswith(start) for t in extraction.texts(parameter, resource))
     asked = parse_token(value)
     if not asked.system and not asked.code:
         raise InvalidValue(f"{parameter.code} needs a system or a code")
@@ -148,39 +138,24 @@ def _test_token(
 # ---- date, number, quantity
 
 
-def _test_date(
-    parameter: SearchParameter, value: str, _modifier: str | None
-) -> Callable[[Resource], bool]:
+def _test_date(parameter: SearchParameter, value: str, _modifier: str | None) -> Callable[[Resource], bool]:
     try:
         asked = SearchDate.parse(value)
     except InvalidDate as error:
         raise InvalidValue(f"{parameter.code}: {error}") from None
-    return lambda resource: any(
-        asked.matches(held) for held in extraction.dates(parameter, resource)
-    )
+    return lambda resource: any(asked.matches(held) for held in extraction.dates(parameter, resource))
 
 
-def _test_quantity(
-    parameter: SearchParameter, value: str, _modifier: str | None
-) -> Callable[[Resource], bool]:
+def _test_quantity(parameter: SearchParameter, value: str, _modifier: str | None) -> Callable[[Resource], bool]:
     number, *unit = split(value, "|")
     written = _NUMBER.fullmatch(number)
-    if (
-        written is None
-        or len(unit) not in (0, 2)
-        or (unit and parameter.type == "number")
-    ):
-        raise InvalidValue(
-            f"{parameter.code} is a number, a quantity may add |system|code"
-        )
+    if written is None or len(unit) not in (0, 2) or (unit and parameter.type == "number"):
+        raise InvalidValue(f"{parameter.code} is a number, a quantity may add |system|code")
     compare = _compare_number(written[1] or "eq", written[2])
     system, code = (unescape(part) for part in unit) if unit else ("", "")
 
     def test(resource: Resource) -> bool:
-        return any(
-            _has_unit(q, system, code) and compare(q)
-            for q in extraction.quantities(parameter, resource)
-        )
+        return any(_has_unit(q, system, code) and compare(q) for q in extraction.quantities(parameter, resource))
 
     return test
 
@@ -208,9 +183,7 @@ def _compare_number(prefix: str, literal: str) -> Callable[[Quantity], bool]:
         return Decimal("Infinity") if held.high is None else held.high
 
     def equal(held: Quantity) -> bool:
-        return number - half <= low(held) and (
-            high(held) < number + half or high(held) == number
-        )
+        return number - half <= low(held) and (high(held) < number + half or high(held) == number)
 
     tests: dict[str, Callable[[Quantity], bool]] = {
         "eq": equal,
@@ -221,9 +194,7 @@ def _compare_number(prefix: str, literal: str) -> Callable[[Quantity], bool]:
         "le": lambda held: low(held) <= number,
         "sa": lambda held: low(held) > number,
         "eb": lambda held: high(held) < number,
-        "ap": lambda held: (
-            low(held) <= number + margin and high(held) >= number - margin
-        ),
+        "ap": lambda held: low(held) <= number + margin and high(held) >= number - margin,
     }
     return tests[prefix]
 
@@ -231,35 +202,22 @@ def _compare_number(prefix: str, literal: str) -> Callable[[Quantity], bool]:
 # ---- string, uri, reference
 
 
-def _test_string(
-    parameter: SearchParameter, value: str, modifier: str | None
-) -> Callable[[Resource], bool]:
+def _test_string(parameter: SearchParameter, value: str, modifier: str | None) -> Callable[[Resource], bool]:
     asked = unescape(value)
     if modifier == "exact":
         return lambda resource: asked in extraction.strings(parameter, resource)
     plain = normalise(asked)
     if modifier == "contains":
-        return lambda resource: any(
-            plain in normalise(held) for held in extraction.strings(parameter, resource)
-        )
-    return lambda resource: any(
-        normalise(held).startswith(plain)
-        for held in extraction.strings(parameter, resource)
-    )
+        return lambda resource: any(plain in normalise(held) for held in extraction.strings(parameter, resource))
+    return lambda resource: any(normalise(held).startswith(plain) for held in extraction.strings(parameter, resource))
 
 
-def _test_uri(
-    parameter: SearchParameter, value: str, modifier: str | None
-) -> Callable[[Resource], bool]:
+def _test_uri(parameter: SearchParameter, value: str, modifier: str | None) -> Callable[[Resource], bool]:
     asked = unescape(value)
     if modifier == "below":
-        return lambda resource: any(
-            _is_below(held, asked) for held in extraction.uris(parameter, resource)
-        )
+        return lambda resource: any(_is_below(held, asked) for held in extraction.uris(parameter, resource))
     if modifier == "above":
-        return lambda resource: any(
-            _is_below(asked, held) for held in extraction.uris(parameter, resource)
-        )
+        return lambda resource: any(_is_below(asked, held) for held in extraction.uris(parameter, resource))
     return lambda resource: asked in extraction.uris(parameter, resource)
 
 
@@ -267,9 +225,7 @@ def _is_below(lower: str, upper: str) -> bool:
     return lower == upper or lower.startswith(upper.rstrip("/") + "/")
 
 
-def _test_reference(
-    parameter: SearchParameter, value: str, modifier: str | None
-) -> Callable[[Resource], bool]:
+def _test_reference(parameter: SearchParameter, value: str, modifier: str | None) -> Callable[[Resource], bool]:
     """By id alone, ``Type/id`` (or ``:Type=id``), or the whole address; a version in the resource does not matter."""
     asked = unescape(value)
     if modifier is not None and "/" in asked and not asked.startswith(modifier + "/"):
@@ -278,10 +234,7 @@ def _test_reference(
         asked = f"{modifier}/{asked}"
 
     def test(resource: Resource) -> bool:
-        return any(
-            _is_reference(held, asked)
-            for held in extraction.references(parameter, resource)
-        )
+        return any(_is_reference(held, asked) for held in extraction.references(parameter, resource))
 
     return test
 
@@ -292,18 +245,10 @@ def _is_reference(held: str, asked: str) -> bool:
     if "/" in asked:
         return False
     parsed = references.parse(held)
-    return (
-        parsed is not None
-        and parsed.kind is references.Kind.RELATIVE
-        and parsed.id == asked
-    )
+    return parsed is not None and parsed.kind is references.Kind.RELATIVE and parsed.id == asked
 
 
-_TESTS: Final[
-    Mapping[
-        str, Callable[[SearchParameter, str, str | None], Callable[[Resource], bool]]
-    ]
-] = {
+_TESTS: Final[Mapping[str, Callable[[SearchParameter, str, str | None], Callable[[Resource], bool]]]] = {
     "token": _test_token,
     "date": _test_date,
     "quantity": _test_quantity,

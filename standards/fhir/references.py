@@ -11,9 +11,7 @@ from typing import Any, Final
 _TYPE: Final = r"[A-Z][A-Za-z]{1,63}"
 _ID: Final = r"[A-Za-z0-9\-.]{1,64}"
 _RELATIVE: Final = re.compile(rf"({_TYPE})/({_ID})(?:/_history/({_ID}))?", re.ASCII)
-_TAIL: Final = re.compile(
-    rf"(?:.*/)?({_TYPE})/({_ID})(?:/_history/({_ID}))?/?", re.ASCII | re.DOTALL
-)
+_TAIL: Final = re.compile(rf"(?:.*/)?({_TYPE})/({_ID})(?:/_history/({_ID}))?/?", re.ASCII | re.DOTALL)
 _CONDITIONAL: Final = re.compile(rf"({_TYPE})\?.+", re.ASCII | re.DOTALL)
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:", re.ASCII)
 _BINARY: Final = re.compile(rf"(?:^|/)Binary/{_ID}(?:/|$)", re.ASCII)
@@ -65,11 +63,7 @@ def parse(text: str, *, base: str | None = None) -> ParsedReference | None:
         return ParsedReference(text, Kind.CONDITIONAL, type=conditional[1])
     kind = Kind.FOREIGN if _ABSOLUTE.match(text) else Kind.ODD
     tail = _TAIL.fullmatch(text)
-    return (
-        ParsedReference(text, kind, *tail.groups())
-        if tail
-        else ParsedReference(text, kind)
-    )
+    return ParsedReference(text, kind, *tail.groups()) if tail else ParsedReference(text, kind)
 
 
 def _parse_own(text: str, rest: str) -> ParsedReference:
@@ -78,11 +72,7 @@ def _parse_own(text: str, rest: str) -> ParsedReference:
     if conditional := _CONDITIONAL.fullmatch(rest):
         return ParsedReference(text, Kind.CONDITIONAL, type=conditional[1])
     tail = _TAIL.fullmatch(rest)
-    return (
-        ParsedReference(text, Kind.ODD, *tail.groups())
-        if tail
-        else ParsedReference(text, Kind.ODD)
-    )
+    return ParsedReference(text, Kind.ODD, *tail.groups()) if tail else ParsedReference(text, Kind.ODD)
 
 
 def rewrite(resource: Any, translate: Callable[[str], str | None]) -> list[str]:
@@ -96,13 +86,7 @@ def rewrite(resource: Any, translate: Callable[[str], str | None]) -> list[str]:
     while stack:
         node = stack.pop()
         if node.__class__ is list:
-            stack.extend(
-                [
-                    child
-                    for child in node
-                    if child.__class__ is dict or child.__class__ is list
-                ]
-            )
+            stack.extend([child for child in node if child.__class__ is dict or child.__class__ is list])
         elif node.__class__ is dict:
             for key, child in node.items():
                 kind = child.__class__
@@ -115,7 +99,5 @@ def rewrite(resource: Any, translate: Callable[[str], str | None]) -> list[str]:
                     seen.append(child)
                     translated = translate(child)
                     if translated is not None:
-                        node[key] = (
-                            translated  # an existing key, so the loop over the dict stays valid
-                        )
+                        node[key] = translated  # an existing key, so the loop over the dict stays valid
     return seen

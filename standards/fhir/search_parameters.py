@@ -32,9 +32,7 @@ RESULT_PARAMETERS: Final = frozenset(
 )
 """They shape the answer and do not choose resources (R4 search.html#table)."""
 
-SPECIAL_PARAMETERS: Final = frozenset(
-    {"_text", "_content", "_list", "_has", "_type", "_query", "_filter"}
-)
+SPECIAL_PARAMETERS: Final = frozenset({"_text", "_content", "_list", "_has", "_type", "_query", "_filter"})
 """They choose resources by more than one element of theirs; none is evaluated here."""
 
 Step = str | int | dict[str, str]
@@ -66,9 +64,7 @@ class SearchParameter:
 
 @cache
 def _table() -> Mapping[str, Mapping[str, list[Any]]]:
-    table: Mapping[str, Mapping[str, list[Any]]] = structures.load(
-        "search-parameters.json"
-    )
+    table: Mapping[str, Mapping[str, list[Any]]] = structures.load("search-parameters.json")
     return table
 
 
@@ -78,12 +74,7 @@ def for_type(resource_type: str) -> Mapping[str, SearchParameter]:
     if resource_type not in structures.r4().resource_types():
         return MappingProxyType({})
     compiled = {**_table()["Resource"], **_table().get(resource_type, {})}
-    return MappingProxyType(
-        {
-            code: _parameter(resource_type, code, entry)
-            for code, entry in compiled.items()
-        }
-    )
+    return MappingProxyType({code: _parameter(resource_type, code, entry) for code, entry in compiled.items()})
 
 
 def _parameter(base: str, code: str, entry: list[Any]) -> SearchParameter:

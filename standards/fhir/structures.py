@@ -39,18 +39,12 @@ class Structures:
     def resource_types(self) -> frozenset[str]:
         """The concrete resource types."""
         abstract = ("Resource", "DomainResource")
-        return frozenset(
-            name
-            for name, f in self._types.items()
-            if f.get("%") == "resource" and name not in abstract
-        )
+        return frozenset(name for name, f in self._types.items() if f.get("%") == "resource" and name not in abstract)
 
     def fields(self, type_: str) -> dict[str, Field]:
         """JSON key to field, choices written out; empty for primitive and unknown types."""
         if type_ not in self._fields:
-            self._fields[type_] = (
-                dict(self._read(type_)) if type_ in self._types else {}
-            )
+            self._fields[type_] = dict(self._read(type_)) if type_ in self._types else {}
         return self._fields[type_]
 
     def _read(self, type_: str) -> list[tuple[str, Field]]:
@@ -65,9 +59,7 @@ class Structures:
 def _parse(holder: str, name: str, text: str) -> list[Field]:
     cardinality, types, *rest = text.split()
     binding = next((word[1:] for word in rest if word[0] == "="), None)
-    targets = next(
-        (frozenset(word[1:].split(",")) for word in rest if word[0] == ">"), frozenset()
-    )
+    targets = next((frozenset(word[1:].split(",")) for word in rest if word[0] == ">"), frozenset())
     choice = name.removesuffix("[x]") if name.endswith("[x]") else None
     return [
         Field(

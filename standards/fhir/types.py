@@ -13,10 +13,7 @@ RESOURCE_TYPES: Final = structures.r4().resource_types()
 """The 146 concrete resource types of R4."""
 
 PATIENT_COMPARTMENT: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        type_: tuple(parameters)
-        for type_, parameters in structures.load("patient-compartment.json").items()
-    }
+    {type_: tuple(parameters) for type_, parameters in structures.load("patient-compartment.json").items()}
 )
 """Type to the search parameters by which one of its resources belongs to a patient (CompartmentDefinition/patient)."""
 
@@ -35,22 +32,14 @@ class TypeSearches:
 
     def parameters(self) -> tuple[str, ...]:
         """Every parameter named, each once, SHALL first."""
-        return tuple(
-            dict.fromkeys(
-                name
-                for combination in (*self.shall, *self.should)
-                for name in combination
-            )
-        )
+        return tuple(dict.fromkeys(name for combination in (*self.shall, *self.should) for name in combination))
 
 
 def _combine(text: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(combination.split("+")) for combination in text.split())
 
 
-def _searches(
-    shall: str = "", should: str = "", comparators: str = "", lists: str = ""
-) -> TypeSearches:
+def _searches(shall: str = "", should: str = "", comparators: str = "", lists: str = "") -> TypeSearches:
     return TypeSearches(
         _combine(shall),
         _combine(should),
@@ -101,13 +90,9 @@ US_CORE_SEARCHES: Final[Mapping[str, TypeSearches]] = MappingProxyType(
             "target-date",
         ),
         "Immunization": _searches("patient", "patient+date patient+status", "date"),
-        "Location": _searches(
-            "name address", "address-city address-state address-postalcode"
-        ),
+        "Location": _searches("name address", "address-city address-state address-postalcode"),
         "Medication": _searches(),
-        "MedicationDispense": _searches(
-            "patient", "patient+status patient+status+type", "", "status type"
-        ),
+        "MedicationDispense": _searches("patient", "patient+status patient+status+type", "", "status type"),
         "MedicationRequest": _searches(
             "patient+intent patient+intent+status",
             "patient+intent+authoredon patient+intent+encounter",
@@ -127,9 +112,7 @@ US_CORE_SEARCHES: Final[Mapping[str, TypeSearches]] = MappingProxyType(
         ),
         "Practitioner": _searches("name identifier", "_id"),
         "PractitionerRole": _searches("specialty practitioner"),
-        "Procedure": _searches(
-            "patient patient+date", "patient+status patient+code+date", "date", "status"
-        ),
+        "Procedure": _searches("patient patient+date", "patient+status patient+code+date", "date", "status"),
         "Provenance": _searches(),
         "QuestionnaireResponse": _searches(
             "",

@@ -79,9 +79,7 @@ class ResourceScope:
     def __str__(self) -> str:
         permissions = _V1_WORD[self.permissions] if self.v1 else self.permissions
         scope = f"{self.level}/{self.resource}.{permissions}"
-        pairs = [
-            f"{name}={quote(value, safe=_BARE)}" for name, value in sorted(self.filters)
-        ]
+        pairs = [f"{name}={quote(value, safe=_BARE)}" for name, value in sorted(self.filters)]
         return f"{scope}?{'&'.join(pairs)}" if pairs else scope
 
 
@@ -121,19 +119,13 @@ def parse(text: str) -> Scope:
 
 
 def _filters(query: str | None) -> frozenset[tuple[str, str]]:
-    return (
-        frozenset()
-        if query is None
-        else frozenset(_filter(pair) for pair in query.split("&"))
-    )
+    return frozenset() if query is None else frozenset(_filter(pair) for pair in query.split("&"))
 
 
 def _filter(pair: str) -> tuple[str, str]:
     name, equals, value = pair.partition("=")
     if not (equals and value and _PARAMETER.fullmatch(name)) or name == "_filter":
-        raise InvalidScope(
-            "a filter is parameter=value, without modifier, chain or _filter"
-        )
+        raise InvalidScope("a filter is parameter=value, without modifier, chain or _filter")
     if _BROKEN_ESCAPE.search(value):
         raise InvalidScope("a broken percent-escape in a filter")
     try:
@@ -161,11 +153,7 @@ def covers(wider: Scope, narrower: Scope) -> bool:
 
 def permits(scope: Scope, resource_type: str, letter: str) -> bool:
     """Whether the scope reaches this type with this one interaction letter; its filters are still to be applied."""
-    return (
-        isinstance(scope, ResourceScope)
-        and scope.resource in ("*", resource_type)
-        and letter in scope.permissions
-    )
+    return isinstance(scope, ResourceScope) and scope.resource in ("*", resource_type) and letter in scope.permissions
 
 
 def granular(level: str, *, permissions: str = "rs") -> tuple[ResourceScope, ...]:
