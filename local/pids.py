@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import IO
 
 POLL_SECONDS = 0.05
+Log = IO[bytes]
 
 # Children of this very process: they have to be reaped, or they stay behind as zombies that still answer to kill(0).
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
-def spawn(  # noqa: PLR0913 - the shape of a process: what, where, with which surroundings, as whom
+def spawn(
     argv: Sequence[str | Path],
     *,
-    log: IO[bytes],
+    log: Log,
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
     user: int | None = None,
@@ -68,6 +69,15 @@ def command(pid: int) -> str:
         return ""
 
 
+def carrying(variable: str) -> list[int]:
+    """Live processes with ``NAME=value`` in the environment they were started with.
+
+    Only Linux shows it, and only of processes that we may inspect; elsewhere the list is empty.
+    """
+    wanted = variable.encode()
+    return [pid for pid in _all() if wanted in _environment(pid).split(b"\0")]
+
+
 def read(pid_file: Path) -> int | None:
     """The pid on the first line of a pid file; None when there is no such file or no number in it."""
     try:
@@ -99,6 +109,17 @@ def send(pid: int, number: signal.Signals, *, whole_group: bool = False) -> None
         (os.killpg if whole_group else os.kill)(pid, number)
     except ProcessLookupError:
         return
+
+
+def _all() -> list[int]:
+    return [int(path.name) for path in Path("/proc").glob("[0-9]*") if path.name.isdigit()]
+
+
+def _environment(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:  # ended meanwhile, or another's
+        return b""
 
 
 def _started_in_proc(pid: int) -> str | None:

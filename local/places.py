@@ -28,6 +28,14 @@ def make_private(path: Path) -> Path:
     return path
 
 
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only we can read; whoever reads it meanwhile sees all of it or what was there before."""
+    draft = path.with_name(f"{path.name}.draft")
+    draft.touch(mode=0o600)
+    draft.write_text(text)
+    draft.replace(path)
+
+
 def socket_directory(directory: Path, *, longest_name: str, owner: int) -> Path:
     """Where the server of ``directory`` puts its socket: inside it, or in a short temporary place that is always
     the same for that directory, when the path would be too long or its owner (a uid) is not us, who may pass.

@@ -16,7 +16,7 @@ import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import psycopg
 from psycopg import sql
@@ -127,10 +127,15 @@ def ensure(directory: Path, *, durable: bool = True) -> Server:
 
 def create_database(server: Server, name: str) -> str:
     """The URL of the database, which is made if it is not there."""
-    with psycopg.connect(server.url, autocommit=True) as connection:
+    return create_beside(server.url, name)
+
+
+def create_beside(url: str, name: str) -> str:
+    """The URL of database ``name`` on the server that ``url`` leads to; it is made if it is not there."""
+    with psycopg.connect(url, autocommit=True) as connection:
         if connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone() is None:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-    return server.url_of(name)
+    return urlsplit(url)._replace(path=f"/{quote(name, safe='')}").geturl()
 
 
 def stop(directory: Path) -> bool:
@@ -287,10 +292,7 @@ def _password(directory: Path, role: str) -> str:
     """The role's password, drawn when first asked for and kept in a file that only we can read."""
     path = directory / f"{role}.password"
     if not path.exists():
-        drawn = path.with_suffix(".drawn")
-        drawn.touch(mode=0o600)
-        drawn.write_text(secrets.token_hex(16))
-        drawn.replace(path)
+        places.write_private(path, secrets.token_hex(16))
     return path.read_text()
 
 

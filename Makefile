@@ -1,0 +1,58 @@
+# One runner. Every target does the set-up it needs; variables pass through: make demo DETACH=1 PORT=8000
+# (docs/configuration.md lists them).
+
+PYTHON ?= python3
+BIN := .venv/bin
+FILES ?=
+
+# What reads the settings without serving anybody needs values, not servers.
+SETTINGS := ENV_FILE=/dev/null SECRET_KEY=unused DATABASE_URL=postgresql:///unused BROKER_URL=memory://
+
+.DEFAULT_GOAL := help
+.PHONY: help setup browser demo stop test check lint types layers format bench messages
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Make .venv from requirements.lock (nothing to do when it is current)
+	@$(PYTHON) local/environment.py
+
+browser: ## Find or install the Chromium of the page tests
+	@$(PYTHON) local/environment.py --browser
+
+demo: setup ## Start everything with two sandbox hospitals and print the addresses (DETACH=1: in the background)
+	@$(BIN)/python -m local.demo up
+
+stop: ## End what `make demo` started
+	@test ! -x $(BIN)/python || $(BIN)/python -m local.demo down
+
+test: browser ## Run all tests (FILES=tests/consent for some)
+	@$(BIN)/python -m pytest $(FILES)
+
+check: setup ## Formatting, lint, types, import rules, migrations
+	@$(BIN)/ruff format --check --quiet .
+	@$(MAKE) --no-print-directory lint types layers
+	@$(SETTINGS) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	@$(SETTINGS) SECRET_KEY=$$(head -c 40 /dev/urandom | od -An -tx1 | tr -d ' \n') PUBLIC_URL=https://record.example \
+		$(BIN)/python manage.py check --deploy --fail-level WARNING
+
+lint: setup ## Lint only
+	@$(BIN)/ruff check --quiet .
+
+types: setup ## Types only
+	@$(SETTINGS) $(BIN)/mypy
+
+layers: setup ## Import rules only
+	@$(BIN)/lint-imports
+
+format: setup ## Format the code and put imports in order
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --quiet --select I --fix .
+
+bench: setup ## Measure, as ratios to bare PostgreSQL and Django in the same run
+	@$(BIN)/python -m benchmarks
+
+messages: setup ## Gather the texts to translate and compile the catalogues
+	@$(PYTHON) local/environment.py --gettext
+	@$(SETTINGS) $(BIN)/python manage.py makemessages --all --no-location --ignore=.venv --ignore=var
+	@$(SETTINGS) $(BIN)/python manage.py compilemessages --ignore=.venv
