@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, Final, NamedTuple
 
+from standards.fhir import dates as fhir_dates
 from standards.fhir import references as fhir_references
 from standards.fhir.dates import Interval
 from standards.fhir.occurrence import occurred

@@ -102,13 +102,19 @@ def occurred(resource: Any) -> Interval | None:
 
     A Period that ends before it starts counts as its start.
     """
+    element = element_of(resource)
+    return None if element is None else dates.covered(element)
+
+
+def element_of(resource: Any) -> Any:
+    """The date, Period or Timing that ``occurred`` goes by, as it is written; None where there is none."""
     if resource.__class__ is not dict:
         return None
     type_ = resource.get("resourceType")
     for field in _FIELDS.get(type_, ()) if type_.__class__ is str else ():
         element = _at(resource, field)
-        if element is not None and (span := dates.covered(element)) is not None:
-            return span
+        if element is not None and dates.covered(element) is not None:
+            return element
     return None
 
 
