@@ -47,6 +47,11 @@ class ParsedReference:
     version: str | None = None
 
 
+def is_relative(text: str) -> bool:
+    """Whether it is written ``Type/id``, perhaps with a version; much quicker than ``parse``."""
+    return _RELATIVE.fullmatch(text) is not None
+
+
 def parse(text: str, *, base: str | None = None) -> ParsedReference | None:
     """Take a reference apart; ``base`` is the own FHIR base address. None if it is empty or not even text."""
     if not isinstance(text, str) or not text.strip():
