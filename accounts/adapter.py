@@ -21,23 +21,15 @@ class AccountAdapter(DefaultAccountAdapter):
     error_messages: ClassVar[dict[str, str | Promise]] = {
         **DefaultAccountAdapter.error_messages,
         "account_inactive": _("This account has been closed."),
-        "email_password_mismatch": _(
-            "The e-mail or the password is not right. Check both and try again."
-        ),
-        "email_taken": _(
-            "There is already an account with this e-mail. Sign in, or reset the password."
-        ),
-        "too_many_login_attempts": _(
-            "Too many wrong passwords. Wait five minutes, or reset your password."
-        ),
+        "email_password_mismatch": _("The e-mail or the password is not right. Check both and try again."),
+        "email_taken": _("There is already an account with this e-mail. Sign in, or reset the password."),
+        "too_many_login_attempts": _("Too many wrong passwords. Wait five minutes, or reset your password."),
         "incorrect_password": _("That is not your current password."),
         "enter_current_password": _("Type your current password."),
         "same_as_current": _("The new e-mail is the one you have already."),
     }
 
-    def save_user(
-        self, request: HttpRequest, user: Person, form: BaseForm, commit: bool = True
-    ) -> Person:
+    def save_user(self, request: HttpRequest, user: Person, form: BaseForm, commit: bool = True) -> Person:
         """Fills a new person from the sign-up form. Her data key is made lazily, when her first record arrives."""
         user.name = form.cleaned_data.get("name", "").strip()
         user.language = form.cleaned_data.get("language") or languages.current()
@@ -53,8 +45,6 @@ class AccountAdapter(DefaultAccountAdapter):
         **stage: object,
     ) -> HttpResponse:
         """Every page from here on speaks the language the person chose."""
-        answer: HttpResponse = super().post_login(
-            request, user, response=response, **stage
-        )
+        answer: HttpResponse = super().post_login(request, user, response=response, **stage)
         languages.remember(answer, user.language)
         return answer

@@ -14,9 +14,7 @@ from accounts.models import Person
 def choose_language(request: HttpRequest) -> HttpResponse:
     """Switches the language and goes back to the page it was asked from. A signed-in person keeps the choice."""
     code, back = request.POST.get("language", ""), request.POST.get("next", "/")
-    here = url_has_allowed_host_and_scheme(
-        back, {request.get_host()}, require_https=request.is_secure()
-    )
+    here = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
     response = HttpResponseRedirect(back if here else "/")
     languages.remember(response, code)
     if languages.known(code) and isinstance(request.user, Person):

@@ -30,9 +30,7 @@ def database_answers() -> bool:
 def broker_answers() -> bool:
     try:
         with Connection(settings.BROKER_URL, connect_timeout=BROKER_SECONDS) as broker:
-            broker.ensure_connection(
-                max_retries=1, timeout=BROKER_SECONDS, reraise_as_library_errors=True
-            )
+            broker.ensure_connection(max_retries=1, timeout=BROKER_SECONDS, reraise_as_library_errors=True)
     except (OperationalError, OSError):
         return False
     return True
@@ -49,9 +47,7 @@ def live(request: HttpRequest) -> JsonResponse:
 def ready(request: HttpRequest) -> JsonResponse:
     parts = {"database": database_answers(), "broker": broker_answers()}
     ok = all(parts.values())
-    return JsonResponse(
-        {"status": "ok" if ok else "unavailable", **parts}, status=200 if ok else 503
-    )
+    return JsonResponse({"status": "ok" if ok else "unavailable", **parts}, status=200 if ok else 503)
 
 
 urlpatterns = [path("livez", live, name="livez"), path("readyz", ready, name="readyz")]

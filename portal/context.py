@@ -44,9 +44,7 @@ class Site:
 
 
 PLACES = (
-    Place(
-        _("Record"), "record", "portal:home", frozenset({"home", "records", "record"})
-    ),
+    Place(_("Record"), "record", "portal:home", frozenset({"home", "records", "record"})),
     Place(
         _("Hospitals"),
         "hospital",

@@ -13,9 +13,7 @@ urlpatterns = [
     path("record/<str:resource_type>/<str:logical_id>/", records.one, name="record"),
     path("hospitals/", hospitals.listing, name="hospitals"),
     path("hospitals/<int:connection_id>/", hospitals.one, name="hospital"),
-    path(
-        "hospitals/<int:connection_id>/sync/", hospitals.sync_now, name="sync_hospital"
-    ),
+    path("hospitals/<int:connection_id>/sync/", hospitals.sync_now, name="sync_hospital"),
     path("hospitals/<int:connection_id>/stop/", hospitals.stop, name="stop_hospital"),
     path("apps/", apps.listing, name="apps"),
     path("apps/<int:authorization_id>/withdraw/", apps.withdraw, name="withdraw_app"),

@@ -1,0 +1,88 @@
+"""One record in full: every element it has, in words, in the order a person would ask."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from portal import elements, names, phrases
+
+_LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9.\-]{1,64})")
+# Shown elsewhere on the page (narrative, source) or of use to computers only.
+_UNSHOWN = frozenset(
+    {"resourceType", "id", "meta", "text", "contained", "extension", "modifierExtension", "implicitRules"}
+)
+_TEXT_TYPES = ("text/plain", "text/html", "application/xhtml+xml", "text/xml", "application/xml", "text/markdown")
+_MARKUP = re.compile(r"html|xml")
+
+
+@dataclass(frozen=True)
+class Value:
+    """``target``: (type, id) of the record it points to, where it may be one of hers."""
+
+    text: str
+    target: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Fact:
+    name: names.Name
+    values: tuple[Value, ...]
+
+
+def of(resource: Any) -> list[Fact]:
+    """The facts of a resource; what has no words for it still appears, under FHIR's own name."""
+    if not isinstance(resource, dict):
+        return []
+    shown = (
+        (key, tuple(_values(resource[key]))) for key in resource if key not in _UNSHOWN and not key.startswith("_")
+    )
+    return [Fact(names.element_name(key), values) for key, values in shown if values]
+
+
+def _values(node: Any) -> Iterator[Value]:
+    for entry in node if isinstance(node, list) else [node]:
+        if isinstance(entry, dict) and "data" in entry and "contentType" in entry:
+            yield Value(phrases.attachment(entry))
+        elif words := phrases.of(entry):
+            yield Value(words, _target(entry))
+
+
+def _target(node: Any) -> tuple[str, str] | None:
+    places = [node] if isinstance(node, dict) else []
+    for place in places:
+        found = _LOCAL.fullmatch(elements.text(place, "reference") or elements.text(place, "attachment", "url"))
+        if found:
+            return found[1], found[2]
+    return None
+
+
+def narrative(resource: Any) -> str:
+    """The text the source wrote about this record, without its markup."""
+    return phrases.plain(elements.text(resource, "text", "div"))
+
+
+def texts(resource: Any) -> list[str]:
+    """The words of attached documents that are text; markup is taken off, nothing is interpreted."""
+    holders = (
+        *([resource] if elements.text(resource, "resourceType") == "Binary" else []),
+        *elements.every(resource, "content", "attachment"),
+        *elements.every(resource, "presentedForm"),
+    )
+    return [words for words in map(_decoded, holders) if words]
+
+
+def _decoded(attachment: Any) -> str:
+    kind = elements.text(attachment, "contentType").partition(";")[0]
+    data = elements.text(attachment, "data")
+    if kind.strip().lower() not in _TEXT_TYPES or not data:
+        return ""
+    try:
+        words = base64.b64decode(data, validate=False).decode(errors="replace")
+    except (binascii.Error, ValueError):
+        return ""
+    return phrases.plain(words) if _MARKUP.search(kind) else words

@@ -1,0 +1,134 @@
+"""One record as one line of a list: what it is, its value, when, from where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from consent import gate
+from portal import elements, names, phrases, when
+from standards.fhir import json
+
+
+@dataclass(frozen=True)
+class Line:
+    """``flawed``: the record is kept as received although it is not quite as the standard says."""
+
+    resource_type: str
+    logical_id: str
+    title: str
+    value: str
+    about: tuple[str, ...]
+    flawed: bool
+
+
+def of(stored: gate.Stored, *, source: str) -> Line:
+    resource = json.loads(stored.body)
+    resource_type = stored.resource_type
+    about = (when.happened(resource), _state(resource), source)
+    return Line(
+        resource_type=resource_type,
+        logical_id=stored.logical_id,
+        title=title(resource) or str(names.type_name(resource_type)),
+        value=value(resource),
+        about=tuple(part for part in about if part),
+        flawed=bool(stored.problems),
+    )
+
+
+# Where the name of a thing stands, by type; the first that is there wins. Types not listed use ``code`` and ``type``.
+_TITLES: dict[str, tuple[tuple[str, Callable[[Any], str]], ...]] = {
+    "CarePlan": (("title", phrases.of), ("category", phrases.concept), ("description", phrases.of)),
+    "CareTeam": (("name", phrases.of), ("category", phrases.concept)),
+    "Coverage": (("class", phrases.of), ("type", phrases.concept), ("payor", phrases.reference)),
+    "Device": (("deviceName", phrases.of), ("type", phrases.concept)),
+    "DocumentReference": (("description", phrases.of), ("type", phrases.concept), ("category", phrases.concept)),
+    "Encounter": (("type", phrases.concept), ("reasonCode", phrases.concept), ("class", phrases.concept)),
+    "Goal": (("description", phrases.concept),),
+    "Immunization": (("vaccineCode", phrases.concept),),
+    "Location": (("name", phrases.of),),
+    "Organization": (("name", phrases.of),),
+    "Patient": (("name", phrases.person_name),),
+    "Practitioner": (("name", phrases.person_name),),
+    "PractitionerRole": (("practitioner", phrases.reference), ("code", phrases.concept)),
+    "RelatedPerson": (("name", phrases.person_name), ("relationship", phrases.concept)),
+}
+_ANYWHERE: tuple[tuple[str, Callable[[Any], str]], ...] = (
+    ("code", phrases.concept),
+    ("medicationCodeableConcept", phrases.concept),
+    ("medicationReference", phrases.reference),
+    ("type", phrases.concept),
+    ("title", phrases.of),
+    ("name", phrases.of),
+    ("category", phrases.concept),
+)
+TITLE_MAX = 160
+
+
+def title(resource: Any) -> str:
+    """What a person would call this record; "" where the resource does not say."""
+    kind = elements.text(resource, "resourceType")
+    for key, phrase in (*_TITLES.get(kind, ()), *_ANYWHERE):
+        if found := phrase(elements.first(resource, key)):
+            return found if len(found) <= TITLE_MAX else f"{found[:TITLE_MAX]}…"
+    return ""
+
+
+_VALUES = (
+    "valueCodeableConcept",
+    "valueString",
+    "valueBoolean",
+    "valueInteger",
+    "valueRange",
+    "valueRatio",
+    "valueSampledData",
+    "valueTime",
+    "valueDateTime",
+    "valuePeriod",
+)
+
+
+def value(resource: Any) -> str:
+    """An Observation's value with its unit; blood pressure and the like joined as "120/80 mmHg"."""
+    if elements.text(resource, "resourceType") != "Observation":
+        return ""
+    return _measured(resource, brief=True) or _joined(resource) or _absent(resource)
+
+
+def _measured(node: Any, *, brief: bool) -> str:
+    if found := phrases.quantity(elements.first(node, "valueQuantity"), brief=brief):
+        return found
+    return next((phrases.of(node[key]) for key in _VALUES if isinstance(node, dict) and key in node), "")
+
+
+def _joined(resource: Any) -> str:
+    """The components; those of one unit share it, with a stroke between."""
+    parts = list(elements.every(resource, "component"))
+    units = {elements.text(part, "valueQuantity", "unit") for part in parts}
+    numbers = [elements.first(part, "valueQuantity", "value") for part in parts]
+    if len(parts) == 2 and len(units) == 1 and None not in numbers:
+        return f"{'/'.join(phrases.number(each, brief=True) for each in numbers)} {units.pop()}".strip()
+    if parts:
+        return _("%(count)s values") % {"count": len(parts)}
+    return ""
+
+
+def _absent(resource: Any) -> str:
+    return phrases.concept(elements.first(resource, "dataAbsentReason"))
+
+
+_STATES = ("clinicalStatus", "lifecycleStatus", "status")
+# What is true of nearly every record of a type says nothing.
+_UNREMARKABLE = frozenset({"final", "finished", "current", "completed", "amended", "corrected"})
+
+
+def _state(resource: Any) -> str:
+    for key in _STATES:
+        found = elements.first(resource, key)
+        code = elements.text(found, "coding", "code") or (found if isinstance(found, str) else "")
+        if code:
+            return "" if code in _UNREMARKABLE else names.word(code)
+    return ""

@@ -1,0 +1,198 @@
+"""FHIR datatypes as plain text. Total: whatever an element holds, there is a phrase, and it is text, never markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from html.parser import HTMLParser
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from portal import elements, names, when
+from standards.fhir.json import ExactDecimal
+
+_DATE = re.compile(r"\d{4}-\d\d(-\d\d(T\d\d:\d\d.*)?)?", re.ASCII)
+LONG_FRACTION = 4
+
+
+def concept(node: Any) -> str:
+    """A CodeableConcept or Coding: what its code is called, else its text, else the code itself."""
+    coding = node.get("coding") if isinstance(node, dict) else None
+    return (
+        elements.text(coding, "display")
+        or elements.text(node, "display")
+        or elements.text(node, "text")
+        or elements.text(coding, "code")
+        or elements.text(node, "code")
+        or (node.strip() if isinstance(node, str) else "")
+    )
+
+
+def number(value: Any, *, brief: bool = False) -> str:
+    """A number as its source wrote it; ``brief`` rounds a long fraction and says so with ≈."""
+    written = value.literal if isinstance(value, ExactDecimal) else str(value)
+    fraction = written.partition(".")[2]
+    if brief and len(fraction) >= LONG_FRACTION and isinstance(value, Decimal) and abs(value) >= 1:
+        return f"≈ {value:.2f}"
+    return written
+
+
+def quantity(node: Any, *, brief: bool = False) -> str:
+    value = elements.first(node, "value")
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+        return ""
+    unit = elements.text(node, "unit") or elements.text(node, "code")
+    parts = (elements.text(node, "comparator"), number(value, brief=brief), unit)
+    return " ".join(part for part in parts if part and part != "1")
+
+
+def person_name(node: Any) -> str:
+    parts = [*elements.every(node, "prefix"), *elements.every(node, "given"), *elements.every(node, "family")]
+    return elements.text(node, "text") or " ".join(part for part in parts if isinstance(part, str))
+
+
+def address(node: Any) -> str:
+    keys = ("line", "city", "district", "state", "postalCode", "country")
+    parts = [part for key in keys for part in elements.every(node, key) if isinstance(part, str)]
+    return elements.text(node, "text") or ", ".join(parts)
+
+
+def reference(node: Any) -> str:
+    """What a Reference calls its target, else the kind of thing it points to."""
+    target = elements.text(node, "reference")
+    if display := elements.text(node, "display"):
+        return display
+    if target.startswith("#"):
+        return _("described within this record")
+    kind = target.rpartition("/")[0].rpartition("/")[2]
+    return str(names.type_name(kind)) if kind else elements.text(node, "identifier", "value") or target
+
+
+def attachment(node: Any) -> str:
+    parts = (
+        elements.text(node, "title"),
+        elements.text(node, "contentType"),
+        when.said(elements.first(node, "creation")),
+    )
+    return ", ".join(part for part in parts if part) or _("a file")
+
+
+def _range(node: Any) -> str:
+    low, high = quantity(elements.first(node, "low")), quantity(elements.first(node, "high"))
+    if low and high:
+        return _("%(low)s to %(high)s") % {"low": low, "high": high}
+    return _("at least %(low)s") % {"low": low} if low else _("at most %(high)s") % {"high": high} if high else ""
+
+
+def _ratio(node: Any) -> str:
+    return f"{quantity(elements.first(node, 'numerator'))} / {quantity(elements.first(node, 'denominator'))}"
+
+
+def _annotation(node: Any) -> str:
+    author = elements.text(node, "authorString") or elements.text(node, "authorReference", "display")
+    about = ", ".join(part for part in (author, when.said(elements.first(node, "time"))) if part)
+    return elements.text(node, "text") + (f" ({about})" if about else "")
+
+
+def _money(node: Any) -> str:
+    return f"{number(elements.first(node, 'value'))} {elements.text(node, 'currency')}"
+
+
+def _identifier(node: Any) -> str:
+    kind = concept(elements.first(node, "type")) or elements.text(node, "system")
+    value = elements.text(node, "value")
+    return f"{value} ({kind})" if kind and kind not in {"phone", "email", "url", "fax"} else value
+
+
+def _series(node: Any) -> str:
+    points = len(elements.text(node, "data").split())
+    return _("a series of %(points)s values") % {"points": points}
+
+
+# First whose key is there and whose check holds. The order matters: a Quantity also has a code, a Period no value.
+_SHAPES: tuple[tuple[frozenset[str], Callable[[Any], str]], ...] = (
+    (frozenset({"coding"}), concept),
+    (frozenset({"family"}), person_name),
+    (frozenset({"given"}), person_name),
+    (frozenset({"reference"}), reference),
+    (frozenset({"contentType"}), attachment),
+    (frozenset({"origin", "data"}), _series),
+    (frozenset({"numerator"}), _ratio),
+    (frozenset({"value", "currency"}), _money),
+    (frozenset({"value", "unit"}), quantity),
+    (frozenset({"line"}), address),
+    (frozenset({"city"}), address),
+    (frozenset({"text", "time"}), _annotation),
+    (frozenset({"text", "authorString"}), _annotation),
+    (frozenset({"text", "authorReference"}), _annotation),
+)
+_ONLY: tuple[tuple[frozenset[str], Callable[[Any], str]], ...] = (
+    (frozenset({"start", "end"}), when.span),
+    (frozenset({"low", "high"}), _range),
+    (frozenset({"display", "type", "identifier"}), reference),
+    (frozenset({"system", "version", "code", "display", "userSelected"}), concept),
+    (frozenset({"text"}), concept),
+    (frozenset({"value", "comparator", "unit", "system", "code"}), quantity),
+    (frozenset({"use", "type", "system", "value", "period", "assigner", "rank"}), _identifier),
+)
+
+
+def of(node: Any) -> str:
+    """Any element in words; a group of elements becomes "Name: words; Name: words"."""
+    if isinstance(node, bool):
+        return _("yes") if node else _("no")
+    if isinstance(node, str):
+        return when.said(node) if _DATE.fullmatch(node) else names.word(node)
+    if isinstance(node, int | Decimal):
+        return number(node)
+    if isinstance(node, list):
+        return ", ".join(part for part in map(of, node) if part)
+    return _group(node) if isinstance(node, dict) else ""
+
+
+def _group(node: dict[str, Any]) -> str:
+    keys = {key for key in node if key not in {"id", "extension"} and not key.startswith("_")}
+    for needed, phrase in _SHAPES:
+        if needed <= keys:
+            return phrase(node)
+    for allowed, phrase in _ONLY:
+        if keys and keys <= allowed:
+            return phrase(node)
+    parts = ((names.element_name(key), of(node[key])) for key in node if key in keys and key != "modifierExtension")
+    return "; ".join(f"{name}: {words}" for name, words in parts if words)
+
+
+class _Text(HTMLParser):
+    """Collects the text of a narrative; what is inside script and style is no text."""
+
+    silent = ("script", "style", "head", "template")
+    breaking = frozenset({"p", "div", "br", "tr", "li", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol"})
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self.muted = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in self.silent:
+            self.muted += 1
+        self.parts.append("\n" if tag in self.breaking else " " if tag in {"td", "th"} else "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self.silent:
+            self.muted = max(0, self.muted - 1)
+
+    def handle_data(self, data: str) -> None:
+        if not self.muted:
+            self.parts.append(data)
+
+
+def plain(markup: str) -> str:
+    """The words of XHTML, one line per block. Everything that is not text is dropped, nothing is interpreted."""
+    reader = _Text()
+    reader.feed(markup)
+    reader.close()
+    lines = (" ".join(line.split()) for line in "".join(reader.parts).split("\n"))
+    return "\n".join(line for line in lines if line)
