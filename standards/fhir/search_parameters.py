@@ -71,7 +71,7 @@ def _table() -> Mapping[str, Mapping[str, list[Any]]]:
 @cache
 def for_type(resource_type: str) -> Mapping[str, SearchParameter]:
     """Code to parameter, ``_id`` and ``_lastUpdated`` and their like included. Empty for an unknown type."""
-    if resource_type not in structures.r4().resource_types():
+    if resource_type not in structures.r4().resource_types:
         return MappingProxyType({})
     compiled = {**_table()["Resource"], **_table().get(resource_type, {})}
     return MappingProxyType({code: _parameter(resource_type, code, entry) for code, entry in compiled.items()})

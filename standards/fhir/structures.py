@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 
+_ABSTRACT: Final = frozenset({"Resource", "DomainResource"})
 _DEFINITIONS: Final = Path(__file__).parent / "definitions"
 
 
@@ -32,14 +33,8 @@ class Structures:
     def __init__(self, types: Mapping[str, Mapping[str, str]]) -> None:
         self._types = types
         self._fields: dict[str, dict[str, Field]] = {}
-
-    def __contains__(self, type_: str) -> bool:
-        return type_ in self._types
-
-    def resource_types(self) -> frozenset[str]:
+        self.resource_types = frozenset(name for name in types if types[name].get("%") == "resource") - _ABSTRACT
         """The concrete resource types."""
-        abstract = ("Resource", "DomainResource")
-        return frozenset(name for name, f in self._types.items() if f.get("%") == "resource" and name not in abstract)
 
     def fields(self, type_: str) -> dict[str, Field]:
         """JSON key to field, choices written out; empty for primitive and unknown types."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from standards.fhir import structures
 
-RESOURCE_TYPES: Final = structures.r4().resource_types()
+RESOURCE_TYPES: Final = structures.r4().resource_types
 """The 146 concrete resource types of R4."""
 
 PATIENT_COMPARTMENT: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(

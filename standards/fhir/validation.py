@@ -95,7 +95,7 @@ class _Type:
             rules[key] = _rule(field_)
             if field_.type in primitives.TESTS:
                 rules[f"_{key}"] = (None, _SIBLINGS if field_.many else _ELEMENT, False, field_.choice, key)
-        if self.name in structures.r4().resource_types():
+        if self.name in structures.r4().resource_types:
             rules["resourceType"] = (primitives.test_string, None, False, None, "resourceType")
         self._choices = frozenset(key for key, rule in rules.items() if rule[3] is not None)
         self._has_rules_of_the_whole = bool(self._required or self._choices or self._invariant)
@@ -235,7 +235,7 @@ class _Pointing:
         parsed = references.parse(text)
         if parsed is None or parsed.kind is references.Kind.ODD or parsed.type is None:
             return
-        if parsed.type in structures.r4().resource_types() and parsed.type not in self._targets:
+        if parsed.type in structures.r4().resource_types and parsed.type not in self._targets:
             run.add((where, "reference", None), f"points at {parsed.type}, not at {' or '.join(sorted(self._targets))}")
 
 
@@ -294,7 +294,7 @@ class _AnyResource:
             run.add(where, f"a resource is expected, not {_kind(node)}")
             return None
         type_ = node.get("resourceType")
-        if type_.__class__ is str and type_ in structures.r4().resource_types():
+        if type_.__class__ is str and type_ in structures.r4().resource_types:
             name: str = type_
             return name
         run.add((where, "resourceType", None), "is required" if type_ is None else "no such resource type")
