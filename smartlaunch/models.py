@@ -20,9 +20,7 @@ class Launch(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    person = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, related_name="+"
-    )
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     hospital = models.ForeignKey(Hospital, models.CASCADE, related_name="+")
     state_hash = models.BinaryField(unique=True)
     sealed = models.BinaryField()

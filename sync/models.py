@@ -42,9 +42,7 @@ class Hospital(models.Model):
     fhir_base = models.URLField(unique=True, max_length=500)
     source = models.OneToOneField(Source, models.PROTECT, related_name="hospital")
     client_id = models.CharField(max_length=200)
-    auth_method = models.CharField(
-        max_length=32, choices=AuthMethod, default=AuthMethod.NONE
-    )
+    auth_method = models.CharField(max_length=32, choices=AuthMethod, default=AuthMethod.NONE)
     sealed_secret = models.BinaryField(null=True)
     scopes = models.TextField()
     active = models.BooleanField(default=True)
@@ -57,10 +55,7 @@ class Hospital(models.Model):
             models.CheckConstraint(
                 name="hospital_secret_fits_its_method",
                 condition=Q(auth_method=AuthMethod.NONE, sealed_secret__isnull=True)
-                | (
-                    Q(auth_method__in=[AuthMethod.SECRET, AuthMethod.KEY])
-                    & Q(sealed_secret__isnull=False)
-                ),
+                | (Q(auth_method__in=[AuthMethod.SECRET, AuthMethod.KEY]) & Q(sealed_secret__isnull=False)),
             ),
         ]
 
@@ -88,16 +83,12 @@ class Connection(models.Model):
         db_index=False,
     )
     hospital = models.ForeignKey(Hospital, models.PROTECT, related_name="connections")
-    patient = models.CharField(
-        max_length=64, help_text="id of her Patient at the hospital"
-    )
+    patient = models.CharField(max_length=64, help_text="id of her Patient at the hospital")
     sealed_tokens = models.BinaryField(null=True)
     token_endpoint = models.URLField(max_length=500)
     token_expires = models.DateTimeField(null=True)
     scope = models.TextField(blank=True)
-    state = models.CharField(
-        max_length=16, choices=ConnectionState, default=ConnectionState.ACTIVE
-    )
+    state = models.CharField(max_length=16, choices=ConnectionState, default=ConnectionState.ACTIVE)
     connected = models.DateTimeField()
     last_attempt = models.DateTimeField(null=True)
     last_success = models.DateTimeField(null=True)
@@ -111,17 +102,13 @@ class Connection(models.Model):
             ),
             models.CheckConstraint(
                 name="connection_active_holds_tokens",
-                condition=~Q(state=ConnectionState.ACTIVE)
-                | Q(sealed_tokens__isnull=False),
+                condition=~Q(state=ConnectionState.ACTIVE) | Q(sealed_tokens__isnull=False),
             ),
             models.CheckConstraint(
                 name="connection_stopped_holds_no_tokens",
-                condition=~Q(state=ConnectionState.STOPPED)
-                | Q(sealed_tokens__isnull=True),
+                condition=~Q(state=ConnectionState.STOPPED) | Q(sealed_tokens__isnull=True),
             ),
-            models.CheckConstraint(
-                condition=~Q(patient=""), name="connection_names_its_patient"
-            ),
+            models.CheckConstraint(condition=~Q(patient=""), name="connection_names_its_patient"),
         ]
 
     def __str__(self) -> str:
@@ -157,22 +144,20 @@ class RunQuerySet(models.QuerySet["Run"]):
 class Run(models.Model):
     """One pull. ``claim`` names the worker call that holds it, ``heartbeat`` is its last sign of life.
 
-    ``due`` lies ahead while the hospital asked us to wait. ``pauses`` counts how often it was put off in a row.
+    ``due`` lies ahead while the hospital asked us to wait. ``attempts`` counts the claims since a page last arrived, so
+    that a run which cannot get on ends. ``rung`` is when its doorbell was last rung.
     ``problem`` is a code of sync.problems; its sentence is chosen where it is shown.
     """
 
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
-    connection = models.ForeignKey(
-        Connection, models.PROTECT, related_name="runs", db_index=False
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    connection = models.ForeignKey(Connection, models.PROTECT, related_name="runs", db_index=False)
     kind = models.CharField(max_length=8, choices=RunKind)
     state = models.CharField(max_length=8, choices=RunState, default=RunState.QUEUED)
     problem = models.CharField(max_length=32, blank=True)
     queued = models.DateTimeField()
     due = models.DateTimeField()
-    pauses = models.SmallIntegerField(default=0)
+    rung = models.DateTimeField(null=True)
+    attempts = models.SmallIntegerField(default=0)
     claim = models.UUIDField(null=True)
     claimed = models.DateTimeField(null=True)
     heartbeat = models.DateTimeField(null=True)
@@ -199,9 +184,7 @@ class Run(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(
-                fields=["owner", "connection", "-id"], name="run_newest_of_connection"
-            ),
+            models.Index(fields=["owner", "connection", "-id"], name="run_newest_of_connection"),
             models.Index(
                 fields=["due"],
                 condition=Q(state__in=UNFINISHED),
@@ -232,26 +215,24 @@ class RunStep(models.Model):
     """One type (and query) of a run: what the server said it has, what was asked, got and stored.
 
     ``total`` is the server's own figure, null where it gave none. ``received`` counts the matches that arrived,
-    stored or not. ``invalid`` are stored and flagged; ``unusable`` could not be stored at all; ``held_back`` belong
-    to somebody else. ``sealed_next`` is the next page's address; null before the first page and at the end.
+    stored or not, ``included`` what came along with them. Each of these is one of new, changed, unchanged, unusable
+    (could not be stored at all) or held_back (belongs to somebody else); ``invalid`` are stored and flagged, ``missing``
+    are known of but not to be had. ``sealed_next`` is the next page's address; null before the first page and at the end.
     """
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="steps", db_index=False)
     number = models.SmallIntegerField()
     kind = models.CharField(max_length=8, choices=StepKind)
     resource_type = models.CharField(max_length=64)
-    query = models.CharField(
-        max_length=200, blank=True, help_text="what narrows the search, never an id"
-    )
-    state = models.CharField(
-        max_length=12, choices=StepState, default=StepState.WAITING
-    )
+    query = models.CharField(max_length=200, blank=True, help_text="what narrows the search, never an id")
+    state = models.CharField(max_length=12, choices=StepState, default=StepState.WAITING)
     problem = models.CharField(max_length=32, blank=True)
     total = models.IntegerField(null=True)
     pages_asked = models.IntegerField(default=0)
     pages_got = models.IntegerField(default=0)
     pages_failed = models.IntegerField(default=0)
     received = models.IntegerField(default=0)
+    included = models.IntegerField(default=0)
     new = models.IntegerField(default=0)
     changed = models.IntegerField(default=0)
     unchanged = models.IntegerField(default=0)
@@ -267,18 +248,14 @@ class RunStep(models.Model):
     class Meta:
         ordering: ClassVar = ["number"]
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["run", "number"], name="runstep_numbered_within_its_run"
-            ),
+            models.UniqueConstraint(fields=["run", "number"], name="runstep_numbered_within_its_run"),
             models.UniqueConstraint(
                 fields=["run", "kind", "resource_type", "query"],
                 name="runstep_asks_once",
             ),
             models.CheckConstraint(
                 name="runstep_pages_add_up",
-                condition=Q(
-                    pages_asked=models.F("pages_got") + models.F("pages_failed")
-                ),
+                condition=Q(pages_asked=models.F("pages_got") + models.F("pages_failed")),
             ),
         ]
 
@@ -298,9 +275,7 @@ class PageEntry(models.Model):
     sealed ids that the page held, kept until the next complete listing of the type, to notice what has gone.
     """
 
-    step = models.ForeignKey(
-        RunStep, models.CASCADE, related_name="pages", db_index=False
-    )
+    step = models.ForeignKey(RunStep, models.CASCADE, related_name="pages", db_index=False)
     number = models.IntegerField()
     outcome = models.CharField(max_length=8, choices=PageOutcome)
     problem = models.CharField(max_length=32, blank=True)
@@ -315,9 +290,7 @@ class PageEntry(models.Model):
     class Meta:
         ordering: ClassVar = ["number"]
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["step", "number"], name="pageentry_once_per_page"
-            ),
+            models.UniqueConstraint(fields=["step", "number"], name="pageentry_once_per_page"),
         ]
 
     def __str__(self) -> str:
@@ -335,22 +308,16 @@ class PointerState(models.TextChoices):
 class Pointer(models.Model):
     """A resource outside her compartment that one of hers points to. ``hop`` 1 is pointed to by a record of hers."""
 
-    connection = models.ForeignKey(
-        Connection, models.CASCADE, related_name="pointers", db_index=False
-    )
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="pointers", db_index=False)
     resource_type = models.CharField(max_length=64)
     remote_id = models.CharField(max_length=64)
     hop = models.SmallIntegerField(default=1)
-    state = models.CharField(
-        max_length=8, choices=PointerState, default=PointerState.WANTED
-    )
+    state = models.CharField(max_length=8, choices=PointerState, default=PointerState.WANTED)
     asked = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["connection", "resource_type", "remote_id"], name="pointer_once"
-            ),
+            models.UniqueConstraint(fields=["connection", "resource_type", "remote_id"], name="pointer_once"),
         ]
         indexes: ClassVar = [
             models.Index(
