@@ -125,8 +125,9 @@ def _install_lock() -> None:
     uv_alone = VENV / "uv.lock"
     uv_alone.write_text(_stanza("uv"))
     if _succeeds([*pip, str(uv_alone)]):
-        uv = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", python, "--require-hashes"]
-        if _succeeds([*uv, "--requirement", str(LOCK)]):
+        # The system's certificates, which pip uses too: a company's proxy is in those and not among uv's own.
+        uv = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--system-certs", "--python", python]
+        if _succeeds([*uv, "--require-hashes", "--requirement", str(LOCK)]):
             return
         print("uv could not install it; trying pip …", flush=True)
     _run([*pip, str(LOCK)])

@@ -1,0 +1,204 @@
+"""The demo: embedded servers, two hospitals, our web server, worker and beat, started and stopped as one.
+
+``python -m local.demo up [--detach]`` and ``… down``. Starting again after a stop, a crash or a kill finds everything
+where it was: the servers recover their data, the processes are started afresh at the same addresses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from local import broker, options, places, postgres, processes, sites
+
+READY_SECONDS = 60
+FAILURES = (
+    postgres.PostgresFailed,
+    broker.BrokerFailed,
+    processes.ProcessFailed,
+    places.PlaceRefused,
+    sites.PortTaken,
+)
+
+
+def up(place: Path) -> list[sites.Site]:
+    """Start everything under ``place`` and return the sites, the person's first, as soon as all of them answer.
+
+    Processes of an earlier start are ended first, so that what runs is the code as it is now.
+    """
+    with places.held(place / "run"):
+        processes.stop_all(place=place)
+        everyone = _lay_out(place)
+        _prepare(everyone)
+        programs = [program for site in everyone for program in _programs(site)]
+        for program in programs:
+            processes.start(program, place=place)
+        for program in programs:
+            if program.ready:
+                processes.await_ready(program, place=place, seconds=READY_SECONDS)
+        places.write_private(place / "demo.json", json.dumps(_addresses(everyone), indent=2))
+    return everyone
+
+
+def down(place: Path) -> list[str]:
+    """End what was started under ``place``, processes first, then the servers they use; the names of what ran."""
+    if not place.exists():
+        return []
+    with places.held(place / "run"):
+        ended = processes.stop_all(place=place)
+        ended += ["broker"] if broker.stop(place / "broker") else []
+        ended += ["postgres"] if postgres.stop(place / "postgres") else []
+    return ended
+
+
+def watch(place: Path) -> None:
+    """Until interrupted, say which process ended by itself."""
+    lived = set(processes.names(place=place))
+    while True:
+        for name in sorted(lived):
+            if processes.running(name, place=place) is None:
+                lived.remove(name)
+                print(f"\n{name} has ended; `make demo` starts all again.\n{processes.last_words(name, place=place)}")
+        time.sleep(1)
+
+
+def _lay_out(place: Path) -> list[sites.Site]:
+    """Servers, databases and configuration of every site, each made if it is not there."""
+    given = options.given("DATABASE_URL")
+    if given:
+        databases = {sites.PERSON: given}
+        databases |= {slug: postgres.create_beside(given, _hospital_database(slug, given)) for slug in sites.HOSPITALS}
+    else:
+        server = postgres.ensure(place / "postgres")
+        databases = {sites.PERSON: postgres.create_database(server, "tributary")}
+        databases |= {slug: postgres.create_database(server, f"hospital_{slug}") for slug in sites.HOSPITALS}
+    everyone = sites.describe(place, _servers(place), databases)
+    for site in everyone:
+        sites.write(site)
+    return everyone
+
+
+def _hospital_database(slug: str, given: str) -> str:
+    """On a server that others use, a hospital's database carries the name of ours."""
+    return f"{urlsplit(given).path.lstrip('/')}_hospital_{slug}"
+
+
+def _servers(place: Path) -> sites.Servers:
+    given = options.given("BROKER_URL")
+    if given:
+        return sites.Servers(broker=given, cache=options.given("CACHE_URL") or "")
+    server = broker.ensure(place / "broker")
+    return sites.Servers(broker=server.broker_url, cache=server.cache_url)
+
+
+def _prepare(everyone: Sequence[sites.Site]) -> None:
+    """Bring every database to the code's schema and gather the static files, all at the same time."""
+    orders = [(site, ("migrate", "--no-input", "--verbosity=0")) for site in everyone]
+    orders.append((everyone[0], ("collectstatic", "--no-input", "--verbosity=0")))
+    begun = [(site, order, _begin(site, order)) for site, order in orders]
+    outcomes = [(site, order, process.communicate()[0], process.returncode) for site, order, process in begun]
+    for site, order, said, code in outcomes:
+        if code != 0:
+            raise processes.ProcessFailed(f"manage.py {order[0]} failed for {site.slug}:\n{said}")
+
+
+def _begin(site: sites.Site, order: Sequence[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603 - our own command line
+        [sys.executable, "manage.py", *order],
+        cwd=options.ROOT,
+        env=site.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def _programs(site: sites.Site) -> list[processes.Program]:
+    if not site.is_person:
+        return [_web(site, name=f"hospital-{site.slug}", workers=1)]
+    return [
+        _web(site, name="web", workers=2),
+        _background(site, "worker", "--concurrency=2", "--without-gossip", "--without-mingle"),
+        _background(site, "beat", "--pidfile="),
+    ]
+
+
+def _web(site: sites.Site, *, name: str, workers: int) -> processes.Program:
+    gunicorn = ("gunicorn", "config.wsgi:application", "--worker-class=gthread", "--threads=4", "--no-control-socket")
+    return processes.Program(
+        name=name,
+        argv=(sys.executable, "-m", *gunicorn, f"--workers={workers}", f"--bind=127.0.0.1:{site.port}"),
+        environment=site.environment(),
+        cwd=options.ROOT,
+        ready=f"http://127.0.0.1:{site.port}/readyz",
+    )
+
+
+def _background(site: sites.Site, role: str, *words: str) -> processes.Program:
+    return processes.Program(
+        name=role,
+        argv=(sys.executable, "-m", "celery", "--app=config", role, "--loglevel=INFO", *words),
+        environment=site.environment(),
+        cwd=options.ROOT,
+    )
+
+
+def _addresses(everyone: Sequence[sites.Site]) -> dict[str, object]:
+    """What ``demo.json`` says; hospitals by the name a patient finds them under and their FHIR address."""
+    person, *hospitals = everyone
+    return {
+        "portal": person.url,
+        "fhir_base": f"{person.url}/fhir/r4",
+        "hospitals": [{"name": site.values["SITE_NAME"], "iss": f"{site.url}/fhir/r4"} for site in hospitals],
+    }
+
+
+def _report(everyone: Sequence[sites.Site], place: Path) -> None:
+    for site in everyone:
+        print(f"  {site.values.get('SITE_NAME', 'Tributary'):30} {site.url}")
+    print(f"  logs in {place / 'log'}; `make stop` ends everything", flush=True)
+
+
+def _run(place: Path, *, detach: bool) -> None:
+    try:
+        _report(up(place), place)
+        if not detach:
+            watch(place)
+    except FAILURES as failure:
+        down(place)
+        raise SystemExit(str(failure)) from failure
+    except KeyboardInterrupt:
+        print("\nstopping …", flush=True)
+        down(place)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m local.demo", description="Start or stop the demo.")
+    orders = parser.add_subparsers(dest="order", required=True)
+    start = orders.add_parser("up")
+    start.add_argument("--detach", action="store_true", default=options.flag("DETACH"))
+    orders.add_parser("down")
+    asked = parser.parse_args()
+    place = options.var_dir()
+    if asked.order == "down":
+        ended = down(place)
+        print(f"ended: {', '.join(ended)}" if ended else "nothing was running")
+        return
+    signal.signal(signal.SIGTERM, _interrupt)
+    _run(place, detach=asked.detach)
+
+
+if __name__ == "__main__":
+    main()
