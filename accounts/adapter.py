@@ -33,6 +33,7 @@ class AccountAdapter(DefaultAccountAdapter):
         """Fills a new person from the sign-up form. Her data key is made lazily, when her first record arrives."""
         user.name = form.cleaned_data.get("name", "").strip()
         user.language = form.cleaned_data.get("language") or languages.current()
+        user.time_zone = form.cleaned_data.get("time_zone") or user.time_zone
         person: Person = super().save_user(request, user, form, commit)
         return person
 
