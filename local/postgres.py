@@ -119,8 +119,11 @@ def ensure(directory: Path, *, durable: bool = True) -> Server:
         cluster = _describe(directory)
         if not cluster.data.exists():
             _initialise(cluster, durable=durable)
-        pid = cluster.running() or _start(cluster, durable=durable)
-        _await_ready(cluster, pid)
+        pid = cluster.running()
+        if pid is None or not _await_ready(cluster, pid):  # one that was just killed may still have been dying
+            pid = _start(cluster, durable=durable)
+            if not _await_ready(cluster, pid):
+                raise PostgresFailed(f"PostgreSQL in {directory} ended while starting: see {cluster.log}")
         _ensure_role(cluster)
     return Server(directory=directory, socket=cluster.socket, pid=pid, password=_password(directory, ROLE))
 
@@ -252,18 +255,23 @@ def _disown_leftovers(cluster: _Cluster) -> None:
     (cluster.socket / f"{SOCKET_NAME}.lock").unlink(missing_ok=True)
 
 
-def _await_ready(cluster: _Cluster, pid: int) -> None:
-    """Return when the server answers; a recovery after a crash may take its time, a dead server is an error at once."""
+def _await_ready(cluster: _Cluster, pid: int) -> bool:
+    """True once the server answers (a recovery after a crash may take its time), False if it has ended.
+
+    Raises PostgresFailed if it lives and answers nobody.
+    """
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
             _connect(cluster).close()
         except psycopg.OperationalError as error:
-            if pids.started(pid) is None or time.monotonic() > deadline:
+            if pids.started(pid) is None:
+                return False
+            if time.monotonic() > deadline:
                 raise PostgresFailed(f"PostgreSQL in {cluster.directory} does not answer: {error}") from error
             time.sleep(pids.POLL_SECONDS)
         else:
-            return
+            return True
 
 
 def _ensure_role(cluster: _Cluster) -> None:
