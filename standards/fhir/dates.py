@@ -54,7 +54,7 @@ def interval(text: str) -> Interval:
     year, month, day, hour, minute, second, fraction, zone = written.groups()
     try:
         if hour is None:
-            return _days(int(year), int(month or 0), int(day or 0))
+            return _days(int(year), None if month is None else int(month), None if day is None else int(day))
         midnight = (date(int(year), int(month), int(day)).toordinal() - _EPOCH) * DAY
     except ValueError:
         raise InvalidDate("no such day") from None
@@ -67,14 +67,14 @@ def interval(text: str) -> Interval:
     return Interval(low, low + 10 ** max(0, 6 - len(fraction)))
 
 
-def _days(year: int, month: int, day: int) -> Interval:
-    first = date(year, month or 1, day or 1).toordinal()
-    if day:
+def _days(year: int, month: int | None, day: int | None) -> Interval:
+    first = date(year, 1 if month is None else month, 1 if day is None else day).toordinal()
+    if day is not None:
         last = first
-    elif month:
-        last = first + 30 if month == 12 else date(year, month + 1, 1).toordinal() - 1
-    else:
+    elif month is None:
         last = date(year, 12, 31).toordinal()
+    else:
+        last = first + 30 if month == 12 else date(year, month + 1, 1).toordinal() - 1
     return Interval((first - _EPOCH) * DAY, (last + 1 - _EPOCH) * DAY)
 
 
@@ -134,7 +134,8 @@ def covered(element: Any) -> Interval | None:
             return None
         return period(element) if "start" in element or "end" in element else timing(element)
     except InvalidDate:
-        return covered(element["start"]) if isinstance(element, dict) and "start" in element else None
+        start = element.get("start") if isinstance(element, dict) else None
+        return covered(start) if isinstance(start, str) else None
 
 
 def _equal(held: Interval, asked: Interval) -> bool:

@@ -83,6 +83,11 @@ def dumps(value: Any) -> bytes:
     return orjson.dumps(value, default=_number)
 
 
+def indented(value: Any) -> str:
+    """The same over several lines, for people."""
+    return orjson.dumps(value, default=_number, option=orjson.OPT_INDENT_2).decode()
+
+
 def _number(value: Any) -> orjson.Fragment:
     if isinstance(value, ExactDecimal):
         return orjson.Fragment(value.literal)
