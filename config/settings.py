@@ -103,7 +103,8 @@ def _database(url: str) -> dict[str, object]:
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": env.read_number("DATABASE_CONNECTION_SECONDS", 600),
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {**options, "server_side_binding": False},
+        # Statements that are run often are planned once; only those of records.searching bind on the server.
+        "OPTIONS": {"prepare_threshold": 5, **options},
         "ATOMIC_REQUESTS": False,
     }
 
@@ -123,6 +124,8 @@ CACHES = {
 }
 # How long a claimed run may be silent before another worker takes it over.
 SYNC_LEASE = env.read_seconds("SYNC_LEASE_SECONDS", 60)
+# How many resources a page from a hospital is asked to hold.
+SYNC_PAGE_SIZE = env.read_number("SYNC_PAGE_SIZE", 100, low=1, high=1000)
 CELERY_BROKER_URL = BROKER_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

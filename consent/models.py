@@ -51,7 +51,9 @@ class Decision(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["owner", "sequence"], name="decision_one_chain_per_owner"),
-            models.CheckConstraint(condition=Q(ends__isnull=True) | Q(ends__gt=F("decided")), name="decision_ends_later"),
+            models.CheckConstraint(
+                condition=Q(ends__isnull=True) | Q(ends__gt=F("decided")), name="decision_ends_later"
+            ),
             models.CheckConstraint(condition=Q(act__in=Act.values), name="decision_known_act"),
         ]
         indexes: ClassVar = [

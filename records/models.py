@@ -52,6 +52,14 @@ class OwnerKey(models.Model):
         return f"OwnerKey {self.owner_id}"
 
 
+class Dating(models.IntegerChoices):
+    """How ``occurred`` stands to the type's main date parameter (indexing.MAIN_DATE)."""
+
+    OTHERWISE = 0, "the resource has no such date: taken from elsewhere, or unknown"
+    EXACT = 1, "it is that date"
+    SEVERAL = 2, "it spans several such dates"
+
+
 class Record(models.Model):
     """The current version of one resource.
 
@@ -71,6 +79,7 @@ class Record(models.Model):
     labels = models.IntegerField(default=0)
     version_id = models.IntegerField()
     resource_type = models.SmallIntegerField()
+    dating = models.SmallIntegerField(choices=Dating, default=Dating.OTHERWISE)
     deleted = models.BooleanField(default=False)
     logical_id = models.CharField(max_length=64)
     content_hash = models.BinaryField()

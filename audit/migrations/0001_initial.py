@@ -4,34 +4,61 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('pk', models.CompositePrimaryKey('owner_id', 'sequence', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('owner_id', models.IntegerField()),
-                ('sequence', models.BigIntegerField()),
-                ('recorded', models.DateTimeField()),
-                ('action', models.CharField(choices=[('C', 'create'), ('R', 'read'), ('U', 'update'), ('D', 'delete'), ('E', 'execute')], max_length=1)),
-                ('interaction', models.CharField(max_length=32)),
-                ('outcome', models.CharField(choices=[('0', 'success'), ('4', 'refused'), ('8', 'failed')], max_length=1)),
-                ('agent_kind', models.CharField(choices=[('owner', 'the owner herself'), ('app', 'an app she let in'), ('source', 'a source that feeds her record'), ('system', 'Tributary itself')], max_length=8)),
-                ('agent', models.CharField(help_text='subject, client_id or source url', max_length=120)),
-                ('agent_name', models.CharField(help_text='as shown to the owner at that time', max_length=200)),
-                ('consent_id', models.BigIntegerField(null=True)),
-                ('origin', models.CharField(blank=True, help_text='network address', max_length=64)),
-                ('detail', models.JSONField(default=dict)),
-                ('previous_hash', models.BinaryField()),
-                ('hash', models.BinaryField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "owner_id", "sequence", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("owner_id", models.IntegerField()),
+                ("sequence", models.BigIntegerField()),
+                ("recorded", models.DateTimeField()),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[("C", "create"), ("R", "read"), ("U", "update"), ("D", "delete"), ("E", "execute")],
+                        max_length=1,
+                    ),
+                ),
+                ("interaction", models.CharField(max_length=32)),
+                (
+                    "outcome",
+                    models.CharField(choices=[("0", "success"), ("4", "refused"), ("8", "failed")], max_length=1),
+                ),
+                (
+                    "agent_kind",
+                    models.CharField(
+                        choices=[
+                            ("owner", "the owner herself"),
+                            ("app", "an app she let in"),
+                            ("source", "a source that feeds her record"),
+                            ("system", "Tributary itself"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("agent", models.CharField(help_text="subject, client_id or source url", max_length=120)),
+                ("agent_name", models.CharField(help_text="as shown to the owner at that time", max_length=200)),
+                ("consent_id", models.BigIntegerField(null=True)),
+                ("origin", models.CharField(blank=True, help_text="network address", max_length=64)),
+                ("detail", models.JSONField(default=dict)),
+                ("previous_hash", models.BinaryField()),
+                ("hash", models.BinaryField()),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('sequence__gt', 0)), name='event_sequence_counts_from_one')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("sequence__gt", 0)), name="event_sequence_counts_from_one"
+                    )
+                ],
             },
         ),
     ]

@@ -8,7 +8,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -17,32 +16,80 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Decision',
+            name="Decision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('sequence', models.IntegerField()),
-                ('act', models.CharField(choices=[('grant', 'she lets the grantee read'), ('refuse', 'she says no'), ('withdraw', 'she ends what she granted')], max_length=8)),
-                ('grantee_kind', models.CharField(choices=[('app', 'an app')], max_length=8)),
-                ('grantee', models.CharField(help_text='client_id', max_length=120)),
-                ('grantee_name', models.CharField(help_text='as shown to her when she decided', max_length=200)),
-                ('scopes_asked', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=300), size=None)),
-                ('scopes_granted', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=300), size=None)),
-                ('scopes_refused', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=300), size=None)),
-                ('terms', models.JSONField()),
-                ('purpose', models.CharField(max_length=80)),
-                ('ends', models.DateTimeField(null=True)),
-                ('text_version', models.CharField(max_length=40)),
-                ('language', models.CharField(max_length=8)),
-                ('decided', models.DateTimeField()),
-                ('previous_hash', models.BinaryField()),
-                ('hash', models.BinaryField()),
-                ('actor', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("uid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("sequence", models.IntegerField()),
+                (
+                    "act",
+                    models.CharField(
+                        choices=[
+                            ("grant", "she lets the grantee read"),
+                            ("refuse", "she says no"),
+                            ("withdraw", "she ends what she granted"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("grantee_kind", models.CharField(choices=[("app", "an app")], max_length=8)),
+                ("grantee", models.CharField(help_text="client_id", max_length=120)),
+                ("grantee_name", models.CharField(help_text="as shown to her when she decided", max_length=200)),
+                (
+                    "scopes_asked",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=300), size=None),
+                ),
+                (
+                    "scopes_granted",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=300), size=None),
+                ),
+                (
+                    "scopes_refused",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=300), size=None),
+                ),
+                ("terms", models.JSONField()),
+                ("purpose", models.CharField(max_length=80)),
+                ("ends", models.DateTimeField(null=True)),
+                ("text_version", models.CharField(max_length=40)),
+                ("language", models.CharField(max_length=8)),
+                ("decided", models.DateTimeField()),
+                ("previous_hash", models.BinaryField()),
+                ("hash", models.BinaryField()),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['owner', 'grantee_kind', 'grantee', '-sequence'], name='decision_newest_per_grantee')],
-                'constraints': [models.UniqueConstraint(fields=('owner', 'sequence'), name='decision_one_chain_per_owner'), models.CheckConstraint(condition=models.Q(('ends__isnull', True), ('ends__gt', models.F('decided')), _connector='OR'), name='decision_ends_later'), models.CheckConstraint(condition=models.Q(('act__in', ['grant', 'refuse', 'withdraw'])), name='decision_known_act')],
+                "indexes": [
+                    models.Index(
+                        fields=["owner", "grantee_kind", "grantee", "-sequence"], name="decision_newest_per_grantee"
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("owner", "sequence"), name="decision_one_chain_per_owner"),
+                    models.CheckConstraint(
+                        condition=models.Q(("ends__isnull", True), ("ends__gt", models.F("decided")), _connector="OR"),
+                        name="decision_ends_later",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("act__in", ["grant", "refuse", "withdraw"])), name="decision_known_act"
+                    ),
+                ],
             },
         ),
     ]

@@ -8,132 +8,296 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='OwnerKey',
+            name="OwnerKey",
             fields=[
-                ('owner', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to=settings.AUTH_USER_MODEL)),
-                ('wrapped', models.BinaryField()),
-                ('master_key_id', models.CharField(max_length=64)),
-                ('created', models.DateTimeField(auto_now_add=True)),
+                (
+                    "owner",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("wrapped", models.BinaryField()),
+                ("master_key_id", models.CharField(max_length=64)),
+                ("created", models.DateTimeField(auto_now_add=True)),
             ],
             managers=[
-                ('unguarded', django.db.models.manager.Manager()),
+                ("unguarded", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='CodeSystem',
+            name="CodeSystem",
             fields=[
-                ('pk', models.CompositePrimaryKey('owner_id', 'resource_type', 'param', 'system', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('resource_type', models.SmallIntegerField()),
-                ('param', models.SmallIntegerField()),
-                ('system', models.CharField(max_length=500)),
-                ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "owner_id",
+                        "resource_type",
+                        "param",
+                        "system",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("resource_type", models.SmallIntegerField()),
+                ("param", models.SmallIntegerField()),
+                ("system", models.CharField(max_length=500)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             managers=[
-                ('unguarded', django.db.models.manager.Manager()),
+                ("unguarded", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='RecordVersion',
+            name="RecordVersion",
             fields=[
-                ('pk', models.CompositePrimaryKey('owner_id', 'record', 'version_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('record', models.BigIntegerField()),
-                ('version_id', models.IntegerField()),
-                ('last_updated', models.DateTimeField()),
-                ('deleted', models.BooleanField()),
-                ('labels', models.IntegerField()),
-                ('body', models.BinaryField()),
-                ('attachment', models.CharField(max_length=80, null=True)),
-                ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "owner_id",
+                        "record",
+                        "version_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("record", models.BigIntegerField()),
+                ("version_id", models.IntegerField()),
+                ("last_updated", models.DateTimeField()),
+                ("deleted", models.BooleanField()),
+                ("labels", models.IntegerField()),
+                ("body", models.BinaryField()),
+                ("attachment", models.CharField(max_length=80, null=True)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             managers=[
-                ('unguarded', django.db.models.manager.Manager()),
+                ("unguarded", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='SearchRow',
+            name="SearchRow",
             fields=[
-                ('pk', models.CompositePrimaryKey('owner_id', 'resource_type', 'param', 'value', 'occurred', 'record', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('resource_type', models.SmallIntegerField()),
-                ('param', models.SmallIntegerField()),
-                ('value', models.BigIntegerField()),
-                ('occurred', models.BigIntegerField()),
-                ('record', models.BigIntegerField()),
-                ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "owner_id",
+                        "resource_type",
+                        "param",
+                        "value",
+                        "occurred",
+                        "record",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("resource_type", models.SmallIntegerField()),
+                ("param", models.SmallIntegerField()),
+                ("value", models.BigIntegerField()),
+                ("occurred", models.BigIntegerField()),
+                ("record", models.BigIntegerField()),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             managers=[
-                ('unguarded', django.db.models.manager.Manager()),
+                ("unguarded", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='Source',
+            name="Source",
             fields=[
-                ('id', models.AutoField(primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('self', 'the person herself and what we compute for her'), ('ehr', 'a hospital or clinic'), ('upload', 'a file she gave us'), ('app', 'an app that writes for her')], max_length=8)),
-                ('name', models.CharField(max_length=200)),
-                ('url', models.CharField(max_length=500, unique=True)),
+                ("id", models.AutoField(primary_key=True, serialize=False)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("self", "the person herself and what we compute for her"),
+                            ("ehr", "a hospital or clinic"),
+                            ("upload", "a file she gave us"),
+                            ("app", "an app that writes for her"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                ("url", models.CharField(max_length=500, unique=True)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['self', 'ehr', 'upload', 'app'])), name='source_known_kind')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["self", "ehr", "upload", "app"])), name="source_known_kind"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Record',
+            name="Record",
             fields=[
-                ('pk', models.CompositePrimaryKey('owner_id', 'id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('id', models.BigIntegerField()),
-                ('occurred', models.BigIntegerField()),
-                ('occurred_end', models.BigIntegerField()),
-                ('last_updated', models.DateTimeField()),
-                ('labels', models.IntegerField(default=0)),
-                ('version_id', models.IntegerField()),
-                ('resource_type', models.SmallIntegerField()),
-                ('deleted', models.BooleanField(default=False)),
-                ('logical_id', models.CharField(max_length=64)),
-                ('content_hash', models.BinaryField()),
-                ('body', models.BinaryField()),
-                ('problems', models.BinaryField(null=True)),
-                ('attachment', models.CharField(help_text='name of the out-of-line part in storage', max_length=80, null=True)),
-                ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('source', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='records.source')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "owner_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("id", models.BigIntegerField()),
+                ("occurred", models.BigIntegerField()),
+                ("occurred_end", models.BigIntegerField()),
+                ("last_updated", models.DateTimeField()),
+                ("labels", models.IntegerField(default=0)),
+                ("version_id", models.IntegerField()),
+                ("resource_type", models.SmallIntegerField()),
+                (
+                    "dating",
+                    models.SmallIntegerField(
+                        choices=[
+                            (0, "the resource has no such date: taken from elsewhere, or unknown"),
+                            (1, "it is that date"),
+                            (2, "it spans several such dates"),
+                        ],
+                        default=0,
+                    ),
+                ),
+                ("deleted", models.BooleanField(default=False)),
+                ("logical_id", models.CharField(max_length=64)),
+                ("content_hash", models.BinaryField()),
+                ("body", models.BinaryField()),
+                ("problems", models.BinaryField(null=True)),
+                (
+                    "attachment",
+                    models.CharField(help_text="name of the out-of-line part in storage", max_length=80, null=True),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="records.source",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['owner', 'resource_type', 'occurred', 'id'], name='record_reading_order')],
-                'constraints': [models.UniqueConstraint(fields=('owner', 'resource_type', 'logical_id'), name='record_one_per_id'), models.CheckConstraint(condition=models.Q(('version_id__gt', 0)), name='record_versions_count_from_one')],
+                "indexes": [
+                    models.Index(fields=["owner", "resource_type", "occurred", "id"], name="record_reading_order")
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("owner", "resource_type", "logical_id"), name="record_one_per_id"),
+                    models.CheckConstraint(
+                        condition=models.Q(("version_id__gt", 0)), name="record_versions_count_from_one"
+                    ),
+                ],
             },
             managers=[
-                ('unguarded', django.db.models.manager.Manager()),
+                ("unguarded", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='Counter',
+            name="Counter",
             fields=[
-                ('pk', models.CompositePrimaryKey('owner_id', 'resource_type', 'source_id', 'labels', 'categories', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('resource_type', models.SmallIntegerField()),
-                ('labels', models.IntegerField()),
-                ('categories', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), help_text='sorted values of the category parameter', size=None)),
-                ('total', models.IntegerField()),
-                ('problems', models.IntegerField(default=0, help_text='how many of them break the models')),
-                ('newest', models.BigIntegerField(help_text='occurred of the newest one ever counted')),
-                ('longest', models.BigIntegerField()),
-                ('changed', models.DateTimeField()),
-                ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('source', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='records.source')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "owner_id",
+                        "resource_type",
+                        "source_id",
+                        "labels",
+                        "categories",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("resource_type", models.SmallIntegerField()),
+                ("labels", models.IntegerField()),
+                (
+                    "categories",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(),
+                        help_text="sorted values of the category parameter",
+                        size=None,
+                    ),
+                ),
+                ("total", models.IntegerField()),
+                ("problems", models.IntegerField(default=0, help_text="how many of them break the models")),
+                ("newest", models.BigIntegerField(help_text="occurred of the newest one ever counted")),
+                ("longest", models.BigIntegerField()),
+                ("changed", models.DateTimeField()),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="records.source",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('total__gte', 0)), name='counter_never_negative')],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("total__gte", 0)), name="counter_never_negative")
+                ],
             },
             managers=[
-                ('unguarded', django.db.models.manager.Manager()),
+                ("unguarded", django.db.models.manager.Manager()),
             ],
         ),
     ]

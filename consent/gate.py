@@ -1,0 +1,119 @@
+"""The one gate: the only way a reader reaches records (DESIGN D6).
+
+A question names the owner, the reader and the interaction; the answer is a RecordSet whose rules become part of every
+SQL statement. What is not permitted is not loaded, not counted, and looks exactly like what does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from accounts.models import Person
+from consent import ledger
+from consent.terms import Terms
+from records.reading import RecordSet
+from records.rules import Rule, enforceable
+from standards.smart import scopes
+from standards.smart.scopes import ResourceScope, Scope
+
+# SMART App Launch 2.2, "Scopes and launch context": which letter each FHIR interaction needs.
+LETTER: Final = MappingProxyType({"read": "r", "vread": "r", "history-instance": "r", "search": "s"})
+
+
+class ConsentMissing(Exception):
+    """There is no standing consent for this reader: never given, withdrawn, replaced or ended."""
+
+
+class ScopeMissing(Exception):
+    """The consent stands, but none of the scopes reaches this type with this interaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The person whose record it is."""
+
+    person_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An app with a token: its scopes, and the decision the token relies on."""
+
+    client_id: str
+    decision_id: int
+    scopes: tuple[Scope, ...]
+
+
+Reader = Owner | App
+
+
+def readable(*, owner_id: int, reader: Reader, interaction: str, at: datetime) -> RecordSet:
+    """The records of this owner that this reader may reach by this interaction now.
+
+    ``interaction`` is read, vread, search or history-instance. Raises ConsentMissing.
+    """
+    letter = LETTER[interaction]
+    if isinstance(reader, Owner):
+        if reader.person_id != owner_id:
+            raise ConsentMissing(f"person {reader.person_id} may not read the record of {owner_id}")
+        rules: tuple[Rule, ...] = (Rule(),)
+    else:
+        rules = _rules_of_app(owner_id, reader, letter, at)
+    return RecordSet(owner_id, _patient_id(owner_id), rules)
+
+
+def reaches(reader: App, resource_type: str, interaction: str) -> bool:
+    """Whether any scope of the token reaches this type with this interaction at all."""
+    letter = LETTER[interaction]
+    return any(
+        scopes.permits(scope, resource_type, letter) or (resource_type == "Binary" and _reads_documents(scope, letter))
+        for scope in reader.scopes
+    )
+
+
+def honours(scope: Scope) -> bool:
+    """Whether the gate can enforce this scope; one that it cannot must never be granted."""
+    if not isinstance(scope, ResourceScope):
+        return True
+    return scope.level == "patient" and all(enforceable(scope.resource, code) for code, _ in scope.filters)
+
+
+def rules(held: Iterable[Scope], terms: Terms, letter: str) -> tuple[Rule, ...]:
+    """What scopes and terms admit together: one rule per scope, any one of which is enough."""
+    return tuple(rule for scope in held for rule in _rules_of_scope(scope, terms, letter))
+
+
+def _rules_of_app(owner_id: int, reader: App, letter: str, at: datetime) -> tuple[Rule, ...]:
+    decision = ledger.standing(reader.decision_id, owner_id=owner_id, grantee=reader.client_id, at=at)
+    if decision is None:
+        raise ConsentMissing(f"decision {reader.decision_id} does not stand")
+    granted = [scopes.parse(text) for text in decision.scopes_granted]
+    # The token can only ever hold less than what was granted; the ledger has the last word.
+    held = [scope for scope in reader.scopes if any(scopes.covers(wider, scope) for wider in granted)]
+    return rules(held, Terms.of(decision.terms), letter)
+
+
+def _rules_of_scope(scope: Scope, terms: Terms, letter: str) -> Iterator[Rule]:
+    if not isinstance(scope, ResourceScope) or letter not in scope.permissions or not honours(scope):
+        return
+    filters = tuple(sorted(scope.filters))
+    narrowed = {"sources": terms.sources, "withheld": terms.withheld, "since": terms.since, "until": terms.until}
+    if scope.resource != "*":
+        yield Rule(scope.resource, filters, **narrowed)
+        # A large attachment lives in a Binary of its own and is readable exactly where its home is.
+        if letter == "r" and scope.resource != "Binary":
+            yield Rule("Binary", (*filters, ("context", scope.resource)), **narrowed)
+    else:
+        yield Rule(None, filters, **narrowed)
+
+
+def _reads_documents(scope: Scope, letter: str) -> bool:
+    return isinstance(scope, ResourceScope) and letter == "r" and letter in scope.permissions
+
+
+def _patient_id(owner_id: int) -> str:
+    return Person.objects.values_list("patient_id", flat=True).get(pk=owner_id)

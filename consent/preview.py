@@ -1,0 +1,15 @@
+"""What an app would receive now, shown before she agrees: the same rules as the gate, asked of the counters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from consent import gate
+from consent.terms import Terms
+from records.reading import KindCount, RecordSet
+from standards.smart.scopes import Scope
+
+
+def counts(*, owner_id: int, scopes: Iterable[Scope], terms: Terms) -> list[KindCount]:
+    """By type, known categories and source; sums are exact. Equals what a token with these scopes can search."""
+    return RecordSet(owner_id, "", gate.rules(scopes, terms, "s")).counts()

@@ -1,0 +1,128 @@
+"""What a resource is found by: blind token and reference rows, its place in time, its categories.
+
+Which parameters earn a row is decided by measurement (docs/adr/0003-search-rows.md): those that select among thousands
+of records of one person, and ``category`` wherever it exists, because scopes and consents speak of it. Every other
+parameter is answered by opening the candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Final
+
+from records import blind, labels
+from records.models import Dating
+from records.numbering import PARAMETER_NUMBER
+from standards.fhir import dates, extraction, occurrence, references, search_parameters
+
+# Below every possible date: a record that names no time is the last in reading order.
+NEVER: Final = -(2**62)
+
+ROWS: Final = MappingProxyType(
+    {
+        "AllergyIntolerance": ("clinical-status",),
+        "CarePlan": ("category", "status"),
+        "CareTeam": ("status",),
+        "Condition": ("category", "code", "clinical-status", "encounter"),
+        "DiagnosticReport": ("category", "code", "status"),
+        "DocumentReference": ("category", "type", "status"),
+        "Encounter": ("class", "type", "status"),
+        "Goal": ("lifecycle-status",),
+        "Immunization": ("status",),
+        "MedicationDispense": ("status", "type"),
+        "MedicationRequest": ("intent", "status", "encounter"),
+        "Observation": ("category", "code", "status"),
+        "Procedure": ("code", "status"),
+        "Provenance": ("target",),
+        "ServiceRequest": ("category", "code", "status"),
+    }
+)
+
+# The date parameter that asks for ``occurred`` itself; every other date parameter opens the candidates.
+MAIN_DATE: Final = MappingProxyType(
+    {
+        "CarePlan": "date",
+        "Condition": "onset-date",
+        "DiagnosticReport": "date",
+        "DocumentReference": "date",
+        "Encounter": "date",
+        "Immunization": "date",
+        "MedicationRequest": "authoredon",
+        "Observation": "date",
+        "Procedure": "date",
+        "QuestionnaireResponse": "authored",
+        "ServiceRequest": "authored",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """``rows`` are (parameter number, blind value); ``systems`` (parameter number, code system uri)."""
+
+    occurred: int
+    occurred_end: int
+    dating: Dating
+    labels: int
+    rows: frozenset[tuple[int, int]]
+    categories: tuple[int, ...]
+    systems: frozenset[tuple[int, str]]
+
+
+@cache
+def row_parameters(resource_type: str) -> tuple[search_parameters.SearchParameter, ...]:
+    """The parameters of this type that earn rows."""
+    known = search_parameters.for_type(resource_type)
+    codes = ROWS.get(resource_type, ("category",))
+    return tuple(known[code] for code in codes if code in known)
+
+
+def index(resource: dict[str, Any], *, key: bytes) -> Indexed:
+    """Everything the store needs to find this resource again. Broken elements yield nothing, never an error."""
+    rows: set[tuple[int, int]] = set()
+    systems: set[tuple[int, str]] = set()
+    for parameter in row_parameters(resource["resourceType"]):
+        number = PARAMETER_NUMBER[parameter.code]
+        if parameter.type == "token":
+            for token in extraction.tokens(parameter, resource):
+                rows.add((number, blind.token(key, token.system, token.code)))
+                systems.add((number, token.system or ""))
+        else:
+            targets = (reference_text(text) for text in extraction.references(parameter, resource))
+            rows.update((number, blind.value(key, text)) for text in targets if text)
+    occurred, dating = _when(resource)
+    category = PARAMETER_NUMBER["category"]
+    return Indexed(
+        occurred=occurred.low if occurred else NEVER,
+        occurred_end=occurred.high if occurred else NEVER,
+        dating=dating,
+        labels=labels.of(resource),
+        rows=frozenset(rows),
+        categories=tuple(sorted(value for number, value in rows if number == category)),
+        systems=frozenset(systems),
+    )
+
+
+def _when(resource: dict[str, Any]) -> tuple[dates.Interval | None, Dating]:
+    main = _main_date(resource["resourceType"])
+    found = main(resource) if main else []
+    if len(found) == 1:
+        return found[0], Dating.EXACT
+    if found:
+        return dates.Interval(min(one.low for one in found), max(one.high for one in found)), Dating.SEVERAL
+    return occurrence.occurred(resource), Dating.OTHERWISE
+
+
+@cache
+def _main_date(resource_type: str) -> Callable[[dict[str, Any]], list[dates.Interval]] | None:
+    parameter = search_parameters.for_type(resource_type).get(MAIN_DATE.get(resource_type, ""))
+    return (lambda resource: extraction.dates(parameter, resource)) if parameter else None
+
+
+def reference_text(text: str) -> str | None:
+    """``Type/id`` of a reference into this record, whatever version it names; None for any other."""
+    parsed = references.parse(text)
+    return f"{parsed.type}/{parsed.id}" if parsed and parsed.kind is references.Kind.RELATIVE else None

@@ -1,0 +1,78 @@
+"""A search as a value: one resource type, clauses that all must hold, a page size and a place to go on from."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import struct
+from dataclasses import dataclass, replace
+from typing import Final
+
+COUNT_MAX: Final = 1000
+NEWEST_FIRST: Final = "-occurred"
+OLDEST_FIRST: Final = "occurred"
+_CURSOR: Final = struct.Struct(">cqq")
+
+
+class InvalidSearch(ValueError):
+    """A clause that means nothing. ``parameter`` names it; ``reason`` says why and never repeats the value."""
+
+    def __init__(self, parameter: str, reason: str) -> None:
+        super().__init__(f"{parameter}: {reason}")
+        self.parameter = parameter
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """``code:modifier=value,value``: any one of the values is enough. Values are as FHIR writes them, escapes kept."""
+
+    code: str
+    values: tuple[str, ...]
+    modifier: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """``cursor`` is what the page before gave as ``next``; ``sort`` is NEWEST_FIRST or OLDEST_FIRST by ``occurred``."""
+
+    resource_type: str
+    clauses: tuple[Clause, ...] = ()
+    count: int = 50
+    cursor: str | None = None
+    sort: str = NEWEST_FIRST
+
+    @classmethod
+    def of(cls, resource_type: str) -> Query:
+        return cls(resource_type)
+
+    def where(self, code: str, *values: str, modifier: str | None = None) -> Query:
+        return replace(self, clauses=(*self.clauses, Clause(code, values, modifier)))
+
+    def page(self, count: int, *, after: str | None = None) -> Query:
+        return replace(self, count=max(0, min(count, COUNT_MAX)), cursor=after)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The last record of a page: where the next one begins."""
+
+    occurred: int
+    record: int
+
+    def cursor(self, sort: str) -> str:
+        packed = _CURSOR.pack(sort[:1].encode(), self.occurred, self.record)
+        return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+def position(query: Query) -> Position | None:
+    """Where the query goes on. Raises InvalidSearch for a cursor that is not one of this sort."""
+    if query.cursor is None:
+        return None
+    try:
+        sort, occurred, record = _CURSOR.unpack(base64.urlsafe_b64decode(query.cursor + "=" * (-len(query.cursor) % 4)))
+    except (binascii.Error, struct.error, ValueError) as error:
+        raise InvalidSearch("_cursor", "not a page of this search") from error
+    if sort != query.sort[:1].encode():
+        raise InvalidSearch("_cursor", "a page of a search in another order")
+    return Position(occurred, record)

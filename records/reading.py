@@ -1,0 +1,371 @@
+"""Reading through rules: what a RecordSet does not admit is not loaded, counted, paged or timed (DESIGN D6).
+
+Only ``consent.gate`` makes a RecordSet. Hidden and absent both come back as None.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from itertools import islice
+from typing import Any, Final
+
+from records import attachments, blind, indexing, keys, labels, searching, sealing
+from records.models import Counter, Dating, Record, RecordVersion
+from records.numbering import PARAMETER_NUMBER, TYPE_NAME, TYPE_NUMBER
+from records.query import OLDEST_FIRST, Position, Query, position
+from records.rules import Rule
+from records.searching import Sql
+from standards.fhir import json
+from standards.smart import scopes
+
+# How many rows are opened at a time when a clause has to be asked of the resources themselves.
+_OPENED_AT_ONCE: Final = 500
+
+# Categories that the person's pages and the consent page name; a record in none of them is in the category "".
+CATEGORIES: Final = tuple(
+    dict.fromkeys(
+        [
+            *(value for values in scopes.US_CORE_GRANULAR.values() for value in values),
+            *(
+                f"http://terminology.hl7.org/CodeSystem/observation-category|{code}"
+                for code in ("imaging", "procedure", "exam", "therapy", "activity")
+            ),
+            "http://terminology.hl7.org/CodeSystem/v2-0074|LAB",
+            "http://loinc.org|LP29684-5",
+            "http://loinc.org|LP29708-2",
+            "http://loinc.org|LP7839-6",
+            "http://hl7.org/fhir/us/core/CodeSystem/careplan-category|assess-plan",
+        ]
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One version of one resource. ``body`` is the exact JSON to serve; ``problems`` say what breaks the models.
+
+    ``occurred``/``occurred_end``: µs since 1970 UTC, half-open; both ``indexing.NEVER`` when no time is known.
+    """
+
+    resource_type: str
+    logical_id: str
+    version_id: int
+    last_updated: datetime
+    deleted: bool
+    source_id: int
+    occurred: int
+    occurred_end: int
+    body: bytes
+    problems: list[dict[str, str]]
+
+    @property
+    def resource(self) -> dict[str, Any]:
+        """The opened resource, decimals as written."""
+        opened: dict[str, Any] = json.loads(self.body)
+        return opened
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    entries: list[Stored]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KindCount:
+    """How many records of one kind: each record is in exactly one KindCount, so sums are exact.
+
+    ``categories`` are the known ones (CATEGORIES) of these records, ``labels`` their sensitivity labels,
+    ``newest`` the ``occurred`` of the newest.
+    """
+
+    resource_type: str
+    categories: tuple[str, ...]
+    source_id: int
+    labels: tuple[str, ...]
+    total: int
+    problems: int
+    newest: int
+    changed: datetime
+
+    @property
+    def category(self) -> str:
+        """The first known category, or "" for none."""
+        return self.categories[0] if self.categories else ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSet:
+    """The records of one owner that some rules admit."""
+
+    owner_id: int
+    patient_id: str
+    rules: tuple[Rule, ...]
+
+    def read(self, resource_type: str, logical_id: str) -> Stored | None:
+        """The current version; a deleted one comes back with ``deleted`` and no body to those who might have read it."""
+        if resource_type not in TYPE_NUMBER:
+            return None
+        owner_keys = keys.ensure(self.owner_id)
+        sql = (
+            Sql()
+            .add(f"SELECT {searching.COLUMNS} FROM records_record r WHERE r.owner_id = %s", self.owner_id)  # noqa: S608
+            .add("AND r.resource_type = %s AND r.logical_id = %s AND", TYPE_NUMBER[resource_type], logical_id)
+            .extend(self._predicate(resource_type))
+        )
+        rows = searching.run(sql)
+        return self._stored(owner_keys, rows[0]) if rows else None
+
+    def history(self, resource_type: str, logical_id: str) -> list[Stored]:
+        """Every version that may be seen, newest first; empty when the current one may not."""
+        current = self.read(resource_type, logical_id)
+        if current is None:
+            return []
+        record = Record.unguarded.only("id").get(
+            owner_id=self.owner_id, resource_type=TYPE_NUMBER[resource_type], logical_id=logical_id
+        )
+        older = RecordVersion.unguarded.filter(owner_id=self.owner_id, record=record.id).order_by("-version_id")
+        versions = (self._older(current, version) for version in older)
+        return [current, *(version for version in versions if version is not None)]
+
+    def read_version(self, resource_type: str, logical_id: str, version_id: int) -> Stored | None:
+        """One version, if both it and the current one may be seen."""
+        versions = self.history(resource_type, logical_id)
+        return next((version for version in versions if version.version_id == version_id), None)
+
+    def search(self, query: Query) -> Page:
+        """One page in reading order. Raises query.InvalidSearch."""
+        owner_keys = keys.ensure(self.owner_id)
+        made = searching.plan(query, owner_id=self.owner_id, patient_id=self.patient_id, blind_key=owner_keys.blind)
+        after = position(query)
+        if made.nothing or not self._reaches(query.resource_type) or not query.count:
+            return Page([], None)
+        wanted = query.count + 1
+        if not made.tests and not made.doubtful:
+            rows = searching.run(self._statement(made, query, owner_keys, after), wanted)
+        else:
+            rows = self._tested(made, query, owner_keys, after, wanted)
+        entries = [self._stored(owner_keys, row) for row in rows[: query.count]]
+        if len(rows) < wanted:
+            return Page(entries, None)
+        last = rows[query.count - 1]
+        return Page(entries, Position(last[1], last[0]).cursor(query.sort))
+
+    def count(self, query: Query) -> int:
+        """How many records match; the cursor and the page size do not matter. Raises query.InvalidSearch."""
+        owner_keys = keys.ensure(self.owner_id)
+        made = searching.plan(query, owner_id=self.owner_id, patient_id=self.patient_id, blind_key=owner_keys.blind)
+        if made.nothing or not self._reaches(query.resource_type):
+            return 0
+        if not query.clauses and not any(rule.windowed or rule.filters for rule in self.rules):
+            return sum(kind.total for kind in self.counts() if kind.resource_type == query.resource_type)
+        if made.tests or made.doubtful:
+            return sum(1 for _ in self._all_tested(made, query, owner_keys, None))
+        statement = self._statement(made, query, owner_keys, None)
+        counted = Sql().add("SELECT count(*) FROM (").extend(statement).add(") c")
+        return int(searching.run(counted)[0][0])
+
+    def counts(self) -> list[KindCount]:
+        """What there is, by kind. From the counters alone unless a rule is bound to a time window."""
+        owner_keys = keys.ensure(self.owner_id)
+        if any(rule.windowed for rule in self.rules):
+            return self._counted(owner_keys)
+        rows = Counter.unguarded.filter(owner_id=self.owner_id, total__gt=0).values_list(
+            "resource_type", "categories", "source_id", "labels", "total", "problems", "newest", "changed"
+        )
+        return [
+            self._kind(owner_keys, row)
+            for row in rows
+            if any(self._admits_counter(rule, owner_keys, row) for rule in self.rules)
+        ]
+
+    def latest(self, limit: int) -> list[Stored]:
+        """The newest records of all types, newest first."""
+        owner_keys = keys.ensure(self.owner_id)
+        found: list[tuple[Any, ...]] = []
+        for resource_type in sorted({kind.resource_type for kind in self.counts()} - {"Binary", "Patient"}):
+            query = Query.of(resource_type)
+            plan = searching.plan(query, owner_id=self.owner_id, patient_id=self.patient_id, blind_key=owner_keys.blind)
+            found += searching.run(self._statement(plan, query, owner_keys, None), limit)
+        found.sort(key=lambda row: (row[1], row[0]), reverse=True)
+        return [self._stored(owner_keys, row) for row in found[:limit]]
+
+    def _reaches(self, resource_type: str) -> bool:
+        return resource_type in TYPE_NUMBER and any(rule.reaches(resource_type) for rule in self.rules)
+
+    def _predicate(self, resource_type: str) -> Sql:
+        blind_key = keys.of(self.owner_id).blind
+        return searching.predicate(self.rules, resource_type, owner_id=self.owner_id, blind_key=blind_key)
+
+    def _statement(self, made: searching.Plan, query: Query, owner_keys: keys.OwnerKeys, after: Position | None) -> Sql:
+        return searching.statement(
+            made, self.rules, query, owner_id=self.owner_id, blind_key=owner_keys.blind, after=after
+        )
+
+    def _tested(
+        self, made: searching.Plan, query: Query, owner_keys: keys.OwnerKeys, after: Position | None, wanted: int
+    ) -> list[tuple[Any, ...]]:
+        # A doubtful date is rare: then a page of candidates is nearly always the page itself.
+        at_once = _OPENED_AT_ONCE if made.tests else wanted
+        return list(islice(self._all_tested(made, query, owner_keys, after, at_once), wanted))
+
+    def _all_tested(
+        self,
+        made: searching.Plan,
+        query: Query,
+        owner_keys: keys.OwnerKeys,
+        after: Position | None,
+        at_once: int = _OPENED_AT_ONCE,
+    ) -> Iterator[tuple[Any, ...]]:
+        """The candidates that also pass the clauses without rows, opened in batches."""
+        while True:
+            rows = searching.run(self._statement(made, query, owner_keys, after), at_once)
+            for row in rows:
+                if self._passes(made, owner_keys, row):
+                    yield row
+            if len(rows) < at_once:
+                return
+            after = Position(rows[-1][1], rows[-1][0])
+
+    def _passes(self, made: searching.Plan, owner_keys: keys.OwnerKeys, row: tuple[Any, ...]) -> bool:
+        tests = [*made.tests, *(made.doubtful if row[8] != Dating.EXACT else ())]
+        if not tests:
+            return True
+        resource = json.loads(self._body(owner_keys, row))
+        return all(test(resource) for test in tests)
+
+    def _body(self, owner_keys: keys.OwnerKeys, row: tuple[Any, ...]) -> bytes:
+        where = sealing.place(self.owner_id, row[7], row[10], row[6])
+        if row[13]:
+            return attachments.fetch(owner_keys.cipher, row[13], where)
+        return sealing.open_body(owner_keys.cipher, row[11], where)
+
+    def _stored(self, owner_keys: keys.OwnerKeys, row: tuple[Any, ...]) -> Stored:
+        deleted = row[9]
+        where = sealing.place(self.owner_id, row[7], row[10], row[6])
+        problems = sealing.open_body(owner_keys.cipher, row[12], where + b"|problems") if row[12] else b"[]"
+        return Stored(
+            TYPE_NAME[row[7]],
+            row[10],
+            row[6],
+            row[3],
+            deleted,
+            row[4],
+            row[1],
+            row[2],
+            b"" if deleted else self._body(owner_keys, row),
+            json.loads(problems),
+        )
+
+    def _older(self, current: Stored, version: RecordVersion) -> Stored | None:
+        owner_keys = keys.of(self.owner_id)
+        number = TYPE_NUMBER[current.resource_type]
+        where = sealing.place(self.owner_id, number, current.logical_id, version.version_id)
+        body = b""
+        if not version.deleted:
+            body = (
+                attachments.fetch(owner_keys.cipher, version.attachment, where)
+                if version.attachment
+                else sealing.open_body(owner_keys.cipher, bytes(version.body), where)
+            )
+            resource = json.loads(body)
+            admitted = (
+                rule.admits_opened(resource, labels=version.labels, source_id=current.source_id)
+                for rule in self.rules
+                if rule.reaches(current.resource_type)
+            )
+            if not any(admitted):
+                return None
+        return Stored(
+            current.resource_type,
+            current.logical_id,
+            version.version_id,
+            version.last_updated,
+            version.deleted,
+            current.source_id,
+            current.occurred,
+            current.occurred_end,
+            body,
+            [],
+        )
+
+    def _admits_counter(self, rule: Rule, owner_keys: keys.OwnerKeys, row: tuple[Any, ...]) -> bool:
+        resource_type, categories, source_id, label_bits = TYPE_NAME[row[0]], row[1], row[2], row[3]
+        return (
+            rule.reaches(resource_type)
+            and not label_bits & rule.withheld
+            and (rule.sources is None or source_id in rule.sources)
+            and all(
+                code == "category" and any(value in categories for value in self._values(owner_keys, row[0], text))
+                for code, text in rule.filters
+            )
+        )
+
+    def _values(self, owner_keys: keys.OwnerKeys, number: int, text: str) -> tuple[int, ...]:
+        system, bar, code = text.rpartition("|")
+        if bar:
+            return (blind.token(owner_keys.blind, system, code),)
+        return tuple(
+            blind.token(owner_keys.blind, known.rpartition("|")[0], code)
+            for known in CATEGORIES
+            if known.endswith(f"|{code}")
+        )
+
+    def _counted(self, owner_keys: keys.OwnerKeys) -> list[KindCount]:
+        """Counts by going through the rows: only when a rule has a time window, which no counter knows."""
+        held = Counter.unguarded.filter(owner_id=self.owner_id, total__gt=0)
+        found: list[KindCount] = []
+        for number in held.values_list("resource_type", flat=True).distinct():
+            if self._reaches(TYPE_NAME[number]):
+                sql = (
+                    Sql()
+                    .add(
+                        "SELECT r.resource_type, ARRAY(SELECT f.value FROM records_searchrow f"
+                        " WHERE f.owner_id = r.owner_id AND f.resource_type = r.resource_type AND f.param = %s"
+                        " AND f.record = r.id ORDER BY 1) AS categories, r.source_id, r.labels, count(*)::int,"
+                        " count(r.problems)::int, max(r.occurred), max(r.last_updated) FROM records_record r"
+                        " WHERE r.owner_id = %s AND r.resource_type = %s AND NOT r.deleted AND",
+                        PARAMETER_NUMBER["category"],
+                        self.owner_id,
+                        number,
+                    )
+                    .extend(self._predicate(TYPE_NAME[number]))
+                    .add("GROUP BY 1, 2, 3, 4")
+                )
+                found += [self._kind(owner_keys, row) for row in searching.run(sql)]
+        return found
+
+    def _kind(self, owner_keys: keys.OwnerKeys, row: tuple[Any, ...]) -> KindCount:
+        known = _known_categories(owner_keys.blind)
+        return KindCount(
+            TYPE_NAME[row[0]],
+            tuple(known[value] for value in row[1] if value in known),
+            row[2],
+            tuple(labels.names(row[3])),
+            row[4],
+            row[5],
+            row[6],
+            row[7],
+        )
+
+
+@lru_cache(maxsize=1024)
+def _known_categories(blind_key: bytes) -> dict[int, str]:
+    return {blind.token(blind_key, *value.rpartition("|")[::2]): value for value in CATEGORIES}
+
+
+def tally(kinds: list[KindCount]) -> Tally[str]:
+    """Totals by resource type."""
+    totals: Tally[str] = Tally()
+    for kind in kinds:
+        totals[kind.resource_type] += kind.total
+    return totals
+
+
+def known_time(stored: Stored) -> bool:
+    """Whether it is known when this happened."""
+    return stored.occurred != indexing.NEVER

@@ -1,0 +1,49 @@
+"""What a reader may see, as rules that become a predicate in SQL: what no rule admits is never loaded (DESIGN D6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from records.indexing import row_parameters
+from records.numbering import TYPE_NUMBER
+from standards.fhir import matching, search_parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Admits the records of one type (None: of every type) that meet all of it.
+
+    ``filters``: (search parameter, value) pairs; only parameters with rows. ``sources``: source ids, None for all.
+    ``withheld``: label bits a record must not carry. ``since``/``until``: it overlaps this time, µs since 1970 UTC.
+    """
+
+    resource_type: str | None = None
+    filters: tuple[tuple[str, str], ...] = ()
+    sources: frozenset[int] | None = None
+    withheld: int = 0
+    since: int | None = None
+    until: int | None = None
+
+    def reaches(self, resource_type: str) -> bool:
+        return self.resource_type in (None, resource_type)
+
+    @property
+    def windowed(self) -> bool:
+        return self.since is not None or self.until is not None
+
+    def admits_opened(self, resource: dict[str, Any], *, labels: int, source_id: int) -> bool:
+        """The same answer for a resource already open, as the past versions are that have no rows."""
+        known = search_parameters.for_type(resource["resourceType"])
+        return (
+            not labels & self.withheld
+            and (self.sources is None or source_id in self.sources)
+            and not self.windowed
+            and all(matching.matches(known[code], resource, [value]) for code, value in self.filters)
+        )
+
+
+def enforceable(resource_type: str, parameter: str) -> bool:
+    """Whether a filter on this parameter can be a rule: it must have rows. ``*`` asks for every type that has it."""
+    types = TYPE_NUMBER if resource_type == "*" else (resource_type,)
+    return any(parameter == known.code for name in types for known in row_parameters(name))

@@ -1,0 +1,379 @@
+"""From a query and the reader's rules to one SQL statement that reads rows in reading order (DESIGN D5, D6).
+
+One clause with rows drives: its rows are already in the order of the page. Other clauses with rows are probed by
+primary key, and so are the rules. Clauses without rows are tests on the opened resource.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.db import connection
+from psycopg import Cursor
+
+from records import blind, indexing
+from records.models import CodeSystem, Dating
+from records.numbering import PARAMETER_NUMBER, TYPE_NUMBER
+from records.query import OLDEST_FIRST, Clause, InvalidSearch, Position, Query
+from records.rules import Rule
+from standards.fhir import dates, matching, search_parameters
+
+COLUMNS: Final = (
+    "r.id, r.occurred, r.occurred_end, r.last_updated, r.source_id, r.labels, r.version_id, r.resource_type, r.dating,"
+    " r.deleted, r.logical_id, r.body, r.problems, r.attachment"
+)
+# The parameters that select most come first: the first that a query has drives it.
+_DRIVING: Final = ("target", "encounter", "code", "type", "class", "category", "clinical-status", "lifecycle-status")
+_ABOUT_OWNER: Final = frozenset({"patient", "subject", "beneficiary"})
+
+Test = Callable[[Mapping[str, Any]], bool]
+
+
+@dataclass(slots=True)
+class Sql:
+    """Text and its values, kept together."""
+
+    text: list[str] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+
+    def add(self, text: str, *values: Any) -> Sql:
+        self.text.append(text)
+        self.values.extend(values)
+        return self
+
+    def extend(self, other: Sql) -> Sql:
+        return self.add(" ".join(other.text), *other.values)
+
+    def __str__(self) -> str:
+        return " ".join(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A clause answered by rows: parameter number and the blind values, any of which is enough."""
+
+    parameter: int
+    values: tuple[int, ...]
+    negated: bool = False
+
+
+@dataclass(slots=True)
+class Plan:
+    """A compiled query. ``nothing``: it can have no answer; ``tests``: what is left to ask of opened resources."""
+
+    driver: _Rows | None = None
+    probes: list[_Rows] = field(default_factory=list)
+    conditions: list[Sql] = field(default_factory=list)
+    tests: list[Test] = field(default_factory=list)
+    doubtful: list[Test] = field(default_factory=list)
+    bounds: list[Sql] = field(default_factory=list)
+    nothing: bool = False
+
+
+def plan(query: Query, *, owner_id: int, patient_id: str, blind_key: bytes) -> Plan:
+    """Raises InvalidSearch."""
+    made = Plan()
+    for clause in query.clauses:
+        _place(made, clause, query.resource_type, _Blinding(owner_id, query.resource_type, blind_key), patient_id)
+    ranked = sorted((rows for rows in made.probes if not rows.negated), key=_rank)
+    if ranked:
+        made.driver = ranked[0]
+        made.probes.remove(made.driver)
+    return made
+
+
+def _rank(rows: _Rows) -> int:
+    order = [PARAMETER_NUMBER[code] for code in _DRIVING]
+    return order.index(rows.parameter) if rows.parameter in order else len(order)
+
+
+@dataclass(frozen=True, slots=True)
+class _Blinding:
+    """Turns search values of one owner and type into the blind values of its rows."""
+
+    owner_id: int
+    resource_type: str
+    key: bytes
+
+    def tokens(self, code: str, values: Iterable[str]) -> tuple[int, ...] | None:
+        """None when a value asks for any code of a system, which no row can answer."""
+        asked = [matching.parse_token(value) for value in values]
+        if any(token.code is None for token in asked):
+            return None
+        systems = self._systems(code) if any(token.system is None for token in asked) else ()
+        return tuple(
+            dict.fromkeys(
+                blind.token(self.key, system, token.code)
+                for token in asked
+                if token.code is not None
+                for system in (systems if token.system is None else (token.system,))
+            )
+        )
+
+    def references(self, parameter: search_parameters.SearchParameter, values: Iterable[str]) -> tuple[int, ...] | None:
+        texts: list[str] = []
+        for value in map(matching.unescape, values):
+            if "/" in value:
+                texts.append(indexing.reference_text(value) or value)
+            elif parameter.targets:
+                texts.extend(f"{target}/{value}" for target in sorted(parameter.targets))
+            else:
+                return None
+        return tuple(dict.fromkeys(blind.value(self.key, text) for text in texts))
+
+    def _systems(self, code: str) -> tuple[str, ...]:
+        rows = CodeSystem.unguarded.filter(
+            owner_id=self.owner_id, resource_type=TYPE_NUMBER[self.resource_type], param=PARAMETER_NUMBER[code]
+        )
+        return tuple(rows.values_list("system", flat=True))
+
+
+def _place(made: Plan, clause: Clause, resource_type: str, blinding: _Blinding, patient_id: str) -> None:
+    """Decides how one clause is answered."""
+    if clause.code == "_id":
+        ids = [value.removeprefix(f"{resource_type}/") for value in clause.values]
+        _plain_only(clause)
+        made.conditions.append(Sql().add("r.logical_id = ANY(%s)", ids))
+        return
+    if clause.code == "_lastUpdated":
+        made.conditions.append(_updated(clause))
+        return
+    parameter = search_parameters.for_type(resource_type).get(clause.code)
+    if parameter is None:
+        raise InvalidSearch(clause.code, f"not a search parameter of {resource_type}")
+    if clause.code in _ABOUT_OWNER and "Patient" in parameter.targets and clause.modifier in (None, "Patient"):
+        # Every record of an owner that can name a patient is about the owner: sync holds back what is not.
+        made.nothing |= not any(value in (patient_id, f"Patient/{patient_id}") for value in clause.values)
+        return
+    test = _test(parameter, clause)
+    rows = _rows(parameter, clause, blinding)
+    if rows is not None:
+        made.nothing |= not rows.values and not rows.negated
+        made.probes.append(rows)
+    elif clause.code == indexing.MAIN_DATE.get(resource_type) and clause.modifier is None:
+        _date(made, clause, test)
+    else:
+        made.tests.append(test)
+
+
+def _plain_only(clause: Clause) -> None:
+    if clause.modifier is not None:
+        raise InvalidSearch(clause.code, "takes no modifier")
+
+
+def _test(parameter: search_parameters.SearchParameter, clause: Clause) -> Test:
+    try:
+        return matching.compile_clause(parameter, clause.values, modifier=clause.modifier)
+    except matching.InvalidValue as error:
+        raise InvalidSearch(clause.code, str(error)) from error
+
+
+def _rows(parameter: search_parameters.SearchParameter, clause: Clause, blinding: _Blinding) -> _Rows | None:
+    if parameter not in indexing.row_parameters(blinding.resource_type) or clause.modifier not in (None, "not"):
+        return None
+    values = (
+        blinding.tokens(parameter.code, clause.values)
+        if parameter.type == "token"
+        else blinding.references(parameter, clause.values)
+    )
+    return None if values is None else _Rows(PARAMETER_NUMBER[parameter.code], values, clause.modifier == "not")
+
+
+def _asked(clause: Clause) -> list[dates.SearchDate]:
+    try:
+        return [dates.SearchDate.parse(value) for value in clause.values]
+    except dates.InvalidDate as error:
+        raise InvalidSearch(clause.code, str(error)) from error
+
+
+def _updated(clause: Clause) -> Sql:
+    _plain_only(clause)
+    microseconds = "(extract(epoch FROM r.last_updated) * 1000000)::bigint"
+    return _any_of(_compared(asked, microseconds, f"{microseconds} + 1000") for asked in _asked(clause))
+
+
+def _date(made: Plan, clause: Clause, test: Test) -> None:
+    """The main date: a range of the index, compared exactly in SQL; only records with several dates are opened."""
+    asked = _asked(clause)
+    exact = _any_of(_compared(one, "r.occurred", "r.occurred_end") for one in asked)
+    made.conditions.append(
+        Sql()
+        .add("(r.dating = %s OR (r.dating = %s AND", int(Dating.SEVERAL), int(Dating.EXACT))
+        .extend(exact)
+        .add("))")
+    )
+    made.doubtful.append(test)
+    if len(asked) == 1:
+        made.bounds.extend(_bounds(asked[0]))
+
+
+def _any_of(parts: Iterable[Sql]) -> Sql:
+    joined = Sql().add("(false")
+    for part in parts:
+        joined.add("OR").extend(part)
+    return joined.add(")")
+
+
+def _compared(asked: dates.SearchDate, low: str, high: str) -> Sql:
+    """dates.compare as SQL over a half-open interval."""
+    span = asked.interval
+    equal = Sql().add(f"({low} >= %s AND {high} <= %s)", span.low, span.high)
+    match asked.prefix:
+        case "eq":
+            return equal
+        case "ne":
+            return Sql().add("NOT").extend(equal)
+        case "gt":
+            return Sql().add(f"{high} > %s", span.high)
+        case "lt":
+            return Sql().add(f"{low} < %s", span.low)
+        case "ge":
+            return Sql().add(f"({high} > %s OR", span.high).extend(equal).add(")")
+        case "le":
+            return Sql().add(f"({low} < %s OR", span.low).extend(equal).add(")")
+        case "sa":
+            return Sql().add(f"{low} >= %s", span.high)
+        case "eb":
+            return Sql().add(f"{high} <= %s", span.low)
+        case _:
+            return Sql().add(f"({low} < %s AND {high} > %s)", span.high, span.low)
+
+
+def _bounds(asked: dates.SearchDate) -> list[Sql]:
+    """Where in the reading order matches can lie at all; ``{at}`` stands for the ordering column.
+
+    A record that begins before the asked time may still reach into it, but no further back than the longest interval
+    this owner has of the type, which the counters know.
+    """
+    span, found = asked.interval, []
+    if asked.prefix in ("eq", "ge", "gt", "sa", "ap"):
+        found.append(Sql().add("{at} >= %s - {longest}", span.low))
+    if asked.prefix in ("eq", "le", "lt", "eb", "ap"):
+        found.append(Sql().add("{at} < %s", span.high))
+    return found
+
+
+def statement(
+    made: Plan, rules: tuple[Rule, ...], query: Query, *, owner_id: int, blind_key: bytes, after: Position | None
+) -> Sql:
+    """The rows of a page in reading order, without LIMIT: ``COLUMNS`` of the records that the rules admit."""
+    number = TYPE_NUMBER[query.resource_type]
+    blinding = _Blinding(owner_id, query.resource_type, blind_key)
+    predicate = admitted(rules, query.resource_type, blinding)
+    ascending = query.sort == OLDEST_FIRST
+    direction = "ASC" if ascending else "DESC"
+    sql = Sql().add(f"SELECT {COLUMNS} FROM")  # noqa: S608 - a constant
+    if made.driver is None:
+        sql.add("records_record r WHERE r.owner_id = %s AND r.resource_type = %s", owner_id, number)
+        _range(sql, made, "r.occurred", "r.id", ascending=ascending, after=after, owner_id=owner_id, number=number)
+    else:
+        sql.add("(").extend(_driving(made, owner_id=owner_id, number=number, ascending=ascending, after=after))
+        # OFFSET 0 keeps the planner from turning the look-up of a page's bodies into a join over the whole record.
+        sql.add(
+            ") s CROSS JOIN LATERAL (SELECT * FROM records_record x WHERE x.owner_id = %s AND x.id = s.record OFFSET 0)"
+            " r WHERE true",
+            owner_id,
+        )
+    sql.add("AND NOT r.deleted AND").extend(predicate)
+    for condition in made.conditions:
+        sql.add("AND").extend(condition)
+    for rows in made.probes:
+        sql.add("AND NOT" if rows.negated else "AND").extend(_probe(rows.parameter, rows.values))
+    order = "r.occurred {0}, r.id {0}" if made.driver is None else "s.occurred {0}, s.record {0}"
+    return sql.add("ORDER BY " + order.format(direction))
+
+
+def _driving(made: Plan, *, owner_id: int, number: int, ascending: bool, after: Position | None) -> Sql:
+    """The driving rows in order, each record once even when several of the values are its own."""
+    assert made.driver is not None
+    values = made.driver.values
+    direction = "ASC" if ascending else "DESC"
+    branches = Sql()
+    for place, value in enumerate(values):
+        branches.add("UNION ALL" if place else "")
+        branches.add(
+            "(SELECT occurred, record FROM records_searchrow WHERE owner_id = %s AND resource_type = %s"
+            " AND param = %s AND value = %s",
+            owner_id,
+            number,
+            made.driver.parameter,
+            value,
+        )
+        _range(branches, made, "occurred", "record", ascending=ascending, after=after, owner_id=owner_id, number=number)
+        branches.add(f"ORDER BY occurred {direction}, record {direction})")
+    if len(values) == 1:
+        return branches
+    return (
+        Sql()
+        .add("SELECT DISTINCT occurred, record FROM (")
+        .extend(branches)
+        .add(f") b ORDER BY occurred {direction}, record {direction}")
+    )
+
+
+def _range(
+    sql: Sql,
+    made: Plan,
+    at: str,
+    record: str,
+    *,
+    ascending: bool,
+    after: Position | None,
+    owner_id: int,
+    number: int,
+) -> None:
+    longest = f"(SELECT coalesce(max(longest), 0) FROM records_counter WHERE owner_id = {owner_id:d} AND resource_type = {number:d})"  # noqa: E501, S608 - integers
+    for bound in made.bounds:
+        sql.add("AND").add(str(bound).format(at=at, longest=longest), *bound.values)
+    if after:
+        sql.add(f"AND ({at}, {record}) {'>' if ascending else '<'} (%s, %s)", after.occurred, after.record)
+
+
+def _probe(parameter: int, values: tuple[int, ...]) -> Sql:
+    """Whether the record has a row with one of the values: a look-up by primary key."""
+    return Sql().add(
+        "EXISTS (SELECT 1 FROM records_searchrow f WHERE f.owner_id = r.owner_id AND f.resource_type = r.resource_type"
+        " AND f.param = %s AND f.value = ANY(%s) AND f.occurred = r.occurred AND f.record = r.id)",
+        parameter,
+        list(values),
+    )
+
+
+def admitted(rules: tuple[Rule, ...], resource_type: str, blinding: _Blinding) -> Sql:
+    """The rules for one type as a predicate on ``r``: any one rule is enough, no rule admits nothing."""
+    return _any_of(_admits(rule, blinding) for rule in rules if rule.reaches(resource_type))
+
+
+def _admits(rule: Rule, blinding: _Blinding) -> Sql:
+    sql = Sql().add("(true")
+    if rule.withheld:
+        sql.add("AND (r.labels & %s) = 0", rule.withheld)
+    if rule.sources is not None:
+        sql.add("AND r.source_id = ANY(%s)", sorted(rule.sources))
+    if rule.since is not None:
+        sql.add("AND r.occurred_end > %s", rule.since)
+    if rule.until is not None:
+        sql.add("AND r.occurred < %s AND r.occurred_end > %s", rule.until, indexing.NEVER)
+    for code, value in rule.filters:
+        sql.add("AND").extend(_probe(PARAMETER_NUMBER[code], _filter_values(blinding, code, value)))
+    return sql.add(")")
+
+
+def _filter_values(blinding: _Blinding, code: str, value: str) -> tuple[int, ...]:
+    if code == "context":
+        return (blind.value(blinding.key, value),)
+    return blinding.tokens(code, [value]) or ()
+
+
+def predicate(rules: tuple[Rule, ...], resource_type: str, *, owner_id: int, blind_key: bytes) -> Sql:
+    return admitted(rules, resource_type, _Blinding(owner_id, resource_type, blind_key))
+
+
+def run(sql: Sql, limit: int | None = None) -> list[tuple[Any, ...]]:
+    """All rows of a statement, bodies as bytes: a binary cursor spares the hex of every body."""
+    connection.ensure_connection()
+    text = f"{sql} LIMIT {limit:d}" if limit is not None else str(sql)
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        return cursor.execute(text, sql.values, binary=True).fetchall()

@@ -1,0 +1,28 @@
+"""The systems records come from."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from records.models import Source, SourceKind
+
+SELF_URL: Final = "urn:tributary:self"
+
+
+def ensure(kind: str, name: str, url: str) -> Source:
+    """The source with this address, made on first use; a changed name is taken over."""
+    source, made = Source.objects.get_or_create(url=url, defaults={"kind": kind, "name": name})
+    if not made and source.name != name:
+        source.name = name
+        source.save(update_fields=["name"])
+    return source
+
+
+def own() -> Source:
+    """The source of what we compute for the person and of what she writes herself."""
+    return ensure(SourceKind.SELF, "Tributary", SELF_URL)
+
+
+def names() -> dict[int, str]:
+    """Every source's name by id."""
+    return dict(Source.objects.values_list("id", "name"))
