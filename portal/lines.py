@@ -8,8 +8,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from consent import gate
 from portal import elements, names, phrases, when
+from records import reading
 from standards.fhir import json
 
 
@@ -25,7 +25,7 @@ class Line:
     flawed: bool
 
 
-def of(stored: gate.Stored, *, source: str) -> Line:
+def of(stored: reading.Stored, *, source: str) -> Line:
     resource = json.loads(stored.body)
     resource_type = stored.resource_type
     about = (when.happened(resource), _state(resource), source)
@@ -75,6 +75,11 @@ def title(resource: Any) -> str:
         if found := phrase(elements.first(resource, key)):
             return found if len(found) <= TITLE_MAX else f"{found[:TITLE_MAX]}…"
     return ""
+
+
+def categories(resource: Any) -> list[str]:
+    """The codes of the categories of a resource."""
+    return [code for code in elements.every(resource, "category", "coding", "code") if isinstance(code, str)]
 
 
 _VALUES = (

@@ -1,0 +1,111 @@
+"""One event of the access log in words: who, did what, to how much, when, and by which permission."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from django.utils import formats, timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from audit.models import Action, Agent, Event, Outcome
+from consent.models import Decision
+from portal import names, when
+
+WHO: dict[str, str | Promise] = {
+    Agent.OWNER: gettext_lazy("You"),
+    Agent.APP: gettext_lazy("An app"),
+    Agent.SOURCE: gettext_lazy("A hospital"),
+    Agent.SYSTEM: gettext_lazy("Tributary"),
+}
+DID: dict[str, str | Promise] = {
+    "read": gettext_lazy("opened"),
+    "vread": gettext_lazy("opened an earlier version of"),
+    "history": gettext_lazy("looked at the history of"),
+    "search": gettext_lazy("looked at"),
+    "authorize": gettext_lazy("gave permission"),
+    "grant": gettext_lazy("gave permission"),
+    "refuse": gettext_lazy("refused permission"),
+    "revoke": gettext_lazy("withdrew permission"),
+    "token": gettext_lazy("was let in"),
+    "connect": gettext_lazy("connected"),
+    "disconnect": gettext_lazy("stopped the updates"),
+    "sync": gettext_lazy("brought records"),
+}
+BY_ACTION: dict[str, str | Promise] = {
+    Action.CREATE: gettext_lazy("added"),
+    Action.READ: gettext_lazy("looked at"),
+    Action.UPDATE: gettext_lazy("changed"),
+    Action.DELETE: gettext_lazy("removed"),
+    Action.EXECUTE: gettext_lazy("did something with"),
+}
+
+
+@dataclass(frozen=True)
+class Glance:
+    """One event, or several alike in a row. ``what``: "214 × Measurements and findings", one per type.
+
+    ``permission``: the decision it relied on, or "".
+    """
+
+    who: str
+    did: str
+    refused: bool
+    what: tuple[str, ...]
+    moment: str
+    permission: str
+
+
+def of(events: Iterable[Event], *, owner_id: int) -> list[Glance]:
+    """Events in words; the decisions they relied on come in one query."""
+    events = list(events)
+    relied = {event.consent_id for event in events if event.consent_id}
+    decisions = {each.pk: each for each in Decision.objects.filter(owner_id=owner_id, pk__in=relied)} if relied else {}
+    return [_glance(list(alike), decisions) for _, alike in groupby(events, key=_likeness)]
+
+
+def _likeness(event: Event) -> tuple[object, ...]:
+    """A pull of a hundred pages, or an app that turns pages, is one thing to a person; each new day begins anew."""
+    day = timezone.localtime(event.recorded).date()
+    return event.agent_kind, event.agent, event.interaction, event.outcome, event.consent_id, day
+
+
+def _glance(alike: Sequence[Event], decisions: Mapping[int, Decision]) -> Glance:
+    event = alike[0]
+    mine = event.agent_kind == Agent.OWNER
+    return Glance(
+        who=str(WHO[Agent.OWNER]) if mine else event.agent_name or str(WHO.get(event.agent_kind, event.agent)),
+        did=str(DID.get(event.interaction) or BY_ACTION.get(event.action, event.interaction)),
+        refused=event.outcome != Outcome.SUCCESS,
+        what=tuple(_amounts(alike)),
+        moment=_moments(alike),
+        permission=_permission(decisions.get(event.consent_id or 0)),
+    )
+
+
+def _moments(alike: Sequence[Event]) -> str:
+    last, first = when.moment(alike[0].recorded), when.moment(alike[-1].recorded)
+    if last == first:
+        return last
+    return _("%(start)s to %(end)s") % {
+        "start": first,
+        "end": formats.time_format(timezone.localtime(alike[0].recorded)),
+    }
+
+
+def _amounts(alike: Iterable[Event]) -> list[str]:
+    totals: Counter[str] = Counter()
+    for event in alike:
+        types = event.detail.get("types") if isinstance(event.detail, dict) else None
+        totals.update(types if isinstance(types, dict) else {})
+    return [f"{total} × {names.type_name(resource_type)}" for resource_type, total in totals.most_common()]
+
+
+def _permission(decision: Decision | None) -> str:
+    if decision is None:
+        return ""
+    return _("by your decision of %(moment)s") % {"moment": when.moment(decision.decided)}

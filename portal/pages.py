@@ -1,0 +1,44 @@
+"""What every page of hers has in common: she is signed in, times are hers, and no cache on the way keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.cache import cache_control
+
+from accounts.models import Person
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+
+def of_person(view: View[P]) -> View[P]:
+    """A page for a signed-in person, rendered in her time zone, never stored by browser or proxy."""
+
+    @login_required
+    @cache_control(private=True, no_store=True)
+    @wraps(view)
+    def page(request: HttpRequest, *args: P.args, **options: P.kwargs) -> HttpResponse:
+        with timezone.override(_zone(person(request))):
+            return view(request, *args, **options)
+
+    return page
+
+
+def person(request: HttpRequest) -> Person:
+    """Who is signed in; only for pages of a person."""
+    assert isinstance(request.user, Person)
+    return request.user
+
+
+def _zone(person: Person) -> ZoneInfo:
+    try:
+        return ZoneInfo(person.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")

@@ -1,0 +1,33 @@
+"""Where her records came from, by name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from records import reading
+from records.models import Source, SourceKind
+
+
+@dataclass(frozen=True)
+class SourceTotal:
+    name: str
+    total: int
+
+
+def names(ids: Iterable[int]) -> dict[int, str]:
+    """Names by id, in one query."""
+    found = Source.objects.filter(pk__in=set(ids))
+    return {source.pk: _("Tributary") if source.kind == SourceKind.SELF else source.name for source in found}
+
+
+def totals(counts: Iterable[reading.KindCount]) -> list[SourceTotal]:
+    """How many records each source gave, the largest first."""
+    sums: Counter[int] = Counter()
+    for count in counts:
+        sums[count.source_id] += count.total
+    called = names(sums)
+    return [SourceTotal(called[source_id], total) for source_id, total in sums.most_common() if total]

@@ -1,0 +1,42 @@
+"""Apps she let in: what each may see, since when, until when, last used; and taking it back."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from gateway import authorizations
+from portal import admissions, pages
+
+
+@require_safe
+@pages.of_person
+def listing(request: HttpRequest) -> HttpResponse:
+    at = timezone.now()
+    shown = [admissions.of(each, at=at) for each in authorizations.of(pages.person(request))]
+    return render(
+        request,
+        "portal/apps.html",
+        {"live": [each for each in shown if each.live], "ended": [each for each in shown if not each.live]},
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@pages.of_person
+def withdraw(request: HttpRequest, authorization_id: int) -> HttpResponse:
+    """Asks once more, then ends it: the app's next request is refused."""
+    person = pages.person(request)
+    authorization = get_object_or_404(authorizations.of(person).filter(revoked__isnull=True), pk=authorization_id)
+    if request.method != "POST":
+        return render(
+            request, "portal/withdraw_app.html", {"admission": admissions.of(authorization, at=timezone.now())}
+        )
+    authorizations.end(authorization, by=person, at=timezone.now(), origin=request.META.get("REMOTE_ADDR", ""))
+    messages.success(
+        request, _("%(app)s can no longer see anything of yours.") % {"app": authorization.application.name}
+    )
+    return redirect("portal:apps")

@@ -1,0 +1,40 @@
+"""The first page: what she has, from where, how fresh, and what needs her."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from consent import gate
+from portal import hospitals, kinds, pages, sources
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """For a visitor, what this place is; for her, her record at a glance."""
+    return overview(request) if request.user.is_authenticated else render(request, "portal/welcome.html")
+
+
+@pages.of_person
+def overview(request: HttpRequest) -> HttpResponse:
+    """From counters alone: no record is opened, so nothing is written to the access log."""
+    person = pages.person(request)
+    at = timezone.now()
+    records = gate.readable(owner_id=person.pk, reader=gate.Owner(person.pk), interaction="search", at=at)
+    counts = kinds.shown(records.counts())
+    connections = hospitals.of(person)
+    held = kinds.tally(counts)
+    return render(
+        request,
+        "portal/home.html",
+        {
+            "held": held,
+            "total": sum(count.total for count in counts),
+            "flawed": sum(count.problems for count in counts),
+            "sources": sources.totals(counts),
+            "connections": connections,
+            "calling": [each for each in connections if each.needs_her],
+        },
+    )

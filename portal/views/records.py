@@ -1,0 +1,98 @@
+"""Lists of records by kind, and one record in full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from portal import facts, kinds, lines, looking, names, pages, sources, when
+from records import reading
+from records.query import InvalidSearch
+from standards.fhir import json
+
+PAGE = 30
+
+
+@require_safe
+@pages.of_person
+def listing(request: HttpRequest, kind: str) -> HttpResponse:
+    """One kind, newest first; ``list`` picks one of its lists, ``after`` goes on where a page ended."""
+    chosen = kinds.named(kind)
+    if chosen is None:
+        raise Http404
+    with looking.at_records(request, interaction="search") as look:
+        shelves = kinds.shelves(chosen, kinds.shown(look.records.counts()))
+        shelf = next(
+            (each for each in shelves if each.slug == request.GET.get("list")), shelves[0] if shelves else None
+        )
+        page = _page(look.records, shelf, request.GET.get("after") or None)
+        if page is None:
+            return redirect("portal:records", kind=kind)
+        look.saw(page.entries)
+        return render(
+            request,
+            "portal/records.html",
+            {
+                "kind": chosen,
+                "shelves": shelves,
+                "shelf": shelf,
+                "lines": _lines(page.entries),
+                "next": page.next,
+                "further": bool(request.GET.get("after")),
+            },
+        )
+
+
+def _page(records: reading.RecordSet, shelf: kinds.Shelf | None, cursor: str | None) -> reading.Page | None:
+    """None where the place to go on from is none of ours."""
+    if shelf is None:
+        return reading.Page([], None)
+    try:
+        return records.search(shelf.query(count=PAGE, cursor=cursor))
+    except InvalidSearch:
+        return None
+
+
+def _lines(entries: Sequence[reading.Stored]) -> list[lines.Line]:
+    called = sources.names(entry.source_id for entry in entries)
+    return [lines.of(entry, source=called.get(entry.source_id, "")) for entry in entries]
+
+
+@require_safe
+@pages.of_person
+def one(request: HttpRequest, resource_type: str, logical_id: str) -> HttpResponse:
+    """One record: its facts, its text, where it came from, what is wrong with it, and the FHIR JSON itself.
+
+    ``version`` picks an earlier version.
+    """
+    asked = request.GET.get("version", "")
+    with looking.at_records(request, interaction="vread" if asked else "read") as look:
+        versions = look.records.history(resource_type, logical_id)
+        stored = next((each for each in versions if not asked or str(each.version_id) == asked), None)
+        if stored is None or stored.deleted:
+            raise Http404
+        look.saw([stored])
+        return render(request, "portal/record.html", _shown(stored, versions))
+
+
+def _shown(stored: reading.Stored, versions: Sequence[reading.Stored]) -> dict[str, Any]:
+    resource = stored.resource
+    return {
+        "stored": stored,
+        "kind": kinds.of(stored.resource_type, lines.categories(resource))[0],
+        "title": lines.title(resource) or names.type_name(stored.resource_type),
+        "value": lines.value(resource),
+        "happened": when.happened(resource),
+        "facts": facts.of(resource),
+        "narrative": facts.narrative(resource),
+        "texts": facts.texts(resource),
+        "source": sources.names([stored.source_id]).get(stored.source_id, ""),
+        "fetched": when.moment(stored.last_updated),
+        "versions": [(each.version_id, when.moment(each.last_updated)) for each in versions if not each.deleted],
+        "latest": stored.version_id == versions[0].version_id,
+        "raw": json.indented(resource),
+    }
