@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from standards.fhir import structures
 
+_NONE: Final[Mapping[str, SearchParameter]] = MappingProxyType({})
 _HL7: Final = "http://hl7.org/fhir/SearchParameter/"
 
 RESULT_PARAMETERS: Final = frozenset(
@@ -34,8 +35,6 @@ RESULT_PARAMETERS: Final = frozenset(
 
 SPECIAL_PARAMETERS: Final = frozenset({"_text", "_content", "_list", "_has", "_type", "_query", "_filter"})
 """They choose resources by more than one element of theirs; none is evaluated here."""
-
-Step = str | int | dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +67,15 @@ def _table() -> Mapping[str, Mapping[str, list[Any]]]:
     return table
 
 
-@cache
 def for_type(resource_type: str) -> Mapping[str, SearchParameter]:
     """Code to parameter, ``_id`` and ``_lastUpdated`` and their like included. Empty for an unknown type."""
     if resource_type not in structures.r4().resource_types:
-        return MappingProxyType({})
+        return _NONE
+    return _of_known_type(resource_type)
+
+
+@cache
+def _of_known_type(resource_type: str) -> Mapping[str, SearchParameter]:
     compiled = {**_table()["Resource"], **_table().get(resource_type, {})}
     return MappingProxyType({code: _parameter(resource_type, code, entry) for code, entry in compiled.items()})
 
