@@ -1,0 +1,88 @@
+"""The CapabilityStatement, written from the tables that the routes and the search themselves go by."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from typing import Any, Final
+
+import orjson
+from django.conf import settings
+from django.urls import reverse
+
+from fhirapi import catalogue, searching
+from fhirapi.errors import MEDIA_TYPE
+from standards.fhir import search_parameters
+
+FHIR_VERSION: Final = "4.0.1"
+REVISED: Final = "2026-11-21"
+"""When what is served last changed."""
+
+_OAUTH_URIS: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+_SERVICES: Final = "http://terminology.hl7.org/CodeSystem/restful-security-service"
+
+
+@cache
+def document() -> tuple[bytes, str]:
+    """The statement as JSON, and its entity tag."""
+    body = orjson.dumps(statement())
+    return body, f'W/"{hashlib.sha256(body).hexdigest()[:16]}"'
+
+
+def statement() -> dict[str, Any]:
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": REVISED,
+        "kind": "instance",
+        "software": {"name": "Tributary"},
+        "implementation": {"description": settings.SITE_NAME, "url": settings.FHIR_BASE},
+        "fhirVersion": FHIR_VERSION,
+        "format": [MEDIA_TYPE, "json"],
+        "rest": [
+            {
+                "mode": "server",
+                "security": _security(),
+                "resource": [_resource(resource_type) for resource_type in sorted(catalogue.SERVED)],
+            }
+        ],
+    }
+
+
+def _security() -> dict[str, Any]:
+    """SMART App Launch 2.2 keeps these addresses in smart-configuration; older clients look for them here."""
+    endpoints = {"authorize": "gateway:authorize", "token": "gateway:token", "revoke": "gateway:revoke"}
+    return {
+        "cors": True,
+        "service": [{"coding": [{"system": _SERVICES, "code": "SMART-on-FHIR"}], "text": "SMART App Launch"}],
+        "extension": [
+            {
+                "url": _OAUTH_URIS,
+                "extension": [
+                    {"url": name, "valueUri": settings.PUBLIC_URL + reverse(view)} for name, view in endpoints.items()
+                ],
+            }
+        ],
+    }
+
+
+def _resource(resource_type: str) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "type": resource_type,
+        "interaction": [{"code": "read"}, {"code": "vread"}],
+        "versioning": "versioned",
+        "readHistory": True,
+        "updateCreate": False,
+        "conditionalRead": "full-support",
+    }
+    if resource_type in catalogue.SEARCHED:
+        described["interaction"].append({"code": "search-type"})
+        if includes := searching.INCLUDES.get(resource_type):
+            described["searchInclude"] = list(includes)
+        if resource_type not in searching.NOT_IN_REVINCLUDE:
+            described["searchRevInclude"] = [searching.REVINCLUDE]
+        described["searchParam"] = [
+            {"name": code, "definition": parameter.url, "type": parameter.type}
+            for code, parameter in sorted(search_parameters.for_type(resource_type).items())
+        ]
+    return described

@@ -1,0 +1,25 @@
+"""Which types this server serves, and how: the one table that routes, searches and the CapabilityStatement go by."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fhirapi.errors import UnknownResource
+from standards.fhir import types
+
+READ_ONLY: Final = frozenset({"Binary"})
+"""No search: a Binary is reached through what names it."""
+
+SERVED: Final = (
+    frozenset(types.PATIENT_COMPARTMENT)
+    | types.US_CORE_TYPES
+    | types.ADMINISTRATIVE_TYPES
+    | {"Binary", "MedicationKnowledge", "Questionnaire", "Substance"}
+)
+SEARCHED: Final = SERVED - READ_ONLY
+
+
+def require(resource_type: str, served: frozenset[str] = SERVED) -> None:
+    """Raises UnknownResource for a type that is not served."""
+    if resource_type not in served:
+        raise UnknownResource

@@ -1,0 +1,262 @@
+"""The routes of ``/fhir/r4``: parse, ask the gate one question, splice, write the access log, answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from django.utils.http import http_date, parse_http_date_safe
+from rest_framework import exceptions
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from consent import gate
+from fhirapi import bundles, capability, catalogue, disclosures, errors, including, parameters, searching
+from fhirapi.disclosures import Disclosure
+from fhirapi.negotiation import FhirNegotiation
+from gateway.authentication import SmartAuthentication
+from gateway.bearer import Bearer
+from gateway.errors import InvalidToken
+from records.reading import Page, Stored
+
+VERSION_DIGITS_MAX: Final = 9
+
+
+class FhirRenderer(BaseRenderer):
+    """What negotiation is told we write; the views hand out bytes themselves."""
+
+    media_type = errors.MEDIA_TYPE
+    format = "json"
+
+
+class FhirView(APIView):
+    """What all routes share. Nothing here can be reached without a token unless the view says so."""
+
+    http_method_names = ["get", "head", "post"]
+    authentication_classes = [SmartAuthentication]
+    parser_classes = [parameters.FormParser]
+    renderer_classes = [FhirRenderer]
+    content_negotiation_class = FhirNegotiation
+    interaction = "read"
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """First who asks, then in which form: a stranger learns nothing, not even what we would accept."""
+        self.disclosure = Disclosure(self.interaction)
+        self.bearer: Bearer | None = None
+        self.bearer = self.authenticated(request)
+        super().initial(request, *args, **kwargs)
+
+    def authenticated(self, request: Request) -> Bearer | None:
+        bearer: Bearer | None = request.auth
+        if bearer is None:
+            raise exceptions.NotAuthenticated
+        if bearer.context.get("patient", bearer.patient_id) != bearer.patient_id:
+            raise InvalidToken("the launch was for another patient")
+        return bearer
+
+    def get_exception_handler(self) -> Any:
+        return errors.answer
+
+    def records(self, resource_type: str) -> gate.RecordSet:
+        """What the gate lets this token see with this interaction. Raises InsufficientScope, ConsentMissing."""
+        assert self.bearer is not None
+        if not self.reaches(resource_type):
+            raise errors.InsufficientScope(f"patient/{resource_type}.{gate.LETTER[self.interaction]}")
+        return gate.readable(
+            owner_id=self.bearer.owner_id, reader=self.reader(), interaction=self.interaction, at=timezone.now()
+        )
+
+    def reaches(self, resource_type: str) -> bool:
+        return gate.reaches(self.reader(), resource_type, self.interaction)
+
+    def reader(self) -> gate.App:
+        assert self.bearer is not None
+        return gate.App(self.bearer.client_id, self.bearer.decision_id, self.bearer.scopes)
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Nothing leaves before the access log has it; if the log cannot be written, nothing leaves."""
+        if self.bearer is not None:
+            try:
+                disclosures.record(
+                    self.disclosure,
+                    to=self.bearer,
+                    status=response.status_code,
+                    origin=request.META.get("REMOTE_ADDR", ""),
+                )
+            except DatabaseError as error:
+                response = errors.answer(error)
+        if request.method == "HEAD" and isinstance(response, HttpResponse):
+            response["Content-Length"] = str(len(response.content))
+            response.content = b""
+        return super().finalize_response(request, response, *args, **kwargs)
+
+    def answered(self, body: bytes, *, status: int = 200) -> HttpResponse:
+        """Bytes in the media type agreed on. A person's record is in no cache but the app's own."""
+        response = HttpResponse(body, status=status, content_type=self.request.accepted_media_type)
+        response["Cache-Control"] = "no-store"
+        return response
+
+
+class MetadataView(FhirView):
+    """``GET /metadata``, for anyone (R4 http.html#capabilities)."""
+
+    authentication_classes = []
+
+    def authenticated(self, request: Request) -> Bearer | None:
+        return None
+
+    def get(self, request: Request) -> HttpResponse:
+        body, tag = capability.document()
+        fresh = _names_tag(request, tag)
+        response = HttpResponse(
+            b"" if fresh else body, status=304 if fresh else 200, content_type=request.accepted_media_type
+        )
+        response["ETag"] = tag
+        response["Cache-Control"] = "public, max-age=300"
+        return response
+
+
+class InstanceView(FhirView):
+    """``GET /[type]/[id]``: read (R4 http.html#read)."""
+
+    def get(self, request: Request, resource_type: str, logical_id: str) -> HttpResponse:
+        catalogue.require(resource_type)
+        self.disclosure.asked = resource_type
+        return self.instance(request, self.records(resource_type).read(resource_type, logical_id))
+
+    def instance(self, request: Request, stored: Stored | None) -> HttpResponse:
+        if stored is None:
+            raise errors.UnknownResource
+        if stored.deleted:
+            raise errors.ResourceGone
+        tag = f'W/"{stored.version_id}"'
+        if _is_fresh(request, tag, stored.last_updated):
+            response = self.answered(b"", status=304)
+        else:
+            self.disclosure.add([stored])
+            response = self.answered(stored.body)
+        response["ETag"] = tag
+        response["Last-Modified"] = http_date(stored.last_updated.timestamp())
+        return response
+
+
+class VersionView(InstanceView):
+    """``GET /[type]/[id]/_history/[vid]``: vread (R4 http.html#vread)."""
+
+    interaction = "vread"
+
+    def get(  # type: ignore[override]
+        self, request: Request, resource_type: str, logical_id: str, version_id: str
+    ) -> HttpResponse:
+        catalogue.require(resource_type)
+        self.disclosure.asked = resource_type
+        records = self.records(resource_type)
+        if not version_id.isdecimal() or len(version_id) > VERSION_DIGITS_MAX:
+            raise errors.UnknownResource
+        return self.instance(request, records.read_version(resource_type, logical_id, int(version_id)))
+
+
+class SearchView(FhirView):
+    """``GET /[type]?…`` (R4 http.html#search)."""
+
+    interaction = "search"
+
+    def get(self, request: Request, resource_type: str) -> HttpResponse:
+        return self.found(request, resource_type, parameters.of_query(request))
+
+    def found(self, request: Request, resource_type: str, pairs: parameters.Pairs) -> HttpResponse:
+        catalogue.require(resource_type, catalogue.SEARCHED)
+        self.disclosure.asked = resource_type
+        records = self.records(resource_type)
+        search = searching.parse(resource_type, pairs, base=settings.FHIR_BASE, strict=_is_strict(request))
+        self.disclosure.parameters = search.names
+        return self.answered(self.bundle(records, search))
+
+    def bundle(self, records: gate.RecordSet, search: searching.Search) -> bytes:
+        base, at = settings.FHIR_BASE, timezone.now()
+        links = [("self", bundles.address(base, search.query.resource_type, search.used))]
+        if search.count_only:
+            return bundles.searchset(base, [], at=at, links=links, total=records.count(search.query))
+        page = records.search(search.query)
+        included = self.included(records, search, page.entries)
+        self.disclosure.add([*page.entries, *included])
+        self.note_category(search)
+        if page.next is not None:
+            pairs = [pair for pair in search.used if pair[0] != searching.CURSOR]
+            pairs.append((searching.CURSOR, page.next))
+            links.append(("next", bundles.address(base, search.query.resource_type, pairs)))
+        return bundles.searchset(
+            base, page.entries, at=at, links=links, total=_total(records, search, page), included=included
+        )
+
+    def included(self, records: gate.RecordSet, search: searching.Search, matches: list[Stored]) -> list[Stored]:
+        found: list[Stored] = []
+        if search.includes_medication and self.reaches("Medication"):
+            found += including.medications(records, matches)
+        if search.includes_provenance and self.reaches("Provenance"):
+            found += including.provenances(records, matches)
+        return found
+
+    def note_category(self, search: searching.Search) -> None:
+        category = disclosures.category_of(search.query, self.reader().scopes, letter=gate.LETTER[self.interaction])
+        self.disclosure.add_category(search.query.resource_type, category)
+
+
+class FormSearchView(SearchView):
+    """``POST /[type]/_search``: the same as GET, its parameters in a form (R4 http.html#search)."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: Request, resource_type: str) -> HttpResponse:
+        return self.found(request, resource_type, [*parameters.of_query(request), *parameters.of_body(request)])
+
+
+class BaseView(FhirView):
+    """``/fhir/r4`` itself: neither a search over all types nor a batch is supported."""
+
+
+class NowhereView(FhirView):
+    """Every other path below ``/fhir/r4``, so that a stray client still gets an OperationOutcome."""
+
+    def get(self, request: Request, path: str) -> HttpResponse:
+        raise errors.UnknownResource
+
+    post = get
+
+
+def _total(records: gate.RecordSet, search: searching.Search, page: Page) -> int | None:
+    """Counted when asked for; known for nothing when all matches are on this page."""
+    if search.query.cursor is None and page.next is None:
+        return len(page.entries)
+    return None if search.page_only else records.count(search.query)
+
+
+def _is_strict(request: Request) -> bool:
+    """``Prefer: handling=strict`` (R4 http.html, search.html#errors; RFC 7240)."""
+    words = request.META.get("HTTP_PREFER", "").lower().replace(" ", "")
+    return "handling=strict" in words.replace(";", ",").split(",")
+
+
+def _names_tag(request: Request, tag: str) -> bool:
+    """Weak comparison of If-None-Match (RFC 9110 13.1.2)."""
+    asked = request.META.get("HTTP_IF_NONE_MATCH")
+    bare = tag.removeprefix("W/")
+    return asked is not None and (
+        asked.strip() == "*" or bare in (part.strip().removeprefix("W/") for part in asked.split(","))
+    )
+
+
+def _is_fresh(request: Request, tag: str, last_updated: datetime) -> bool:
+    """Whether the client's copy is the current one; If-Modified-Since counts only without If-None-Match."""
+    if "HTTP_IF_NONE_MATCH" in request.META:
+        return _names_tag(request, tag)
+    since = parse_http_date_safe(request.META.get("HTTP_IF_MODIFIED_SINCE", ""))
+    return since is not None and int(last_updated.timestamp()) <= since
