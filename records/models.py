@@ -85,7 +85,7 @@ class Record(models.Model):
     content_hash = models.BinaryField()
     body = models.BinaryField()
     problems = models.BinaryField(null=True)
-    attachment = models.CharField(max_length=80, null=True, help_text="name of the out-of-line part in storage")
+    attachment = models.CharField(max_length=80, null=True, help_text="name of the out-of-line body")  # noqa: DJ001 - none is not an empty name
 
     unguarded = models.Manager()
 
@@ -113,7 +113,7 @@ class RecordVersion(models.Model):
     deleted = models.BooleanField()
     labels = models.IntegerField()
     body = models.BinaryField()
-    attachment = models.CharField(max_length=80, null=True)
+    attachment = models.CharField(max_length=80, null=True)  # noqa: DJ001 - as in Record
 
     unguarded = models.Manager()
 

@@ -13,10 +13,10 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
-from records import attachments, blind, indexing, keys, labels, searching, sealing
+from records import attachments, blind, indexing, keys, labels, sealing, searching
 from records.models import Counter, Dating, Record, RecordVersion
 from records.numbering import PARAMETER_NUMBER, TYPE_NAME, TYPE_NUMBER
-from records.query import OLDEST_FIRST, Position, Query, position
+from records.query import Position, Query, position
 from records.rules import Rule
 from records.searching import Sql
 from standards.fhir import json
@@ -107,7 +107,7 @@ class RecordSet:
     rules: tuple[Rule, ...]
 
     def read(self, resource_type: str, logical_id: str) -> Stored | None:
-        """The current version; a deleted one comes back with ``deleted`` and no body to those who might have read it."""
+        """The current version; a deleted one has ``deleted`` and no body, for those who might have read it."""
         if resource_type not in TYPE_NUMBER:
             return None
         owner_keys = keys.ensure(self.owner_id)

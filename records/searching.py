@@ -264,7 +264,7 @@ def statement(
     predicate = admitted(rules, query.resource_type, blinding)
     ascending = query.sort == OLDEST_FIRST
     direction = "ASC" if ascending else "DESC"
-    sql = Sql().add(f"SELECT {COLUMNS} FROM")  # noqa: S608 - a constant
+    sql = Sql().add(f"SELECT {COLUMNS} FROM")
     if made.driver is None:
         sql.add("records_record r WHERE r.owner_id = %s AND r.resource_type = %s", owner_id, number)
         _range(sql, made, "r.occurred", "r.id", ascending=ascending, after=after, owner_id=owner_id, number=number)

@@ -204,7 +204,7 @@ class Migration(migrations.Migration):
                 ("problems", models.BinaryField(null=True)),
                 (
                     "attachment",
-                    models.CharField(help_text="name of the out-of-line part in storage", max_length=80, null=True),
+                    models.CharField(help_text="name of the out-of-line body", max_length=80, null=True),
                 ),
                 (
                     "owner",

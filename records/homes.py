@@ -1,0 +1,94 @@
+"""What a record is found by when it has a home: a Binary shares the categories, labels and time of its document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from records import blind, indexing, sealing
+from records.incoming import Candidate
+from records.models import Dating, Record
+from records.numbering import PARAMETER_NUMBER, TYPE_NUMBER
+from records.writer import Standing, Writer
+from standards.fhir import json
+
+
+def find(writer: Writer, candidates: list[Candidate]) -> dict[str, indexing.Indexed]:
+    """The index of every home that a Binary of this page belongs to, by reference text."""
+    wanted = {text for one in candidates if one.resource["resourceType"] == "Binary" and (text := _home(one.resource))}
+    if not wanted:
+        return {}
+    homes = {
+        text: indexing.index(one.resource, key=writer.keys.blind)
+        for one in candidates
+        if (text := f"{one.resource['resourceType']}/{one.logical_id}") in wanted
+    }
+    for text in wanted - homes.keys():
+        resource_type, _, logical_id = text.partition("/")
+        stored = _stored_resource(writer, resource_type, logical_id)
+        if stored is not None:
+            homes[text] = indexing.index(stored, key=writer.keys.blind)
+    return homes
+
+
+def _home(resource: dict[str, Any]) -> str | None:
+    context = resource.get("securityContext")
+    text = context.get("reference") if isinstance(context, dict) else None
+    return text if isinstance(text, str) and text.partition("/")[0] in TYPE_NUMBER else None
+
+
+def _stored_resource(writer: Writer, resource_type: str, logical_id: str) -> dict[str, Any] | None:
+    row = (
+        Record.unguarded.filter(
+            owner_id=writer.owner_id, resource_type=TYPE_NUMBER[resource_type], logical_id=logical_id, deleted=False
+        )
+        .values_list("body", "version_id")
+        .first()
+    )
+    if row is None or not row[0]:
+        return None
+    where = writer.place(TYPE_NUMBER[resource_type], logical_id, row[1])
+    opened: dict[str, Any] = json.loads(sealing.open_body(writer.keys.cipher, bytes(row[0]), where))
+    return opened
+
+
+def index(writer: Writer, resource: dict[str, Any], homes: dict[str, indexing.Indexed]) -> indexing.Indexed:
+    """What the resource is found by. A Binary shares the categories, labels and time of its home."""
+    found = indexing.index(resource, key=writer.keys.blind)
+    home = _home(resource) if resource["resourceType"] == "Binary" else None
+    if home not in homes:
+        return found
+    of_home = homes[home]
+    context = (PARAMETER_NUMBER["context"], blind.value(writer.keys.blind, home.partition("/")[0]))
+    category = PARAMETER_NUMBER["category"]
+    return indexing.Indexed(
+        of_home.occurred,
+        of_home.occurred_end,
+        Dating.OTHERWISE,
+        found.labels | of_home.labels,
+        frozenset({context, *((category, value) for value in of_home.categories)}),
+        of_home.categories,
+        frozenset(),
+    )
+
+
+def index_standing(writer: Writer, key: tuple[int, str], standing: Standing) -> indexing.Indexed:
+    record = Record.unguarded.get(owner_id=writer.owner_id, id=standing.id)
+    if record.attachment:
+        return _index_stored_binary(writer, record)
+    where = writer.place(*key, standing.version_id)
+    resource = json.loads(sealing.open_body(writer.keys.cipher, bytes(record.body), where))
+    return indexing.index(resource, key=writer.keys.blind)
+
+
+def _index_stored_binary(writer: Writer, record: Record) -> indexing.Indexed:
+    """A Binary's rows, read back from the rows themselves: its home may have changed since."""
+    writer.cursor.execute(
+        "SELECT param, value FROM records_searchrow WHERE owner_id = %s AND resource_type = %s AND record = %s",
+        [writer.owner_id, record.resource_type, record.id],
+    )
+    rows = frozenset((param, value) for param, value in writer.cursor.fetchall())
+    category = PARAMETER_NUMBER["category"]
+    categories = tuple(sorted(value for param, value in rows if param == category))
+    return indexing.Indexed(
+        record.occurred, record.occurred_end, Dating(record.dating), record.labels, rows, categories, frozenset()
+    )

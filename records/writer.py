@@ -1,0 +1,168 @@
+"""One owner's record being written: her lock, and the rows and counts that the records of a page bring or take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+from records import indexing, keys, sealing
+from records.incoming import Refusal
+
+_WRITER_LOCK: Final = 2
+
+
+class OutsideTransaction(Exception):
+    """A write was tried outside the transaction that also holds its ledger row."""
+
+
+@dataclass(slots=True)
+class PageOutcome:
+    """What became of a page. ``invalid`` counts those kept although they break the models; ``repeated`` those that
+    the same page says again (the last one counts)."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    invalid: int = 0
+    repeated: int = 0
+    refused: list[Refusal] = field(default_factory=list)
+    by_type: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is stored now under a candidate's id."""
+
+    id: int
+    version_id: int
+    content_hash: bytes
+    deleted: bool
+    source_id: int
+    flagged: bool
+
+
+@dataclass(slots=True)
+class Writer:
+    """One page being written for one owner."""
+
+    cursor: CursorWrapper
+    owner_id: int
+    source_id: int
+    keys: keys.OwnerKeys
+    at: datetime
+    outcome: PageOutcome = field(default_factory=PageOutcome)
+    counters: dict[tuple[int, int, int, tuple[int, ...]], list[int]] = field(default_factory=dict)
+    rows: list[tuple[int, int, int, int, int]] = field(default_factory=list)
+    stale_rows: list[tuple[int, int, int, int, int]] = field(default_factory=list)
+    systems: set[tuple[int, int, str]] = field(default_factory=set)
+
+    def place(self, type_number: int, logical_id: str, version_id: int) -> bytes:
+        return sealing.place(self.owner_id, type_number, logical_id, version_id)
+
+
+class writing:  # noqa: N801 - reads as a phrase: with writing(...)
+    """Opens the writer of one owner and holds her lock until the transaction ends."""
+
+    def __init__(self, owner_id: int, source_id: int, at: datetime) -> None:
+        if not connection.in_atomic_block:
+            raise OutsideTransaction("records are written in the transaction of their ledger row")
+        self._savepoint = transaction.atomic()
+        self._arguments = (owner_id, source_id, at)
+
+    def __enter__(self) -> Writer:
+        owner_id, source_id, at = self._arguments
+        owner_keys = keys.ensure(owner_id)
+        self._savepoint.__enter__()
+        cursor = connection.cursor()
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_WRITER_LOCK, owner_id])
+        self._writer = Writer(cursor, owner_id, source_id, owner_keys, at)
+        return self._writer
+
+    def __exit__(self, *error: Any) -> None:
+        self._writer.cursor.close()
+        self._savepoint.__exit__(*error)
+
+
+def standing_of(writer: Writer, wanted: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Standing]:
+    writer.cursor.execute(
+        "SELECT r.resource_type, r.logical_id, r.id, r.version_id, r.content_hash, r.deleted, r.source_id,"
+        " r.problems IS NOT NULL FROM unnest(%s::smallint[], %s::text[]) AS w (resource_type, logical_id)"
+        " JOIN records_record r ON r.owner_id = %s AND r.resource_type = w.resource_type"
+        " AND r.logical_id = w.logical_id",
+        [[number for number, _ in wanted], [logical_id for _, logical_id in wanted], writer.owner_id],
+    )
+    return {
+        (row[0], row[1]): Standing(row[2], row[3], bytes(row[4]), row[5], row[6], row[7])
+        for row in writer.cursor.fetchall()
+    }
+
+
+def note(
+    writer: Writer,
+    type_number: int,
+    number: int,
+    found: indexing.Indexed,
+    *,
+    flagged: bool,
+    retired: Standing | None = None,
+) -> None:
+    """Notes the rows and counts that a record brings, or, when it is retired, takes away."""
+    rows = ((type_number, param, value, found.occurred, number) for param, value in found.rows)
+    (writer.stale_rows if retired else writer.rows).extend(rows)
+    sign = -1 if retired else 1
+    source_id = retired.source_id if retired else writer.source_id
+    key = (type_number, source_id, found.labels, found.categories)
+    counter = writer.counters.setdefault(key, [0, 0, indexing.NEVER, 0])
+    counter[0] += sign
+    counter[1] += sign * flagged
+    if not retired:
+        counter[2] = max(counter[2], found.occurred)
+        counter[3] = max(counter[3], found.occurred_end - found.occurred)
+        writer.systems.update((type_number, param, system[:500]) for param, system in found.systems)
+
+
+def write_rows(writer: Writer) -> None:
+    if writer.stale_rows:
+        columns = [list(column) for column in zip(*writer.stale_rows, strict=True)]
+        writer.cursor.execute(
+            "DELETE FROM records_searchrow s USING unnest(%s::int2[], %s::int2[], %s::int8[], %s::int8[], %s::int8[])"
+            " AS g (resource_type, param, value, occurred, record) WHERE s.owner_id = %s"
+            " AND s.resource_type = g.resource_type AND s.param = g.param AND s.value = g.value"
+            " AND s.occurred = g.occurred AND s.record = g.record",
+            [*columns, writer.owner_id],
+        )
+    if writer.rows:
+        statement = (
+            "COPY records_searchrow (owner_id, resource_type, param, value, occurred, record)"
+            " FROM STDIN (FORMAT binary)"
+        )
+        with writer.cursor.copy(statement) as copy:
+            copy.set_types(["int4", "int2", "int2", "int8", "int8", "int8"])
+            for row in writer.rows:
+                copy.write_row((writer.owner_id, *row))
+    if writer.systems:
+        columns = [list(column) for column in zip(*sorted(writer.systems), strict=True)]
+        writer.cursor.execute(
+            "INSERT INTO records_codesystem (owner_id, resource_type, param, system)"
+            " SELECT %s, * FROM unnest(%s::int2[], %s::int2[], %s::text[]) ON CONFLICT DO NOTHING",
+            [writer.owner_id, *columns],
+        )
+    if writer.counters:
+        counters = sorted(writer.counters.items())
+        # In two steps: a constraint looks at the row of an upsert before it is seen to exist, and may be below zero.
+        writer.cursor.executemany(
+            "INSERT INTO records_counter (owner_id, resource_type, source_id, labels, categories, total, problems,"
+            " newest, longest, changed) VALUES (%s, %s, %s, %s, %s::bigint[], 0, 0, %s, 0, %s) ON CONFLICT DO NOTHING",
+            [(writer.owner_id, *key[:3], list(key[3]), indexing.NEVER, writer.at) for key, _ in counters],
+        )
+        writer.cursor.executemany(
+            "UPDATE records_counter SET total = total + %s, problems = problems + %s, newest = greatest(newest, %s),"
+            " longest = greatest(longest, %s), changed = %s WHERE owner_id = %s AND resource_type = %s"
+            " AND source_id = %s AND labels = %s AND categories = %s::bigint[]",
+            [(*numbers, writer.at, writer.owner_id, *key[:3], list(key[3])) for key, numbers in counters],
+        )
