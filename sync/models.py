@@ -216,8 +216,9 @@ class RunStep(models.Model):
 
     ``total`` is the server's own figure, null where it gave none. ``received`` counts the matches that arrived,
     stored or not, ``included`` what came along with them. Each of these is one of new, changed, unchanged, unusable
-    (could not be stored at all) or held_back (belongs to somebody else); ``invalid`` are stored and flagged, ``missing``
-    are known of but not to be had. ``sealed_next`` is the next page's address; null before the first page and at the end.
+    (could not be stored at all) or held_back (belongs to somebody else); ``invalid`` are stored and flagged,
+    ``missing`` are known of but not to be had. ``sealed_next`` is the next page's address; null before the first page
+    and at the end.
     """
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="steps", db_index=False)

@@ -32,11 +32,13 @@ DOCUMENT_BYTES: Final = 1_000_000
 _CHUNK: Final = 65_536
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Networks that carry an IPv4 address inside an IPv6 one (NAT64, 6to4, Teredo): a private one could hide there.
-_TUNNELS: Final = tuple(ipaddress.IPv6Network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
+_TUNNELS: Final = tuple(
+    ipaddress.IPv6Network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+)
 
 
-class AddressRefused(requests.exceptions.InvalidURL):
-    """The address is not one that we may connect to."""
+class AddressRefused(ValueError):
+    """The address is not one that we may connect to. No OSError: urllib3 would hide it as a lost connection."""
 
 
 class AnswerTooLarge(requests.exceptions.RequestException):
@@ -78,8 +80,6 @@ class _CheckedConnection:
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except OSError as error:
-            if isinstance(error, requests.exceptions.RequestException):
-                raise
             raise NewConnectionError(self, f"no connection: {error}") from error
 
 
@@ -173,13 +173,13 @@ def _is_loopback(host: str) -> bool:
 
 
 def fetch_document(address: str) -> bytes:
-    """GET a small public document: only a 200 counts. Raises requests' RequestException otherwise."""
+    """GET a small public document: only a 200 counts. Raises one of CONNECTION_FAULTS otherwise."""
     with GuardedSession() as session:
         response = session.get(address, headers={"Accept": "application/json"})
-    if response.status_code != 200:  # noqa: PLR2004 - HTTP's own number
+    if response.status_code != 200:
         raise requests.HTTPError(f"HTTP {response.status_code}", response=response)
     return bytes(response.content)
 
 
-CONNECTION_FAULTS: Final = (requests.exceptions.RequestException, HTTPError)
+CONNECTION_FAULTS: Final = (requests.exceptions.RequestException, HTTPError, AddressRefused)
 """What a request may raise before or while an answer arrives."""

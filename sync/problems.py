@@ -50,7 +50,10 @@ class SourceError(Exception):
     """Whatever a source did, in one shape. The message carries ids and codes, never a value, a name or a token.
 
     ``status``: the HTTP status, if there was an answer. ``wait``: how long the source asked us to stay away.
+    ``tries``: how often it was tried in place before this was raised.
     """
+
+    tries: int = 1
 
     def __init__(
         self,
@@ -100,7 +103,9 @@ WORDS: dict[Problem, Words] = {
         _("Connect again and allow it there, or ask the hospital whether it shares this with patients."),
     ),
     Problem.UNSUPPORTED: Words(_("%(hospital)s does not offer this."), _("There is nothing you need to do.")),
-    Problem.MISSING: Words(_("%(hospital)s mentions this but does not have it."), _("There is nothing you need to do.")),
+    Problem.MISSING: Words(
+        _("%(hospital)s mentions this but does not have it."), _("There is nothing you need to do.")
+    ),
     Problem.UNUSABLE: Words(
         _("%(hospital)s sent some records that are too damaged to keep."), _("Please tell the hospital.")
     ),
@@ -114,7 +119,9 @@ WORDS: dict[Problem, Words] = {
         _("Nothing was changed. If that was not what you meant, connect again and allow it there."),
     ),
     Problem.EXPIRED: Words(_("This attempt to connect has ended: it took too long or was used already."), _ANEW),
-    Problem.MISMATCH: Words(_("The answer from %(hospital)s does not belong to an attempt that you began here."), _ANEW),
+    Problem.MISMATCH: Words(
+        _("The answer from %(hospital)s does not belong to an attempt that you began here."), _ANEW
+    ),
     Problem.WRONG_ISSUER: Words(
         _("The answer did not come from %(hospital)s, so we did not accept it."),
         _("Nothing was changed. If it happens again, please tell us and the hospital."),
@@ -147,4 +154,6 @@ def explain(code: str, hospital: str) -> Explained | None:
     if not code:
         return None
     words = WORDS[Problem(code)]
-    return Explained(code=code, says=str(words.says) % {"hospital": hospital}, do=str(words.do) % {"hospital": hospital})
+    return Explained(
+        code=code, says=str(words.says) % {"hospital": hospital}, do=str(words.do) % {"hospital": hospital}
+    )

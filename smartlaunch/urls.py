@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from smartlaunch import views
+
+app_name = "smartlaunch"
+
+urlpatterns = [
+    path("<slug:slug>", views.begin, name="begin"),
+    path("<slug:slug>/callback", views.callback, name="callback"),
+]

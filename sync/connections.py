@@ -1,0 +1,74 @@
+"""Connections: made, mended in place, stopped."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from accounts.models import Person
+from sync import doorbell, tokens
+from sync.models import Connection, ConnectionState, Hospital, Run, RunKind, RunState
+from sync.problems import Problem
+from sync.tokens import Tokens
+
+
+def of(owner: Person) -> QuerySet[Connection]:
+    """Her connections, with their hospitals, by name."""
+    return Connection.objects.filter(owner=owner).select_related("hospital").order_by("hospital__name", "pk")
+
+
+@transaction.atomic
+def connect(
+    owner: Person, *, hospital: Hospital, patient: str, tokens_given: Tokens, token_endpoint: str, at: datetime
+) -> Connection:
+    """Keep the tokens of this account and queue a run. The same account again swaps its tokens in place."""
+    # Her row is locked, because a connection that does not exist yet cannot be: two tabs make one connection.
+    Person.objects.select_for_update().get(pk=owner.pk)
+    connection = Connection.objects.filter(owner=owner, hospital=hospital, patient=patient).first()
+    if connection is None:
+        connection = Connection(owner=owner, hospital=hospital, patient=patient)
+    connection.token_endpoint = token_endpoint
+    connection.connected = at
+    connection.state = ConnectionState.ACTIVE
+    tokens.seal(connection, tokens_given)
+    connection.save()
+    update(connection, at=at)
+    return connection
+
+
+@transaction.atomic
+def update(connection: Connection, *, at: datetime) -> Run | None:
+    """Queue a run ("sync now"); the one under way if there is one; None for a connection that is not active."""
+    connection = Connection.objects.select_for_update().get(pk=connection.pk)
+    if connection.state != ConnectionState.ACTIVE:
+        return None
+    if (under_way := Run.objects.unfinished().filter(connection=connection).first()) is not None:
+        doorbell.ring(under_way.pk, at=at)
+        return under_way
+    kind = RunKind.FIRST if connection.last_success is None else RunKind.UPDATE
+    run = Run.objects.create(
+        owner_id=connection.owner_id, connection=connection, kind=kind, queued=at, due=at, state=RunState.QUEUED
+    )
+    doorbell.ring(run.pk, at=at)
+    return run
+
+
+@transaction.atomic
+def stop(connection: Connection, *, at: datetime) -> None:
+    """No more updates: the tokens are destroyed and a run under way ends at its next page. What came stays."""
+    connection = Connection.objects.select_for_update().get(pk=connection.pk)
+    connection.state = ConnectionState.STOPPED
+    connection.sealed_tokens = None
+    connection.token_expires = None
+    connection.save(update_fields=["state", "sealed_tokens", "token_expires"])
+    # Without its claim a worker that holds the run finds out before it stores another page.
+    Run.objects.unfinished().filter(connection=connection).update(
+        state=RunState.PARTIAL, problem=Problem.STOPPED, claim=None, finished=at
+    )
+
+
+def ask_to_sign_in(connection_id: int) -> None:
+    """The hospital no longer accepts our tokens: only she can mend that. A stopped connection stays stopped."""
+    Connection.objects.filter(pk=connection_id, state=ConnectionState.ACTIVE).update(state=ConnectionState.NEEDS_REAUTH)

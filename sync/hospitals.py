@@ -1,0 +1,49 @@
+"""The directory of hospitals a person may connect."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils.text import slugify
+
+from records import sealing, sources
+from records.models import SourceKind
+from sync import tokens
+from sync.models import AuthMethod, Hospital
+
+SCOPES = "launch/patient openid fhirUser offline_access patient/*.rs"
+
+
+@transaction.atomic
+def register(
+    fhir_base: str,
+    *,
+    name: str,
+    client_id: str,
+    place: str = "",
+    slug: str = "",
+    secret: str | None = None,
+    private_jwk: str | None = None,
+    scopes: str = SCOPES,
+) -> Hospital:
+    """Enter a hospital, or bring its entry up to date; ``fhir_base`` tells which. The slug never changes: it stands in
+    the redirect address that the hospital has on file.
+
+    ``secret`` makes us a confidential client there, ``private_jwk`` (the JSON of an RSA or EC key with its kid) one
+    that signs; neither, a public one.
+    """
+    kept = secret or private_jwk
+    method = AuthMethod.KEY if private_jwk else AuthMethod.SECRET if secret else AuthMethod.NONE
+    changing = {
+        "name": name,
+        "place": place,
+        "client_id": client_id,
+        "auth_method": method,
+        "sealed_secret": sealing.seal_site_secret(tokens.secret_purpose(fhir_base), kept.encode()) if kept else None,
+        "scopes": scopes,
+        "source": sources.ensure(SourceKind.EHR, name, fhir_base.rstrip("/")),
+        "active": True,
+    }
+    hospital, _ = Hospital.objects.update_or_create(
+        fhir_base=fhir_base, defaults=changing, create_defaults={**changing, "slug": slug or slugify(name)[:64]}
+    )
+    return hospital

@@ -1,0 +1,195 @@
+"""A run: pull everything a hospital has about one person, page by page, and never lose the place.
+
+The steps are in the database before the first page is asked for, each page is stored together with its ledger row and
+the address of the next, and any worker may go on where another was killed (DESIGN D10, D13).
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from records import patient
+from sync import absences, claims, connections, pages, pointers, tokens
+from sync.claims import Claim, ClaimLost
+from sync.models import Connection, Run, RunState, RunStep, StepKind, StepState
+from sync.problems import Problem, Remedy, SourceError
+from sync.sources.fhir_rest import plan
+from sync.sources.fhir_rest.mapping import Frame
+from sync.sources.fhir_rest.source import FhirSource, Listed
+
+MAX_ATTEMPTS: Final = 8
+FIRST_PAUSE: Final = timedelta(seconds=20)
+LONGEST_PAUSE: Final = timedelta(hours=1)
+# What a listing may still be told when it is asked for too widely: 400, or 403 where a server keeps to US Core's word.
+_TOO_WIDE: Final = frozenset({400, 403, 422})
+
+_log = logging.getLogger(__name__)
+
+
+def perform(run_id: int) -> None:
+    """Go on with a run until it ends or has to wait. Safe to call at any time, twice, or from two workers at once."""
+    claim = claims.take(run_id, at=timezone.now())
+    if claim is None:
+        return
+    try:
+        if claim.attempts > MAX_ATTEMPTS:
+            _finish(claim, problem=Problem.STUCK)
+            return
+        with _opened(claim) as source:
+            _pull(claim, source)
+        _finish(claim)
+    except SourceError as error:
+        _log.info("run %s: %s (%s)", run_id, error.problem, error)
+        _stumble(claim, error)
+    except ClaimLost:
+        _log.info("run %s: another worker has it, or it was ended", run_id)
+
+
+@contextmanager
+def _opened(claim: Claim) -> Iterator[FhirSource]:
+    connection = claim.connection
+    hospital = connection.hospital
+    frame = Frame(
+        owner_id=claim.owner_id,
+        source_url=hospital.source.url,
+        base=hospital.fhir_base,
+        patient=connection.patient,
+        patient_id=connection.owner.patient_id,
+    )
+    bearer = tokens.Keeper(connection)
+    source = FhirSource(hospital.fhir_base, frame, bearer=bearer, pulse=claim.pulse, page_size=settings.SYNC_PAGE_SIZE)
+    try:
+        yield source
+    finally:
+        source.close()
+
+
+def _pull(claim: Claim, source: FhirSource) -> None:
+    if not RunStep.objects.filter(run_id=claim.run_id).exists():
+        found = [(StepKind.SEARCH, search.resource_type, search.query) for search in source.searches()]
+        pages.add_steps(claim, found)
+    while (step := _waiting(claim, StepKind.SEARCH)) is not None:
+        _walk(claim, source, step)
+    pointers.fetch(claim, source)
+    absences.check(claim, source)
+    patient.compose(claim.owner_id, timezone.now())
+
+
+def _waiting(claim: Claim, kind: StepKind) -> RunStep | None:
+    return RunStep.objects.filter(run_id=claim.run_id, kind=kind, state=StepState.WAITING).order_by("number").first()
+
+
+def _walk(claim: Claim, source: FhirSource, step: RunStep) -> None:
+    """One listing, from where it stands to its end."""
+    search = plan.Search(step.resource_type, step.query)
+    while step.state == StepState.WAITING:
+        address = pages.next_address(claim.owner_id, step) or source.first_address(search)
+        requested = datetime.now(UTC)
+        try:
+            listed = source.page(address)
+        except SourceError as error:
+            _account_for(claim, step, search, address, error, requested)
+            return
+        page = _page(address, listed)
+        _follow(source, step, page)
+        pages.keep(claim, step, page, source.frame)
+
+
+def _page(address: str, listed: Listed) -> pages.Page:
+    return pages.Page(
+        address,
+        listed.mapped,
+        listed.requested,
+        listed.took,
+        status=listed.status,
+        tries=listed.tries,
+        total=listed.total,
+        next=listed.next,
+    )
+
+
+def _follow(source: FhirSource, step: RunStep, page: pages.Page) -> None:
+    """Decide where the listing goes on: at its end it is complete; a next that must not be followed fails it."""
+    if not page.next:
+        page.state = StepState.COMPLETE
+    elif source.leads_elsewhere(page.next):
+        page.next, page.state, step.problem = "", StepState.FAILED, Problem.FOREIGN_ADDRESS
+    elif page.next == page.address or pages.seen(step, page.next):
+        page.next, page.state, step.problem = "", StepState.FAILED, Problem.LOOP
+
+
+def _account_for(
+    claim: Claim, step: RunStep, search: plan.Search, address: str, error: SourceError, requested: datetime
+) -> None:
+    """A page that could not be had: what stops the run is raised again, the rest is the step's own matter."""
+    if error.problem in {Problem.UNREACHABLE, Problem.BUSY} or error.remedy is Remedy.REAUTHORIZE:
+        raise error
+    begun = step.pages_got > 0
+    if not begun and error.status in _TOO_WIDE and (narrower := plan.narrower(search)):
+        found = [(StepKind.SEARCH, each.resource_type, each.query) for each in narrower]
+        pages.add_steps(claim, found, instead_of=step)
+    elif not begun and error.problem is Problem.REFUSED:
+        pages.end(claim, step, StepState.REFUSED, problem=Problem.REFUSED)
+    elif not begun and not search.is_read and error.problem in {Problem.UNSUPPORTED, Problem.MISSING}:
+        pages.end(claim, step, StepState.UNSUPPORTED, problem=Problem.UNSUPPORTED)
+    else:
+        pages.fail(claim, step, address, error, requested=requested)
+
+
+def _stumble(claim: Claim, error: SourceError) -> None:
+    """Something that stops the whole run: put it off, ask her to sign in, or end it with what it has."""
+    try:
+        if error.remedy is Remedy.RETRY and claim.attempts < MAX_ATTEMPTS:
+            claim.put_off(until=timezone.now() + _pause(claim.attempts, error.wait))
+            return
+        if error.remedy is Remedy.REAUTHORIZE:
+            connections.ask_to_sign_in(claim.connection.pk)
+        _finish(claim, problem=error.problem)
+    except ClaimLost:
+        _log.info("run %s: ended meanwhile", claim.run_id)
+
+
+def _pause(attempts: int, asked: timedelta | None) -> timedelta:
+    """As long as the hospital asked, or doubling; with some chance, lest all its patients come back at once."""
+    doubling = min(FIRST_PAUSE * 2 ** max(attempts - 1, 0), LONGEST_PAUSE)
+    return max(asked or timedelta(), doubling) * (1 + random.random() / 4)  # noqa: S311 - no secret
+
+
+@transaction.atomic
+def _finish(claim: Claim, *, problem: str = "") -> None:
+    """Say how the run ended, and when the connection last succeeded and last brought anything new."""
+    connection = Connection.objects.select_for_update().get(pk=claim.connection.pk)
+    run = claim.lock()
+    at = timezone.now()
+    state, problem = _verdict(run, problem)
+    claim.finish(state, problem=problem, at=at)
+    news = RunStep.objects.filter(run=run).aggregate(news=Sum("new") + Sum("changed") + Sum("deleted"))["news"]
+    connection.last_attempt = at
+    if state == RunState.COMPLETE:
+        connection.last_success = at
+    if news:
+        connection.last_new_data = at
+    connection.save(update_fields=["last_attempt", "last_success", "last_new_data"])
+
+
+def _verdict(run: Run, problem: str) -> tuple[RunState, str]:
+    """Complete: everything the hospital lets us read has arrived. What it refuses or lacks is said at its step."""
+    steps = RunStep.objects.filter(run=run)
+    lost = steps.filter(state__in=[StepState.FAILED, StepState.WAITING]).exclude(problem="").first()
+    problem = problem or (lost.problem if lost else "")
+    if not problem and steps.filter(unusable__gt=0).exists():
+        problem = Problem.UNUSABLE
+    if not problem:
+        return RunState.COMPLETE, ""
+    arrived = steps.filter(pages_got__gt=0).exists()
+    return (RunState.PARTIAL if arrived else RunState.FAILED), problem

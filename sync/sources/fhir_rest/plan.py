@@ -1,0 +1,183 @@
+"""Which searches a pull makes: data about the types, fitted to what a hospital's CapabilityStatement offers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from standards.fhir import types
+
+MATCHES_ARE_PEOPLE: Final = frozenset({"Patient", "Person", "Group", "Schedule", "AuditEvent"})
+"""Types of the compartment that are not asked for: who she is is read, not searched; the rest tells of others."""
+
+US_CORE: Final = (
+    "AllergyIntolerance",
+    "Condition",
+    "Observation",
+    "MedicationRequest",
+    "Immunization",
+    "Procedure",
+    "Encounter",
+    "DiagnosticReport",
+    "DocumentReference",
+    "CarePlan",
+    "CareTeam",
+    "Coverage",
+    "Device",
+    "Goal",
+    "MedicationDispense",
+    "QuestionnaireResponse",
+    "RelatedPerson",
+    "ServiceRequest",
+    "Specimen",
+)
+"""US Core 6.1 and 7.0, in the order in which a person misses them most; asked for even where nothing is stated."""
+
+_CATEGORY: Final = "http://terminology.hl7.org/CodeSystem"
+NARROWER: Final[Mapping[str, tuple[str, ...]]] = {
+    "Observation": (
+        "category=laboratory",
+        "category=vital-signs",
+        "category=social-history",
+        "category=survey",
+        "category=exam",
+        "category=imaging",
+        "category=procedure",
+        "category=therapy",
+        "category=activity",
+        "category=sdoh",
+        "category=functional-status",
+        "category=disability-status",
+        "category=cognitive-status",
+    ),
+    "Condition": (
+        "category=problem-list-item",
+        "category=encounter-diagnosis",
+        "category=health-concern",
+    ),
+    "DiagnosticReport": (
+        f"category={_CATEGORY}/v2-0074|LAB",
+        f"category={_CATEGORY}/v2-0074|RAD",
+        "category=http://loinc.org|LP29684-5",
+        "category=http://loinc.org|LP29708-2",
+        "category=http://loinc.org|LP7839-6",
+    ),
+    "DocumentReference": ("category=clinical-note",),
+    "MedicationRequest": ("intent=order,plan,proposal,original-order,reflex-order,filler-order,instance-order,option",),
+    "CarePlan": ("category=assess-plan",),
+    "CareTeam": ("status=active,inactive,proposed,suspended,entered-in-error",),
+}
+"""Asked instead, where a server refuses the type by ``patient`` alone: the combinations that US Core makes a SHALL."""
+
+POINTED: Final = (
+    "PractitionerRole",
+    "Practitioner",
+    "Organization",
+    "Location",
+    "HealthcareService",
+    "Medication",
+    "Device",
+    "Specimen",
+    "Endpoint",
+    "Binary",
+)
+"""Types fetched because a record points to them, in this order: a role leads to its practitioner and organization."""
+
+MAX_HOPS: Final = 3
+BY_ID_ONLY: Final = frozenset({"Binary"})
+"""Types without a search: each is read by itself (http.html#binary)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a CapabilityStatement says of one type; ``parameters`` empty: it names none."""
+
+    parameters: frozenset[str] = frozenset()
+    reverse_includes: frozenset[str] = frozenset()
+    searchable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What a hospital offers by type. ``stated`` is False where there was no statement to read."""
+
+    stated: bool = False
+    offers: Mapping[str, Offer] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, statement: Mapping[str, Any]) -> Capability:
+        """Read leniently: what has the wrong shape is as if it were not there."""
+        rests = [rest for rest in _list(statement.get("rest")) if rest.get("mode") in (None, "server")]
+        entries = [entry for rest in rests for entry in _list(rest.get("resource"))]
+        offers = {str(entry["type"]): _offer(entry) for entry in entries if isinstance(entry.get("type"), str)}
+        return cls(stated=bool(offers), offers=offers)
+
+    def searches_by_id(self, resource_type: str) -> bool:
+        offer = self.offers.get(resource_type)
+        return resource_type not in BY_ID_ONLY and offer is not None and "_id" in offer.parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One listing to walk: ``query`` narrows it (``name=value`` pairs, never an id)."""
+
+    resource_type: str
+    query: str = ""
+
+    @property
+    def is_read(self) -> bool:
+        """Her own Patient is read by its id; there is no listing to walk."""
+        return self.resource_type == "Patient"
+
+
+def searches(capability: Capability) -> tuple[Search, ...]:
+    """The listings of a pull, her Patient first. A type the hospital says it lacks is not asked for."""
+    others = sorted(set(types.PATIENT_COMPARTMENT) - set(US_CORE) - MATCHES_ARE_PEOPLE)
+    asked = [name for name in US_CORE if not capability.stated or _lists(capability, name)]
+    return tuple(Search(name) for name in ("Patient", *asked, *(name for name in others if _lists(capability, name))))
+
+
+def narrower(search: Search) -> tuple[Search, ...]:
+    """The searches to make instead of one that the server refused for being too wide; none if there are none."""
+    return (
+        ()
+        if search.query
+        else tuple(Search(search.resource_type, query) for query in NARROWER.get(search.resource_type, ()))
+    )
+
+
+def parameters(search: Search, *, patient: str, page_size: int, capability: Capability) -> dict[str, str]:
+    """The search parameters of the first page."""
+    offer = capability.offers.get(search.resource_type, Offer())
+    by_subject = "subject" in offer.parameters and "patient" not in offer.parameters
+    asked = {"subject": f"Patient/{patient}"} if by_subject else {"patient": patient}
+    asked |= dict(part.split("=", 1) for part in search.query.split("&") if part)
+    if "Provenance:target" in offer.reverse_includes:
+        asked["_revinclude"] = "Provenance:target"
+    return asked | {"_count": str(page_size)}
+
+
+def _lists(capability: Capability, resource_type: str) -> bool:
+    offer = capability.offers.get(resource_type)
+    if offer is None or not offer.searchable:
+        return False
+    named = offer.parameters & {"patient", "subject"}
+    return bool(named) or (not offer.parameters and resource_type in US_CORE)
+
+
+def _offer(entry: Mapping[str, Any]) -> Offer:
+    interactions = {each.get("code") for each in _list(entry.get("interaction"))}
+    return Offer(
+        parameters=frozenset(str(each.get("name")) for each in _list(entry.get("searchParam"))),
+        reverse_includes=frozenset(_texts(entry.get("searchRevInclude"))),
+        searchable=not interactions or "search-type" in interactions,
+    )
+
+
+def _list(value: object) -> Sequence[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _texts(value: object) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []

@@ -1,0 +1,156 @@
+"""A hospital's FHIR server as a source: joins the client with the mapping, page by page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from urllib.parse import urljoin
+
+from sync.problems import Problem, SourceError
+from sync.sources.fhir_rest import client as http
+from sync.sources.fhir_rest import mapping, plan
+from sync.sources.fhir_rest.mapping import Frame, Mapped, Pointed
+
+# Ids in one search: some servers refuse addresses much longer than this makes.
+BATCH: int = 40
+READS_IN_A_BATCH: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One page of a listing. ``next`` is empty at its end."""
+
+    mapped: Mapped
+    total: int | None
+    next: str
+    status: int
+    tries: int
+    requested: datetime
+    took: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What became of resources asked for by id; every one asked is in exactly one of the four."""
+
+    mapped: Mapped
+    found: frozenset[Pointed]
+    missing: frozenset[Pointed]
+    refused: frozenset[Pointed]
+    failed: frozenset[Pointed]
+    requested: datetime
+    took: timedelta
+
+
+class FhirSource:
+    """One hospital, for one connection, during one call of a run. Close it after use."""
+
+    def __init__(
+        self, base: str, frame: Frame, *, bearer: http.Bearer, pulse: Callable[[], None], page_size: int
+    ) -> None:
+        self.frame = frame
+        self._client = http.Client(base, bearer=bearer, pulse=pulse)
+        self._page_size = page_size
+
+    def close(self) -> None:
+        self._client.close()
+
+    @cached_property
+    def capability(self) -> plan.Capability:
+        """What the hospital says it offers; a statement that it refuses or garbles is as if it said nothing."""
+        try:
+            answer = self._client.get(urljoin(self._client.base, "metadata"))
+        except SourceError as error:
+            if error.problem in {Problem.UNREACHABLE, Problem.BUSY, Problem.SIGNED_OUT}:
+                raise
+            return plan.Capability()
+        return plan.Capability.of(answer.resource)
+
+    def searches(self) -> tuple[plan.Search, ...]:
+        return plan.searches(self.capability)
+
+    def first_address(self, search: plan.Search) -> str:
+        """Where a listing begins."""
+        if search.is_read:
+            return urljoin(self._client.base, f"{search.resource_type}/{self.frame.patient}")
+        asked = plan.parameters(
+            search, patient=self.frame.patient, page_size=self._page_size, capability=self.capability
+        )
+        return self._client.search_address(search.resource_type, asked)
+
+    def page(self, address: str) -> Listed:
+        """Fetch and map one page. Raises SourceError, also for a ``next`` that leads elsewhere."""
+        answer = self._client.get(address)
+        resource = answer.resource
+        if resource["resourceType"] not in {"Bundle", "Patient"}:
+            raise SourceError(
+                "neither a Bundle nor what was asked for", problem=Problem.UNREADABLE, status=answer.status
+            )
+        following = mapping.next_address(resource) or ""
+        if following:
+            following = urljoin(address, following)
+        mapped = mapping.page(resource, self.frame)
+        mapped.warnings += bool(answer.notes)
+        return Listed(
+            mapped, mapping.total(resource), following, answer.status, answer.tries, answer.requested, answer.took
+        )
+
+    def leads_elsewhere(self, address: str) -> bool:
+        """Whether a next link leaves the hospital's own base: it is never followed, so no token goes there."""
+        return not http.is_below(address, base=self._client.base)
+
+    def look_up(self, resource_type: str, remote_ids: Sequence[str], *, may_search: bool = True) -> Looked:
+        """Fetch resources of one type by id: in one search where the hospital can, else one by one.
+
+        What a search does not bring is asked for by itself, because servers leave out what they will not search.
+        Raises SourceError only for what stops the whole run.
+        """
+        requested, began = datetime.now(UTC), time.monotonic()
+        mapped, found = Mapped(), set[Pointed]()
+        if may_search and len(remote_ids) > 1 and self.capability.searches_by_id(resource_type):
+            self._search_by_id(resource_type, remote_ids, mapped)
+            found |= set(mapped.listing)
+        outcomes: dict[Problem, set[Pointed]] = {}
+        for remote_id in remote_ids:
+            wanted = Pointed(resource_type, remote_id)
+            if wanted in found:
+                continue
+            problem = self._read(wanted, mapped)
+            (found if problem is None else outcomes.setdefault(problem, set())).add(wanted)
+        missing = outcomes.pop(Problem.MISSING, set())
+        refused = outcomes.pop(Problem.REFUSED, set())
+        failed: set[Pointed] = set().union(*outcomes.values())
+        took = timedelta(seconds=time.monotonic() - began)
+        return Looked(
+            mapped, frozenset(found), frozenset(missing), frozenset(refused), frozenset(failed), requested, took
+        )
+
+    def _search_by_id(self, resource_type: str, remote_ids: Sequence[str], mapped: Mapped) -> None:
+        asked = {"_id": ",".join(remote_ids), "_count": str(len(remote_ids))}
+        try:
+            answer = self._client.get(self._client.search_address(resource_type, asked))
+        except SourceError as error:
+            _stop_run_for(error)
+            return
+        wanted = {Pointed(resource_type, remote_id) for remote_id in remote_ids}
+        mapping.merge(mapped, mapping.page(answer.resource, self.frame, only=wanted))
+
+    def _read(self, wanted: Pointed, mapped: Mapped) -> Problem | None:
+        address = urljoin(self._client.base, f"{wanted.resource_type}/{wanted.remote_id}")
+        try:
+            answer = self._client.get(address)
+        except SourceError as error:
+            _stop_run_for(error)
+            return error.problem
+        one = mapping.page(answer.resource, self.frame, only={wanted})
+        mapping.merge(mapped, one)
+        return None if wanted in one.listing else Problem.UNREADABLE
+
+
+def _stop_run_for(error: SourceError) -> None:
+    """A hospital that is away, busy or no longer lets us in is the whole run's matter, not one resource's."""
+    if error.problem in {Problem.UNREACHABLE, Problem.BUSY, Problem.SIGNED_OUT}:
+        raise error

@@ -1,0 +1,19 @@
+"""Doorbells: they carry ids and call one idempotent function (DESIGN D13)."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from sync import doorbell, runs
+
+
+@shared_task(name=doorbell.PERFORM_RUN, acks_late=True, ignore_result=True)
+def perform_run(run_id: int) -> None:
+    runs.perform(run_id)
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def ring_again() -> int:
+    """From the beat: find what waits with nobody on it."""
+    return doorbell.ring_again(at=timezone.now())

@@ -1,0 +1,199 @@
+"""Our side of OAuth at a hospital: who we are there, and the tokens of a connection, kept fresh one at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Self
+
+import orjson
+from authlib.integrations.requests_client import OAuth2Session, OAuthError
+from authlib.oauth2.rfc7523 import PrivateKeyJWT, private_key_jwt_sign
+from django.db import transaction
+from django.utils import timezone
+from joserfc import jwk
+
+from records import sealing
+from sync import outbound
+from sync.models import AuthMethod, Connection, ConnectionState, Hospital
+from sync.problems import Problem, Remedy, SourceError
+
+# A token that ends sooner than this is renewed before it is used.
+MARGIN: Final = timedelta(seconds=30)
+ASSERTION_SECONDS: Final = 240
+_ALGORITHMS: Final = {"RSA": "RS384", "EC": "ES384"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a token endpoint gave us. ``expires``: None where it did not say. Never printed: repr shows no token."""
+
+    access_token: str
+    refresh_token: str | None
+    expires: datetime | None
+    scope: str
+
+    def __repr__(self) -> str:
+        return f"Tokens(expires={self.expires}, refresh={self.refresh_token is not None})"
+
+    @classmethod
+    def of(cls, answer: dict[str, Any], *, at: datetime, refresh_token: str | None = None, scope: str = "") -> Self:
+        """Read a token response (RFC 6749 5.1); a refresh may leave out what stays as it was. Raises SourceError."""
+        access_token, kind = answer.get("access_token"), answer.get("token_type")
+        if not isinstance(access_token, str) or not access_token or str(kind).lower() != "bearer":
+            raise SourceError("no bearer token in the token response", problem=Problem.UNREADABLE)
+        seconds = answer.get("expires_in")
+        expires = at + timedelta(seconds=int(seconds)) if isinstance(seconds, int | float) and seconds > 0 else None
+        given = answer.get("refresh_token")
+        return cls(
+            access_token=access_token,
+            refresh_token=given if isinstance(given, str) and given else refresh_token,
+            expires=expires,
+            scope=said if isinstance(said := answer.get("scope"), str) else scope,
+        )
+
+
+class _SignedAssertion(PrivateKeyJWT):  # type: ignore[misc] # authlib is not typed
+    """SMART's asymmetric client authentication: RS384 or ES384 by the key, its kid, a short life, a fresh jti."""
+
+    def sign(self, auth: Any, token_endpoint: str) -> str:
+        key = jwk.import_key(orjson.loads(auth.client_secret))
+        signed: str = private_key_jwt_sign(
+            key,
+            client_id=auth.client_id,
+            token_endpoint=token_endpoint,
+            alg=_ALGORITHMS[key.key_type],
+            header={"kid": key.kid, "typ": "JWT"},
+            expires_in=ASSERTION_SECONDS,
+        )
+        return signed
+
+
+class ClientSession(outbound.GuardedSession, OAuth2Session):  # type: ignore[misc] # authlib is not typed
+    """authlib's OAuth client on the guarded session: it goes only where that one goes."""
+
+
+def client(hospital: Hospital, **options: Any) -> ClientSession:
+    """An OAuth client that proves to this hospital who we are. Close it after use."""
+    secret = None
+    if hospital.sealed_secret is not None:
+        secret = sealing.open_site_secret(secret_purpose(hospital.fhir_base), hospital.sealed_secret).decode()
+    session = ClientSession(
+        hospital.client_id,
+        secret,
+        token_endpoint_auth_method=hospital.auth_method,
+        scope=hospital.scopes,
+        code_challenge_method="S256",
+        **options,
+    )
+    if hospital.auth_method == AuthMethod.KEY:
+        session.register_client_auth_method(_SignedAssertion())
+    return session
+
+
+def secret_purpose(fhir_base: str) -> str:
+    return f"hospital|{fhir_base}"
+
+
+def seal(connection: Connection, tokens: Tokens) -> None:
+    """Put tokens into a connection; saving it is the caller's."""
+    kept = orjson.dumps({"access_token": tokens.access_token, "refresh_token": tokens.refresh_token})
+    connection.sealed_tokens = sealing.seal_secret(connection.owner_id, _purpose(connection), kept)
+    connection.token_expires = tokens.expires
+    connection.scope = tokens.scope
+
+
+def opened(connection: Connection) -> Tokens:
+    """The tokens of a connection. Raises SourceError REAUTHORIZE where there are none."""
+    if connection.state != ConnectionState.ACTIVE or connection.sealed_tokens is None:
+        raise _signed_out("the connection is not active")
+    kept = orjson.loads(sealing.open_secret(connection.owner_id, _purpose(connection), connection.sealed_tokens))
+    return Tokens(kept["access_token"], kept["refresh_token"], connection.token_expires, connection.scope)
+
+
+def _purpose(connection: Connection) -> str:
+    """Bound to the account, not to the row's id, which does not exist when the first tokens are sealed."""
+    return f"connection|{connection.hospital_id}|{connection.patient}"
+
+
+class Keeper:
+    """The bearer of one connection during a run: gives its token, renews it early, or when it was refused."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection_id = connection.pk
+        self._tokens = opened(connection)
+
+    def token(self) -> str:
+        ends = self._tokens.expires
+        if ends is not None and ends - MARGIN <= datetime.now(UTC) and self._tokens.refresh_token:
+            self._renew(self._tokens.access_token)
+        return self._tokens.access_token
+
+    def renewed(self, refused: str) -> str:
+        """A token other than the refused one. Raises SourceError."""
+        self._renew(refused)
+        return self._tokens.access_token
+
+    @transaction.atomic
+    def _renew(self, old: str) -> None:
+        """Under the connection's row lock, so that two workers never spend one rotating refresh token.
+
+        The one place with HTTP inside a transaction: the new refresh token must be kept before anybody else may try,
+        and nothing but this one row is locked meanwhile.
+        """
+        connection = (
+            Connection.objects.select_for_update(of=("self",)).select_related("hospital").get(pk=self._connection_id)
+        )
+        held = opened(connection)
+        if held.access_token == old:
+            held = _refresh(connection, held)
+            seal(connection, held)
+            connection.save(update_fields=["sealed_tokens", "token_expires", "scope"])
+        self._tokens = held
+
+
+def _refresh(connection: Connection, held: Tokens) -> Tokens:
+    """The presence of a refresh token is what counts: some hospitals leave offline_access out of the scope."""
+    if held.refresh_token is None:
+        raise _signed_out("the token has ended and there is none to renew it with")
+    at = timezone.now()
+    # Without ``scope`` the grant stays what it was; some servers refuse a repeated one.
+    with client(connection.hospital) as session:
+        session.scope = None
+        answer = ask_token_endpoint(
+            lambda: session.refresh_token(connection.token_endpoint, refresh_token=held.refresh_token)
+        )
+    return Tokens.of(answer, at=at, refresh_token=held.refresh_token, scope=held.scope)
+
+
+def ask_token_endpoint(ask: Any) -> dict[str, Any]:
+    """Call authlib and translate what goes wrong there. Raises SourceError."""
+    try:
+        answer = ask()
+    except OAuthError as error:
+        raise _token_error(str(error.error)) from None  # its text may quote what the hospital wrote
+    except outbound.AddressRefused as error:
+        raise SourceError(str(error), problem=Problem.FOREIGN_ADDRESS) from error
+    except outbound.CONNECTION_FAULTS as error:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        raise SourceError(
+            type(error).__name__, problem=Problem.UNREACHABLE, remedy=Remedy.RETRY, status=status
+        ) from error
+    except ValueError as error:
+        raise SourceError(
+            "the token response is no JSON object", problem=Problem.UNREADABLE, remedy=Remedy.RETRY
+        ) from error
+    return dict(answer)
+
+
+def _token_error(code: str) -> SourceError:
+    """RFC 6749 5.2."""
+    if code in {"invalid_client", "unauthorized_client"}:
+        return SourceError(f"token endpoint: {code}", problem=Problem.NOT_REGISTERED)
+    if code in {"temporarily_unavailable", "slow_down"}:
+        return SourceError(f"token endpoint: {code}", problem=Problem.BUSY, remedy=Remedy.RETRY)
+    return _signed_out("the token endpoint refused")
+
+
+def _signed_out(message: str) -> SourceError:
+    return SourceError(message, problem=Problem.SIGNED_OUT, remedy=Remedy.REAUTHORIZE)
