@@ -77,26 +77,37 @@ def names(*, place: Path) -> list[str]:
 
 def stop(name: str, *, place: Path) -> bool:
     """End the process in order, or by force after a while, and what it left behind; False if nothing of it lived."""
-    path = _mark_path(name, place)
-    mark = _read(path)
-    if mark is None:
-        return False
-    lived = running(name, place=place) is not None
-    if lived:
-        pids.send(mark.pid, signal.SIGTERM)
-        if not pids.await_end(mark.pid, seconds=STOP_SECONDS):
-            pids.send(mark.pid, signal.SIGKILL, whole_group=True)
-            pids.await_end(mark.pid, seconds=STOP_SECONDS)
-    orphans = pids.carrying(f"{TOKEN_VARIABLE}={mark.token}")
-    for orphan in orphans:
-        pids.send(orphan, signal.SIGKILL)
-    path.unlink(missing_ok=True)
-    return lived or bool(orphans)
+    return _finish(name, place=place, asked=_ask_to_end(name, place=place))
 
 
 def stop_all(*, place: Path) -> list[str]:
     """End everything that was started here, the last started first; the names of what still lived."""
-    return [name for name in reversed(names(place=place)) if stop(name, place=place)]
+    asked = {name: _ask_to_end(name, place=place) for name in reversed(names(place=place))}
+    return [name for name, was_asked in asked.items() if _finish(name, place=place, asked=was_asked)]
+
+
+def _ask_to_end(name: str, *, place: Path) -> bool:
+    """Whether the process lived, and so was asked."""
+    pid = running(name, place=place)
+    if pid is not None:
+        pids.send(pid, signal.SIGTERM)
+    return pid is not None
+
+
+def _finish(name: str, *, place: Path, asked: bool) -> bool:
+    """See a process out, by force if it takes too long, and all its family; whether any of them lived."""
+    path = _mark_path(name, place)
+    mark = _read(path)
+    if mark is None:
+        return False
+    if asked and not pids.await_end(mark.pid, seconds=STOP_SECONDS):
+        pids.send(mark.pid, signal.SIGKILL, whole_group=True)
+        pids.await_end(mark.pid, seconds=STOP_SECONDS)
+    orphans = pids.carrying(f"{TOKEN_VARIABLE}={mark.token}")
+    for orphan in orphans:
+        pids.send(orphan, signal.SIGKILL)
+    path.unlink(missing_ok=True)
+    return asked or bool(orphans)
 
 
 def await_ready(program: Program, *, place: Path, seconds: float) -> None:
