@@ -7,7 +7,7 @@ SQL statement. What is not permitted is not loaded, not counted, and looks exact
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -100,15 +100,18 @@ def _rules_of_app(owner_id: int, reader: App, letter: str, at: datetime) -> tupl
 def _rules_of_scope(scope: Scope, terms: Terms, letter: str) -> Iterator[Rule]:
     if not isinstance(scope, ResourceScope) or letter not in scope.permissions or not honours(scope):
         return
-    filters = tuple(sorted(scope.filters))
-    narrowed = {"sources": terms.sources, "withheld": terms.withheld, "since": terms.since, "until": terms.until}
-    if scope.resource != "*":
-        yield Rule(scope.resource, filters, **narrowed)
-        # A large attachment lives in a Binary of its own and is readable exactly where its home is.
-        if letter == "r" and scope.resource != "Binary":
-            yield Rule("Binary", (*filters, ("context", scope.resource)), **narrowed)
-    else:
-        yield Rule(None, filters, **narrowed)
+    rule = Rule(
+        None if scope.resource == "*" else scope.resource,
+        tuple(sorted(scope.filters)),
+        sources=terms.sources,
+        withheld=terms.withheld,
+        since=terms.since,
+        until=terms.until,
+    )
+    yield rule
+    # A large attachment lives in a Binary of its own and is readable exactly where its home is.
+    if letter == "r" and scope.resource not in ("*", "Binary"):
+        yield replace(rule, resource_type="Binary", filters=(*rule.filters, ("context", scope.resource)))
 
 
 def _reads_documents(scope: Scope, letter: str) -> bool:

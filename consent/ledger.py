@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import Person
 from consent.models import Act, Decision, Grantee
@@ -150,7 +150,7 @@ def verify(owner_id: int) -> list[str]:
     return wrong
 
 
-def _of_grantee(owner_id: int, grantee: str) -> Any:
+def _of_grantee(owner_id: int, grantee: str) -> QuerySet[Decision]:
     return Decision.objects.filter(owner_id=owner_id, grantee_kind=Grantee.APP, grantee=grantee, act__in=_DECISIVE)
 
 

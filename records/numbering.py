@@ -11,8 +11,8 @@ from typing import Final
 _RESOURCE_TYPES: Final = (
     # The resource types of FHIR R4 (hl7.org/fhir/R4/valueset-resource-types.html), in alphabetical order.
     "Account ActivityDefinition AdverseEvent AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic "
-    "Binary BiologicallyDerivedProduct BodyStructure Bundle CapabilityStatement CarePlan CareTeam CatalogEntry ChargeItem "
-    "ChargeItemDefinition Claim ClaimResponse ClinicalImpression CodeSystem Communication CommunicationRequest "
+    "Binary BiologicallyDerivedProduct BodyStructure Bundle CapabilityStatement CarePlan CareTeam CatalogEntry "
+    "ChargeItem ChargeItemDefinition Claim ClaimResponse ClinicalImpression CodeSystem Communication CommunicationRequest "
     "CompartmentDefinition Composition ConceptMap Condition Consent Contract Coverage CoverageEligibilityRequest "
     "CoverageEligibilityResponse DetectedIssue Device DeviceDefinition DeviceMetric DeviceRequest DeviceUseStatement "
     "DiagnosticReport DocumentManifest DocumentReference EffectEvidenceSynthesis Encounter Endpoint EnrollmentRequest "
@@ -32,13 +32,13 @@ _RESOURCE_TYPES: Final = (
     "StructureDefinition StructureMap Subscription Substance SubstanceNucleicAcid SubstancePolymer SubstanceProtein "
     "SubstanceReferenceInformation SubstanceSourceMaterial SubstanceSpecification SupplyDelivery SupplyRequest Task "
     "TerminologyCapabilities TestReport TestScript ValueSet VerificationResult VisionPrescription"
-).split()  # noqa: SIM905 - a list of one word a line would hide that it is one list
+)
 
 _PARAMETERS: Final = (
     # Search parameters that earn a row (docs/adr/0003-search-rows.md); "context" is ours: the home of a Binary.
     "category code status intent type class clinical-status encounter lifecycle-status target context"
-).split()  # noqa: SIM905 - a list of one word a line would hide that it is one list
+)
 
-TYPE_NUMBER: Final = MappingProxyType({name: number for number, name in enumerate(_RESOURCE_TYPES, 1)})
+TYPE_NUMBER: Final = MappingProxyType({name: number for number, name in enumerate(_RESOURCE_TYPES.split(), 1)})
 TYPE_NAME: Final = MappingProxyType({number: name for name, number in TYPE_NUMBER.items()})
-PARAMETER_NUMBER: Final = MappingProxyType({code: number for number, code in enumerate(_PARAMETERS, 1)})
+PARAMETER_NUMBER: Final = MappingProxyType({code: number for number, code in enumerate(_PARAMETERS.split(), 1)})
