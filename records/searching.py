@@ -249,7 +249,9 @@ def _bounds(asked: dates.SearchDate) -> list[Sql]:
     """
     span, found = asked.interval, []
     if asked.prefix in ("eq", "ge", "gt", "sa", "ap"):
-        found.append(Sql().add("{at} >= %s - {longest}", span.low))
+        # An interval still open is nearly 2^63 long: no further back than the first moment there is.
+        furthest = min(span.low - dates.FOREVER_PAST, dates.FOREVER_FUTURE)
+        found.append(Sql().add("{at} >= %s - least({longest}, %s)", span.low, furthest))
     if asked.prefix in ("eq", "le", "lt", "eb", "ap"):
         found.append(Sql().add("{at} < %s", span.high))
     return found
