@@ -1,0 +1,161 @@
+"""Her hospitals in words: how each connection stands, what has arrived, what is missing and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from accounts.models import Person
+from portal import names, when
+from sync import progress
+from sync.models import ConnectionState, Hospital, RunState
+from sync.problems import Explained, Problem
+from sync.progress import ConnectionProgress, KindProgress, RunProgress
+
+FOUND_MAX = 40
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One type of a run: "187 of 190, 3 failed". ``note`` says why something is missing."""
+
+    name: names.Name
+    words: str
+    complete: bool
+    note: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A connection. ``mark`` is the class of its label; ``problem`` what she should know or do."""
+
+    pk: int
+    slug: str
+    name: str
+    place: str
+    state: str
+    mark: str
+    freshness: str
+    problem: Explained | None
+    under_way: bool
+    waits_until: str
+    done: int
+    steps: int
+    summary: str
+    arrivals: tuple[Arrival, ...]
+    active: bool
+    stopped: bool
+    needs_reconnect: bool
+
+    @property
+    def needs_her(self) -> bool:
+        """Whether something is wrong that she may want to know; what she stopped herself is not."""
+        return self.needs_reconnect or (self.active and not self.under_way and self.problem is not None)
+
+
+_STATES: dict[str, tuple[str | Promise, str]] = {
+    ConnectionState.NEEDS_REAUTH: (gettext_lazy("sign in again"), "mark-care"),
+    ConnectionState.STOPPED: (gettext_lazy("stopped"), ""),
+    RunState.QUEUED: (gettext_lazy("about to start"), ""),
+    RunState.RUNNING: (gettext_lazy("updating"), ""),
+    RunState.COMPLETE: (gettext_lazy("up to date"), "mark-good"),
+    RunState.PARTIAL: (gettext_lazy("incomplete"), "mark-care"),
+    RunState.FAILED: (gettext_lazy("not updated"), "mark-bad"),
+}
+# A type the hospital does not have or does not show is no loss of ours; it is said, not counted as failed.
+_HARMLESS = frozenset({Problem.UNSUPPORTED, Problem.MISSING})
+
+
+def of(person: Person) -> list[Standing]:
+    """Her connections; a fixed number of queries."""
+    return [_standing(each) for each in progress.of(person)]
+
+
+def of_connection(person: Person, connection_id: int) -> Standing | None:
+    found = progress.of_connection(person, connection_id)
+    return _standing(found) if found else None
+
+
+def directory(text: str) -> QuerySet[Hospital]:
+    """Hospitals whose name or place holds every word of ``text``, by name, at most FOUND_MAX."""
+    found = Hospital.objects.active()
+    for word in text.split()[:8]:
+        found = found.filter(Q(name__icontains=word) | Q(place__icontains=word))
+    return found[:FOUND_MAX]
+
+
+def _standing(connection: ConnectionProgress) -> Standing:
+    run = connection.run
+    active = connection.state == ConnectionState.ACTIVE
+    key = (run.state if run else RunState.QUEUED) if active else connection.state
+    label, mark = _STATES[key]
+    return Standing(
+        pk=connection.connection_id,
+        slug=connection.hospital_slug,
+        name=connection.hospital,
+        place=connection.place,
+        state=str(label),
+        mark=mark,
+        freshness=_freshness(connection),
+        problem=connection.problem,
+        under_way=connection.under_way,
+        waits_until=when.moment(run.waits_until) if run else "",
+        done=run.steps_done if run else 0,
+        steps=run.steps if run else 0,
+        summary=_summary(run) if run else "",
+        arrivals=tuple(_arrivals(run)) if run else (),
+        active=active,
+        stopped=connection.state == ConnectionState.STOPPED,
+        needs_reconnect=connection.state == ConnectionState.NEEDS_REAUTH,
+    )
+
+
+def _freshness(connection: ConnectionProgress) -> str:
+    if connection.last_success:
+        return _("complete as of %(moment)s") % {"moment": when.moment(connection.last_success)}
+    if connection.last_attempt:
+        return _("last tried %(moment)s") % {"moment": when.moment(connection.last_attempt)}
+    return _("connected %(moment)s") % {"moment": when.moment(connection.connected)}
+
+
+def _summary(run: RunProgress) -> str:
+    arrived = ngettext("%(count)s record arrived", "%(count)s records arrived", run.arrived) % {"count": run.arrived}
+    news = ngettext("%(count)s new", "%(count)s new", run.new) % {"count": run.new}
+    changed = ngettext("%(count)s changed", "%(count)s changed", run.changed) % {"count": run.changed}
+    return ", ".join((arrived, news, changed))
+
+
+def _arrivals(run: RunProgress) -> Iterator[Arrival]:
+    """One line for each type that something came of, or should have come of."""
+    for kind in run.kinds:
+        problem = kind.problem if kind.problem and kind.problem.code not in _HARMLESS else None
+        if kind.arrived or kind.stated or problem:
+            yield Arrival(
+                names.type_name(kind.resource_type),
+                _amount(kind),
+                complete=not kind.lost and not kind.pages_failed and problem is None,
+                note=f"{problem.says} {problem.do}" if problem else "",
+            )
+
+
+def _amount(kind: KindProgress) -> str:
+    """ "187 of 190, 3 failed, 2 not quite as the standard says"."""
+    parts = [
+        _("%(kept)s of %(stated)s") % {"kept": kind.kept, "stated": kind.stated}
+        if kind.stated is not None
+        else _("%(kept)s arrived") % {"kept": kind.kept}
+    ]
+    if kind.finished and kind.lost:
+        parts.append(_("%(count)s failed") % {"count": kind.lost})
+    elif kind.pages_failed:
+        parts.append(_("the rest failed"))
+    if kind.held_back:
+        parts.append(_("%(count)s about somebody else, not kept") % {"count": kind.held_back})
+    if kind.flagged:
+        parts.append(_("%(count)s not quite as the standard says") % {"count": kind.flagged})
+    return ", ".join(parts)
