@@ -7,6 +7,7 @@ and client secrets are stored as digests; signing keys are sealed. ``Authorizati
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from typing import ClassVar
 
@@ -16,7 +17,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from gateway import redirects
-from gateway.toolkit import (
+from gateway.toolkit.models import (
     AbstractAccessToken,
     AbstractApplication,
     AbstractGrant,
@@ -68,8 +69,8 @@ class Application(AbstractApplication):
         abstract = False
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(client_type="public", token_endpoint_auth_method="none")
-                | (Q(client_type="confidential") & ~Q(token_endpoint_auth_method="none")),
+                condition=Q(client_type="public", token_endpoint_auth_method=AuthMethod.NONE)
+                | (Q(client_type="confidential") & ~Q(token_endpoint_auth_method=AuthMethod.NONE)),
                 name="application_public_means_no_secret",
             ),
             models.CheckConstraint(
@@ -151,7 +152,7 @@ class AccessToken(AbstractAccessToken):
     class Meta(AbstractAccessToken.Meta):
         abstract = False
 
-    def allow_scopes(self, scopes: object) -> bool:
+    def allow_scopes(self, scopes: Iterable[str]) -> bool:
         """The package's own question is by equal strings; ours is asked of the parsed scopes (bearer.py)."""
         return not scopes or set(scopes) <= set(self.scope.split())
 
@@ -161,9 +162,14 @@ class AccessToken(AbstractAccessToken):
 
 
 class RefreshToken(AbstractRefreshToken):
-    """A refresh token; ``token_family`` joins those that came from one code."""
+    """A refresh token; ``token_family`` is the ``uid`` of its authorization, and so of those that came from one code.
+
+    ``replay`` is the answer that the rotation of this token gave, readable only with the token itself, for a client
+    that lost the response (tokens.py).
+    """
 
     authorization = models.ForeignKey(Authorization, models.CASCADE, related_name="+")
+    replay = models.BinaryField(null=True)
 
     class Meta(AbstractRefreshToken.Meta):
         abstract = False

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
+
+from django.conf import settings
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?((?:[/?][\x21-\x7e]*)?)")
@@ -54,3 +56,12 @@ def form_action(uri: str) -> str:
     if parts.scheme not in ("http", "https"):
         return f"{parts.scheme}:"
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def answer(uri: str, **parameters: str) -> str:
+    """The address with the answer in its query, and ours as the issuer (RFC 6749 4.1.2, RFC 9207).
+
+    What the registered address has in its query stays as it is.
+    """
+    query = urlencode({**parameters, "iss": settings.PUBLIC_URL})
+    return f"{uri}{'&' if '?' in uri else '?'}{query}"

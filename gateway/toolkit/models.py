@@ -1,7 +1,4 @@
-"""The one door to django-oauth-toolkit.
-
-Its master moves nearly every path, so nothing else in this room imports it; an upgrade is a change of this module.
-"""
+"""The package's abstract models."""
 
 from __future__ import annotations
 

@@ -1,0 +1,137 @@
+"""Her answer to an app, once: written into the ledger, and with it the code that lets the app in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+
+from accounts.models import Person
+from audit import events
+from audit.models import Action, Agent, Outcome
+from consent import ledger
+from consent.models import Decision
+from consent.terms import Terms
+from gateway import authorizations, choices, pending, redirects, scopes, tokens, wording
+from gateway.models import Application, AuthorizationRequest
+
+# http://terminology.hl7.org/CodeSystem/v3-ActReason: the patient herself asks for the disclosure.
+PURPOSE: Final = "PATRQT"
+ONCE: Final = "once"
+LENGTHS: Final = {ONCE: timedelta(hours=1), "90": timedelta(days=90), "395": timedelta(days=395)}
+USUAL: Final = "90"
+
+
+class AlreadyAnswered(Exception):
+    """This request was answered before, or its ten minutes are over."""
+
+
+class NothingTicked(Exception):
+    """She pressed yes with nothing ticked that an app could use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """How she answered: when she signed in, in which language she read, and from which network address."""
+
+    authenticated: datetime
+    language: str
+    origin: str
+
+
+@transaction.atomic
+def allow(
+    request: AuthorizationRequest,
+    person: Person,
+    *,
+    ticked: Collection[str],
+    length: str,
+    how: Circumstances,
+    at: datetime,
+) -> str:
+    """Where to send her with the code. Raises AlreadyAnswered, NothingTicked."""
+    offered, application = request.params["offered"], request.application
+    granted = choices.granted(offered, ticked)
+    if length == ONCE:
+        granted = [scope for scope in granted if scope != scopes.OFFLINE_ACCESS]
+    if not choices.is_worth_granting(granted):
+        raise NothingTicked(str(request.pk))
+    _claim(request, at=at)
+    ends = at + LENGTHS[length]
+    decision = ledger.grant(
+        owner=person,
+        actor=person,
+        grantee=application.client_id,
+        grantee_name=application.name,
+        asked=offered,
+        granted=granted,
+        terms=Terms(),
+        purpose=PURPOSE,
+        ends=ends,
+        text_version=wording.VERSION,
+        language=how.language,
+        at=at,
+    )
+    authorization = authorizations.begin(
+        decision,
+        person=person,
+        application=application,
+        granted=granted,
+        ends=ends,
+        authenticated=how.authenticated,
+        at=at,
+    )
+    code = tokens.issue_code(authorization, request.params, at=at)
+    _note(person, application, decision, Outcome.SUCCESS, how)
+    return redirects.answer(request.params["redirect_uri"], code=code, state=request.params["state"])
+
+
+@transaction.atomic
+def deny(request: AuthorizationRequest, person: Person, *, how: Circumstances, at: datetime) -> str:
+    """Where to send her with her no. Raises AlreadyAnswered."""
+    _claim(request, at=at)
+    application = request.application
+    decision = ledger.refuse(
+        owner=person,
+        actor=person,
+        grantee=application.client_id,
+        grantee_name=application.name,
+        asked=request.params["offered"],
+        text_version=wording.VERSION,
+        language=how.language,
+        at=at,
+    )
+    _note(person, application, decision, Outcome.REFUSED, how)
+    return redirects.answer(
+        request.params["redirect_uri"],
+        error="access_denied",
+        error_description="The person said no.",
+        state=request.params["state"],
+    )
+
+
+def _claim(request: AuthorizationRequest, *, at: datetime) -> None:
+    if not pending.claim(request, at=at):
+        raise AlreadyAnswered(str(request.pk))
+
+
+def _note(person: Person, application: Application, decision: Decision, outcome: Outcome, how: Circumstances) -> None:
+    events.append(
+        owner_id=person.pk,
+        action=Action.EXECUTE,
+        interaction="authorize",
+        outcome=outcome,
+        agent_kind=Agent.OWNER,
+        agent=str(person.subject),
+        agent_name=person.name,
+        consent_id=decision.pk,
+        origin=how.origin,
+        detail={
+            "app": application.client_id,
+            "granted": len(decision.scopes_granted),
+            "refused": len(decision.scopes_refused),
+        },
+    )

@@ -1,0 +1,114 @@
+"""What a person let apps have, and its end."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from accounts.models import Person
+from audit import events
+from audit.models import Action, Agent, Outcome
+from consent import ledger
+from consent.models import Decision
+from gateway import scopes
+from gateway.models import AccessToken, Application, Authorization, Grant, RefreshToken
+
+
+def of(person: Person) -> QuerySet[Authorization]:
+    """Her authorizations, live and ended, newest first, with app and decision."""
+    found: QuerySet[Authorization] = (
+        Authorization.objects.filter(person=person).select_related("application", "decision").order_by("-created")
+    )
+    return found
+
+
+@transaction.atomic
+def begin(
+    decision: Decision,
+    *,
+    person: Person,
+    application: Application,
+    granted: list[str],
+    ends: datetime,
+    authenticated: datetime,
+    at: datetime,
+) -> Authorization:
+    """A new authorization on this decision; it replaces the person's earlier one of the same app."""
+    # Two approvals at once wait for each other here, so that the live one is the newest decision's.
+    for earlier in Authorization.objects.select_for_update().filter(
+        person=person, application=application, revoked__isnull=True
+    ):
+        revoke(earlier, at=at)
+    return Authorization.objects.create(
+        person=person,
+        application=application,
+        decision=decision,
+        scopes=granted,
+        context=_context(person, granted),
+        authenticated=authenticated,
+        created=at,
+        expires=ends,
+    )
+
+
+def _context(person: Person, granted: list[str]) -> dict[str, Any]:
+    """The launch context: a patient whenever a ``patient/`` scope was granted, asked for or not."""
+    return {"patient": person.patient_id} if scopes.needs_patient(granted) else {}
+
+
+@transaction.atomic
+def end(authorization: Authorization, *, by: Person, at: datetime, origin: str = "") -> None:
+    """She takes back what she let the app have: a withdrawal in the ledger, and every token dead at once."""
+    decision_id = _withdraw(authorization, by=by, at=at)
+    revoke(authorization, at=at)
+    events.append(
+        owner_id=authorization.person_id,
+        action=Action.EXECUTE,
+        interaction="revoke",
+        outcome=Outcome.SUCCESS,
+        agent_kind=Agent.OWNER,
+        agent=str(by.subject),
+        agent_name=by.name,
+        consent_id=decision_id,
+        origin=origin,
+        detail={"app": authorization.application.client_id},
+    )
+
+
+def _withdraw(authorization: Authorization, *, by: Person, at: datetime) -> int:
+    """The id of the withdrawal, or of the decision that stood if it was withdrawn or replaced before."""
+    grantee = authorization.application.client_id
+    standing = ledger.current(authorization.person_id, grantee)
+    if standing is None or standing.pk != authorization.decision_id:
+        return authorization.decision_id
+    return ledger.withdraw(owner_id=authorization.person_id, grantee=grantee, actor=by, at=at).pk
+
+
+@transaction.atomic
+def revoke(authorization: Authorization, *, at: datetime) -> None:
+    """Kills every code and token of the authorization. Bearer checks read ``revoked`` itself, so nothing slips by."""
+    Authorization.objects.filter(pk=authorization.pk, revoked__isnull=True).update(revoked=at)
+    Grant.objects.filter(authorization=authorization, consumed__isnull=True).update(consumed=at)
+    AccessToken.objects.filter(authorization=authorization, expires__gt=at).update(expires=at)
+    RefreshToken.objects.filter(authorization=authorization, revoked__isnull=True).update(revoked=at, updated=at)
+    # A rotation's answer must not outlive its authorization either.
+    RefreshToken.objects.filter(authorization=authorization, replay__isnull=False).update(replay=None)
+
+
+def is_live(authorization: Authorization, *, at: datetime) -> bool:
+    """Whether codes and refresh tokens of it may still be redeemed; person and app are part of the answer."""
+    return (
+        authorization.revoked is None
+        and authorization.expires > at
+        and authorization.person.is_active
+        and authorization.application.active
+    )
+
+
+def touch(authorization_id: int, *, at: datetime) -> None:
+    """Notes the use for the portal; callers ask at most once a minute."""
+    stale = Authorization.objects.filter(pk=authorization_id).exclude(last_used__gt=at - timedelta(minutes=1))
+    stale.update(last_used=at)

@@ -1,0 +1,109 @@
+"""Who a bearer token speaks for: one query, every time, so that an end is an end at once.
+
+There is no token cache: immediate revocation of access to a health record is worth the 0.4 ms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from gateway import authorizations, scopes, tokens
+from gateway.errors import InvalidToken
+from gateway.models import AccessToken
+from standards.smart.scopes import Scope
+
+TOKEN_LENGTH_MAX: Final = 512
+USE_NOTED_EVERY: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A live access token: the app that holds it, the owner it reads for, and the consent decision it stands on."""
+
+    owner_id: int
+    patient_id: str
+    subject: str
+    client_id: str
+    application_name: str
+    scopes: tuple[Scope, ...]
+    decision_id: int
+    context: dict[str, Any]
+    authorization_id: int
+    expires: datetime
+
+    @property
+    def is_authenticated(self) -> bool:
+        return True
+
+
+_COLUMNS: Final = (
+    "expires",
+    "scope",
+    "authorization_id",
+    "authorization__revoked",
+    "authorization__expires",
+    "authorization__last_used",
+    "authorization__context",
+    "authorization__decision_id",
+    "authorization__application__active",
+    "authorization__application__client_id",
+    "authorization__application__name",
+    "authorization__person__is_active",
+    "authorization__person_id",
+    "authorization__person__patient_id",
+    "authorization__person__subject",
+)
+
+
+def resolve(request: HttpRequest) -> Bearer | None:
+    """The bearer of the request's Authorization header, None if it has no such header.
+
+    A token in the query or the form is never looked at (RFC 9700 4.3.2). Raises InvalidToken for one that is unknown,
+    expired, revoked, withdrawn by her, of a closed account or app, or an id_token.
+    """
+    header = request.META.get("HTTP_AUTHORIZATION", "")
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    return of(token.strip(), at=timezone.now())
+
+
+def of(token: str, *, at: datetime) -> Bearer:
+    """Raises InvalidToken."""
+    if not 0 < len(token) <= TOKEN_LENGTH_MAX:
+        raise InvalidToken("no token, or no token of ours")
+    row = AccessToken.objects.filter(token_checksum=tokens.digest(token)).values_list(*_COLUMNS).first()
+    if row is None:
+        raise InvalidToken("unknown token")
+    (expires, scope, authorization_id, revoked, ends, used, context, decision_id, *app_and_person) = row
+    app_active, client_id, name, person_active, owner_id, patient_id, subject = app_and_person
+    if expires <= at or authorization_id is None or revoked is not None or ends <= at:
+        raise InvalidToken(f"authorization {authorization_id}: expired or revoked")
+    if not (app_active and person_active):
+        raise InvalidToken(f"authorization {authorization_id}: account or app closed")
+    if used is None or used + USE_NOTED_EVERY <= at:
+        authorizations.touch(authorization_id, at=at)
+    return Bearer(
+        owner_id=owner_id,
+        patient_id=patient_id,
+        subject=str(subject),
+        client_id=client_id,
+        application_name=name,
+        scopes=scopes.parse(scope.split()),
+        decision_id=decision_id,
+        context=context,
+        authorization_id=authorization_id,
+        expires=expires,
+    )
+
+
+def challenge(error: InvalidToken | None = None) -> str:
+    """The WWW-Authenticate header of a 401 (RFC 6750 3): no error code when no token came."""
+    if error is None:
+        return 'Bearer realm="fhir"'
+    return 'Bearer realm="fhir", error="invalid_token", error_description="The access token is not valid."'

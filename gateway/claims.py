@@ -1,0 +1,30 @@
+"""What an app may know of who signed in: the same claims in the id_token and at userinfo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from django.conf import settings
+
+from gateway import scopes
+
+SUPPORTED: Final = ("sub", "fhirUser")
+
+
+class Known(Protocol):
+    """A Person, or the Bearer that speaks for one."""
+
+    @property
+    def subject(self) -> object: ...
+
+    @property
+    def patient_id(self) -> str: ...
+
+
+def of(person: Known, granted: Iterable[str]) -> dict[str, str]:
+    """``sub`` is opaque and stable; ``fhirUser`` the absolute address of her Patient resource."""
+    claims = {"sub": str(person.subject)}
+    if scopes.FHIR_USER in set(granted):
+        claims["fhirUser"] = f"{settings.FHIR_BASE}/Patient/{person.patient_id}"
+    return claims

@@ -1,0 +1,115 @@
+"""Registering an app, in code: the demo, the sandbox and tests use it, the developers' pages will."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.contrib.auth.hashers import make_password
+
+from accounts.models import Person
+from gateway import assertions, redirects, scopes, secrets
+from gateway.errors import InvalidRedirect, InvalidRegistration
+from gateway.models import Application, AuthMethod
+from standards.smart import scopes as grammar
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """``secret`` is shown this once; only its digest is kept. None for an app that has none."""
+
+    application: Application
+    secret: str | None
+
+
+def register(
+    name: str,
+    *,
+    redirect_uris: Sequence[str],
+    method: str,
+    scopes_allowed: Iterable[str],
+    jwks: dict[str, Any] | None = None,
+    client_id: str | None = None,
+    description: str = "",
+    homepage_uri: str = "",
+    policy_uri: str = "",
+    by: Person | None = None,
+) -> Registered:
+    """A new active app. ``method`` is one of AuthMethod; ``jwks`` goes with private_key_jwt and only with it.
+
+    Raises InvalidRedirect, InvalidRegistration.
+    """
+    _check(name, redirect_uris, method, jwks)
+    public = method == AuthMethod.NONE
+    secret = secrets.make() if method in (AuthMethod.BASIC, AuthMethod.POST) else None
+    application = Application(
+        name=name,
+        user=by,
+        client_type=Application.CLIENT_PUBLIC if public else Application.CLIENT_CONFIDENTIAL,
+        token_endpoint_auth_method=method,
+        # A client without a secret gets a value that no secret matches.
+        client_secret=make_password(None) if secret is None else make_password(secret, hasher="sha256_secret"),
+        client_jwks=json.dumps(jwks) if jwks else "",
+        redirect_uris=" ".join(redirect_uris),
+        allowed_origins=" ".join(sorted(_origins(redirect_uris))),
+        scopes=" ".join(_checked_scopes(scopes_allowed)),
+        description=description,
+        homepage_uri=homepage_uri,
+        policy_uri=policy_uri,
+    )
+    if client_id is not None:
+        application.client_id = client_id
+    application.save()
+    return Registered(application, secret)
+
+
+def renew_secret(application: Application) -> str:
+    """A new secret in place of the old one, which stops at once. Raises InvalidRegistration for an app without one."""
+    if application.token_endpoint_auth_method not in (AuthMethod.BASIC, AuthMethod.POST):
+        raise InvalidRegistration("this app has no secret")
+    secret = secrets.make()
+    application.client_secret = make_password(secret, hasher="sha256_secret")
+    application.save(update_fields=["client_secret", "updated"])
+    return secret
+
+
+def _check(name: str, redirect_uris: Sequence[str], method: str, jwks: dict[str, Any] | None) -> None:
+    if not name.strip() or len(name) > 200:
+        raise InvalidRegistration("an app needs a name of at most 200 characters")
+    if method not in AuthMethod.values:
+        raise InvalidRegistration("unknown method of client authentication")
+    if not redirect_uris:
+        raise InvalidRedirect("an app needs a redirect address")
+    for uri in redirect_uris:
+        fault = redirects.problem(uri)
+        if fault:
+            raise InvalidRedirect(fault)
+    if (jwks is not None) != (method == AuthMethod.PRIVATE_KEY_JWT):
+        raise InvalidRegistration("a key set goes with private_key_jwt, and only with it")
+    fault = assertions.problem(jwks) if jwks is not None else None
+    if fault:
+        raise InvalidRegistration(fault)
+
+
+def _checked_scopes(asked: Iterable[str]) -> list[str]:
+    """As spelt, once each; a scope this server does not support at all cannot be registered."""
+    wanted = list(dict.fromkeys(asked))
+    for text in wanted:
+        try:
+            grammar.parse(text)
+        except grammar.InvalidScope as error:
+            raise InvalidRegistration(f"a scope: {error}") from error
+        if not scopes.offerable([text], [text]):
+            raise InvalidRegistration(f"the scope {text} is not supported")
+    if not wanted:
+        raise InvalidRegistration("an app needs scopes")
+    return wanted
+
+
+def _origins(redirect_uris: Iterable[str]) -> set[str]:
+    """Where the app's pages live: its scripts may call us from there (cors.py)."""
+    parts = [urlsplit(uri) for uri in redirect_uris]
+    return {f"{part.scheme}://{part.netloc}" for part in parts if part.scheme in ("http", "https")}

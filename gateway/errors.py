@@ -1,0 +1,110 @@
+"""What can go wrong here, each named for what happened, and the one table of OAuth answers (RFC 6749 5.2, RFC 6750 3).
+
+Messages may be logged: they carry ids, never a name, a token or a code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class GatewayError(Exception):
+    """Something an OAuth client is told about; ANSWERS says how."""
+
+
+class Malformed(GatewayError):
+    """The request is no well-formed form: broken escapes, repeated parameters, the wrong media type, too large."""
+
+
+class GrantTypeMissing(GatewayError):
+    """A token request without ``grant_type``."""
+
+
+class GrantTypeUnsupported(GatewayError):
+    """A grant type that this server does not offer."""
+
+
+class ClientRefused(GatewayError):
+    """The client is unknown, inactive, or did not prove itself by its one pinned method."""
+
+    def __init__(self, message: str, *, basic: bool = False) -> None:
+        super().__init__(message)
+        self.basic = basic
+
+
+class SeveralProofs(GatewayError):
+    """The client authenticated by more than one method at once (RFC 6749 2.3)."""
+
+
+class CodeReplayed(GatewayError):
+    """A code that was used before came again; what it had given was revoked."""
+
+
+class CodeSpent(GatewayError):
+    """Somebody else redeemed the code in the same moment."""
+
+
+class RefreshReplayed(GatewayError):
+    """A refresh token that was rotated away came again; its whole family was revoked."""
+
+
+class AuthorizationEnded(GatewayError):
+    """She withdrew, the end date came, or the account or the app was closed."""
+
+
+class ForeignToken(GatewayError):
+    """A client tried to revoke a token that is not its own (RFC 7009 2.1)."""
+
+
+class InvalidToken(GatewayError):
+    """A bearer token that is unknown, expired, revoked, or no access token at all."""
+
+
+class InsufficientScope(GatewayError):
+    """A live token whose scopes do not reach this far."""
+
+
+class TooManyFailures(GatewayError):
+    """Too many failed attempts of one client from one address."""
+
+    def __init__(self, *, seconds: int) -> None:
+        super().__init__("too many failed attempts")
+        self.seconds = seconds
+
+
+class InvalidRegistration(GatewayError):
+    """An app's own description of itself that we do not accept; the message says what to change."""
+
+
+class InvalidRedirect(InvalidRegistration):
+    """A redirect URI that may not be registered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    error: str
+    status: int
+    description: str
+
+
+ANSWERS: dict[type[GatewayError], Answer] = {
+    Malformed: Answer("invalid_request", 400, "The request is malformed."),
+    GrantTypeMissing: Answer("invalid_request", 400, "grant_type is missing."),
+    GrantTypeUnsupported: Answer("unsupported_grant_type", 400, "This grant type is not offered."),
+    ClientRefused: Answer("invalid_client", 401, "Client authentication failed."),
+    SeveralProofs: Answer("invalid_request", 400, "Use one method of client authentication."),
+    CodeReplayed: Answer("invalid_grant", 400, "The code was used before."),
+    CodeSpent: Answer("invalid_grant", 400, "The code was used before."),
+    RefreshReplayed: Answer("invalid_grant", 400, "The refresh token was used before."),
+    AuthorizationEnded: Answer("invalid_grant", 400, "The authorization has ended."),
+    ForeignToken: Answer("invalid_grant", 400, "The token was issued to another client."),
+    InvalidToken: Answer("invalid_token", 401, "The access token is not valid."),
+    InsufficientScope: Answer("insufficient_scope", 403, "The access token does not reach this far."),
+    TooManyFailures: Answer("temporarily_unavailable", 429, "Too many failed attempts."),
+    InvalidRegistration: Answer("invalid_client_metadata", 400, "The registration is not acceptable."),
+    InvalidRedirect: Answer("invalid_redirect_uri", 400, "The redirect address may not be registered."),
+}
+
+
+def answer(error: GatewayError) -> Answer:
+    return ANSWERS[type(error)]

@@ -1,0 +1,89 @@
+"""What this server says of itself: one set of facts, three documents.
+
+smart-configuration (SMART App Launch 2.2), openid-configuration (OpenID Connect Discovery), and RFC 8414. Nothing is
+named here that is not mounted and enforced.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.conf import settings
+from django.urls import NoReverseMatch, reverse
+
+from gateway import assertions, claims, keys, scopes
+from gateway.models import AuthMethod
+from gateway.server import GRANT_TYPES
+from standards.smart import capabilities
+
+CAPABILITIES: Final = (
+    capabilities.LAUNCH_STANDALONE,
+    capabilities.AUTHORIZE_POST,
+    capabilities.CLIENT_PUBLIC,
+    capabilities.CLIENT_CONFIDENTIAL_SYMMETRIC,
+    capabilities.CLIENT_CONFIDENTIAL_ASYMMETRIC,
+    capabilities.SSO_OPENID_CONNECT,
+    capabilities.CONTEXT_STANDALONE_PATIENT,
+    capabilities.PERMISSION_OFFLINE,
+    capabilities.PERMISSION_PATIENT,
+    capabilities.PERMISSION_V1,
+    capabilities.PERMISSION_V2,
+)
+
+
+def smart() -> dict[str, Any]:
+    return {**_common(), **_management(), "capabilities": list(CAPABILITIES)}
+
+
+def oauth() -> dict[str, Any]:
+    return {**_common(), "authorization_response_iss_parameter_supported": True}
+
+
+def openid() -> dict[str, Any]:
+    return {
+        **oauth(),
+        "userinfo_endpoint": _url("gateway:userinfo"),
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [keys.ALGORITHM],
+        "claims_supported": [*claims.SUPPORTED, "iss", "aud", "exp", "iat", "auth_time", "nonce"],
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "prompt_values_supported": ["none", "login", "consent"],
+    }
+
+
+def _common() -> dict[str, Any]:
+    methods = [str(method.value) for method in AuthMethod]
+    proofs = [method for method in methods if method != AuthMethod.NONE]
+    return {
+        "issuer": settings.PUBLIC_URL,
+        "jwks_uri": _url("gateway:jwks"),
+        "authorization_endpoint": _url("gateway:authorize"),
+        "token_endpoint": _url("gateway:token"),
+        "revocation_endpoint": _url("gateway:revoke"),
+        "introspection_endpoint": _url("gateway:introspect"),
+        "scopes_supported": scopes.advertised(),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": list(GRANT_TYPES),
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": list(assertions.ALGORITHMS),
+        "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": list(assertions.ALGORITHMS),
+        "introspection_endpoint_auth_methods_supported": proofs,
+        "introspection_endpoint_auth_signing_alg_values_supported": list(assertions.ALGORITHMS),
+    }
+
+
+def _management() -> dict[str, str]:
+    """Her own page of apps, where this site has one: a hospital of the sandbox does not."""
+    try:
+        return {"management_endpoint": _url("portal:apps")}
+    except NoReverseMatch:
+        return {}
+
+
+def _url(name: str) -> str:
+    return settings.PUBLIC_URL + reverse(name)

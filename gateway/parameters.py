@@ -1,0 +1,52 @@
+"""Parameters of an OAuth request, read strictly: well-formed, each once, of bounded size (RFC 6749 3.1, 3.2)."""
+
+from __future__ import annotations
+
+import re
+
+from django.http import HttpRequest
+
+from gateway.errors import Malformed
+
+LENGTH_MAX = 16_384
+_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+FORM = "application/x-www-form-urlencoded"
+
+
+def of_query(request: HttpRequest) -> dict[str, str]:
+    """The query's parameters. Raises Malformed."""
+    raw = request.META.get("QUERY_STRING", "").encode("latin-1", "replace")
+    _refuse_broken(raw)
+    return _single({name: request.GET.getlist(name) for name in request.GET})
+
+
+def of_form(request: HttpRequest) -> dict[str, str]:
+    """The form's parameters; a query beside it is refused, and so is any other media type. Raises Malformed."""
+    if request.META.get("QUERY_STRING"):
+        raise Malformed("parameters in the query of a form request")
+    if request.content_type != FORM:
+        raise Malformed("not a form")
+    _refuse_broken(request.body)
+    return _single({name: request.POST.getlist(name) for name in request.POST})
+
+
+def _refuse_broken(raw: bytes) -> None:
+    if len(raw) > LENGTH_MAX:
+        raise Malformed("too large")
+    if _BROKEN_ESCAPE.search(raw):
+        raise Malformed("a broken percent-escape")
+
+
+def _single(found: dict[str, list[str]]) -> dict[str, str]:
+    repeated = sorted(name for name, values in found.items() if len(values) > 1)
+    if repeated:
+        raise Malformed("a parameter stands more than once")
+    parameters = {name: values[0] for name, values in found.items()}
+    if any(not _is_clean(text) for pair in parameters.items() for text in pair):
+        raise Malformed("control characters or no UTF-8")
+    # RFC 6749 3.1: a parameter without a value counts as left out.
+    return {name: value for name, value in parameters.items() if value}
+
+
+def _is_clean(text: str) -> bool:
+    return "\ufffd" not in text and all(letter >= " " and letter != "\x7f" for letter in text)

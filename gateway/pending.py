@@ -1,0 +1,48 @@
+"""Authorization requests that wait for her answer: ten minutes, one answer."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Final
+
+from gateway.models import Application, AuthorizationRequest
+
+LIFE: Final = timedelta(minutes=10)
+KEPT: Final = (
+    "response_type",
+    "redirect_uri",
+    "state",
+    "aud",
+    "code_challenge",
+    "code_challenge_method",
+    "nonce",
+    "prompt",
+    "max_age",
+)
+"""The parameters that are remembered; scopes are kept as what may be offered."""
+
+
+def keep(application: Application, params: dict[str, str], offered: list[str], *, at: datetime) -> AuthorizationRequest:
+    return AuthorizationRequest.objects.create(
+        application=application,
+        params={**{name: params[name] for name in KEPT if name in params}, "offered": offered},
+        created=at,
+        expires=at + LIFE,
+    )
+
+
+def waiting(uid: uuid.UUID, *, at: datetime) -> AuthorizationRequest | None:
+    """The request, if it is still to be answered and its app still active."""
+    return (
+        AuthorizationRequest.objects.select_related("application")
+        .filter(pk=uid, answered__isnull=True, expires__gt=at, application__active=True)
+        .first()
+    )
+
+
+def claim(request: AuthorizationRequest, *, at: datetime) -> bool:
+    """Marks it answered; False if somebody was first. Of two clicks, one wins this update."""
+    return bool(
+        AuthorizationRequest.objects.filter(pk=request.pk, answered__isnull=True, expires__gt=at).update(answered=at)
+    )

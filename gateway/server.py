@@ -1,0 +1,89 @@
+"""The oauthlib server, with only what SMART App Launch needs: codes (with OpenID Connect), refresh, revocation.
+
+Implicit, hybrid, password and device grants are not registered, so no setting can bring them back. The rules of SMART
+run in oauthlib's own hooks: after client and redirect address are proved, so that an error returns to the app.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from django.conf import settings
+from oauthlib.common import Request
+from oauthlib.oauth2.rfc6749 import errors as oauth
+from oauthlib.oauth2.rfc6749.endpoints import AuthorizationEndpoint, RevocationEndpoint, TokenEndpoint
+from oauthlib.oauth2.rfc6749.tokens import BearerToken
+from oauthlib.openid import RequestValidator
+from oauthlib.openid.connect.core.grant_types import AuthorizationCodeGrant, RefreshTokenGrant
+
+from gateway.errors import GrantTypeUnsupported
+
+GRANT_TYPES: Final = ("authorization_code", "refresh_token")
+STATE_LENGTH_MAX: Final = 2048
+NONCE_LENGTH_MAX: Final = 255
+_CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+_VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}", re.ASCII)
+
+
+class SmartServer(AuthorizationEndpoint, TokenEndpoint, RevocationEndpoint):
+    def __init__(
+        self,
+        request_validator: RequestValidator,
+        token_expires_in: int | None = None,
+        token_generator: Callable[[Request], str] | None = None,
+        refresh_token_generator: Callable[[Request], str] | None = None,
+        **unused: object,
+    ) -> None:
+        code = AuthorizationCodeGrant(request_validator)
+        code.custom_validators.pre_auth.append(authorize_rules)
+        code.custom_validators.pre_token.append(token_rules)
+        bearer = BearerToken(
+            request_validator, token_generator, request_validator.seconds_to_live, refresh_token_generator
+        )
+        AuthorizationEndpoint.__init__(
+            self, default_response_type="code", response_types={"code": code}, default_token_type=bearer
+        )
+        TokenEndpoint.__init__(
+            self,
+            default_grant_type="authorization_code",
+            grant_types={"authorization_code": code, "refresh_token": RefreshTokenGrant(request_validator)},
+            default_token_type=bearer,
+        )
+        RevocationEndpoint.__init__(self, request_validator)
+
+
+def authorize_rules(request: Request) -> dict[str, Any]:
+    """What SMART and RFC 9700 demand of an authorization request beyond plain OAuth. Raises oauthlib's errors."""
+    if request.response_type is None:
+        raise oauth.MissingResponseTypeError(request=request)
+    if request.response_type != "code":
+        raise oauth.UnsupportedResponseTypeError(request=request)
+    if getattr(request, "response_mode", None) not in (None, "query"):
+        raise _invalid(request, "response_mode must be query.")
+    if not request.state or len(request.state) > STATE_LENGTH_MAX:
+        raise _invalid(request, "state is required.")
+    if (getattr(request, "aud", None) or "").rstrip("/") != settings.FHIR_BASE:
+        raise _invalid(request, "aud must be the FHIR base address of this server.")
+    if getattr(request, "launch", None):
+        raise _invalid(request, "This launch is not known.")
+    if request.code_challenge_method != "S256" or not _CHALLENGE.fullmatch(request.code_challenge or ""):
+        raise _invalid(request, "PKCE with S256 is required.")
+    if len(request.nonce or "") > NONCE_LENGTH_MAX:
+        raise _invalid(request, "nonce is too long.")
+    return {}
+
+
+def _invalid(request: Request, description: str) -> oauth.InvalidRequestError:
+    return oauth.InvalidRequestError(description=description, request=request)
+
+
+def token_rules(request: Request) -> None:
+    """What must be there before a code is looked at."""
+    if request.grant_type != "authorization_code":
+        raise GrantTypeUnsupported("unknown grant type")
+    if not request.redirect_uri:
+        raise _invalid(request, "redirect_uri is required.")
+    if not _VERIFIER.fullmatch(request.code_verifier or ""):
+        raise oauth.InvalidGrantError(description="code_verifier is missing or malformed.", request=request)

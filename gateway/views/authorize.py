@@ -1,0 +1,65 @@
+"""``/oauth/authorize``: proves client and redirect address, keeps the request, and leads to the consent page.
+
+By GET and POST (SMART, app-launch). It is exempt from CSRF protection because it is another site's form that comes in
+here; it changes nothing for anybody, and the 303 lets the session cookie arrive at the consent page.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+from oauthlib.oauth2.rfc6749.errors import FatalClientError, OAuth2Error
+
+from gateway import parameters, pending, redirects
+from gateway.errors import Malformed
+from gateway.toolkit.server import server
+from gateway.views import answering
+
+READ = frozenset({*pending.KEPT, "client_id", "scope", "launch", "response_mode"})
+
+
+@csrf_exempt
+@require_http_methods(["GET", "POST"])
+def authorize(request: HttpRequest) -> HttpResponse:
+    try:
+        given = parameters.of_form(request) if request.method == "POST" else parameters.of_query(request)
+    except Malformed:
+        return refuse_page(request, _("The app's request could not be read."))
+    params = {name: value for name, value in given.items() if name in READ}
+    try:
+        return _accept(request, params, at=timezone.now())
+    except FatalClientError:
+        return refuse_page(request, _("The app is not known here, or it wants you sent to an address it did not name."))
+    except OAuth2Error as error:
+        return _send_back(error.redirect_uri, params, error.error, error.description)
+
+
+def _accept(request: HttpRequest, params: dict[str, str], *, at: datetime) -> HttpResponse:
+    """Raises oauthlib's errors."""
+    uri = f"{reverse('gateway:authorize')}?{urlencode(params)}"
+    offered, info = server().validate_authorization_request(uri, http_method="GET")
+    prompt = params.get("prompt", "").split()
+    if "none" in prompt:
+        # Nobody is let in without being asked, so a silent request never succeeds (OIDC Core 3.1.2.6).
+        if not request.user.is_authenticated:
+            return _send_back(info["redirect_uri"], params, "login_required", "Nobody is signed in.")
+        return _send_back(info["redirect_uri"], params, "consent_required", "She has to be asked.")
+    kept = pending.keep(info["request"].client, params, offered, at=at)
+    return answering.see_other(reverse("gateway:consent", args=[kept.pk]))
+
+
+def _send_back(redirect_uri: str, params: dict[str, str], error: str, description: str) -> HttpResponse:
+    state = {"state": params["state"]} if "state" in params else {}
+    told = {"error": error, **({"error_description": description} if description else {}), **state}
+    return answering.see_other(redirects.answer(redirect_uri, **told))
+
+
+def refuse_page(request: HttpRequest, why: str, status: int = 400) -> HttpResponse:
+    return answering.page(request, "gateway/refused.html", {"why": why}, status)

@@ -1,0 +1,97 @@
+"""``/oauth/consent/<uuid>``: she reads who asks for what, and answers."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+
+from allauth.account.authentication import get_authentication_records
+from django.contrib.auth import logout
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from accounts import languages
+from accounts.models import Person
+from gateway import answers, pending, questions, redirects
+from gateway.answers import AlreadyAnswered, Circumstances, NothingTicked
+from gateway.models import AuthorizationRequest
+from gateway.views import answering
+from gateway.views.authorize import refuse_page
+
+
+@require_http_methods(["GET", "POST"])
+def consent(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
+    at = timezone.now()
+    waiting = pending.waiting(uid, at=at)
+    if waiting is None:
+        return _over(request)
+    if not isinstance(request.user, Person):
+        return redirect_to_login(request.get_full_path())
+    if not _signed_in_recently(request, request.user, waiting, at=at):
+        logout(request)
+        return redirect_to_login(request.get_full_path())
+    if request.method == "POST" and request.POST.get("answer") in ("allow", "deny"):
+        return _answer(request, request.user, waiting, at=at)
+    return _ask(request, request.user, waiting)
+
+
+def _answer(request: HttpRequest, person: Person, waiting: AuthorizationRequest, *, at: datetime) -> HttpResponse:
+    how = Circumstances(
+        authenticated=_signed_in(request, person),
+        language=languages.current(),
+        origin=answering.origin(request),
+    )
+    try:
+        if request.POST["answer"] == "deny":
+            return answering.see_other(answers.deny(waiting, person, how=how, at=at))
+        ticked = request.POST.getlist("box")
+        return answering.see_other(
+            answers.allow(waiting, person, ticked=ticked, length=_length(request), how=how, at=at)
+        )
+    except AlreadyAnswered:
+        return _over(request)
+    except NothingTicked:
+        return _ask(request, person, waiting, problem=_("Nothing is ticked that the app could use."))
+
+
+def _ask(request: HttpRequest, person: Person, waiting: AuthorizationRequest, *, problem: str = "") -> HttpResponse:
+    ticked = request.POST.getlist("box") if request.method == "POST" else None
+    question = questions.ask(waiting, person, ticked=ticked, length=_length(request))
+    context = {"question": question, "person": person, "problem": problem}
+    response = answering.page(request, "gateway/consent.html", context, status=400 if problem else 200)
+    # Browsers hold the redirect after the form to form-action as well, so the app's address must be in it.
+    response._csp_update = {"form-action": [redirects.form_action(waiting.params["redirect_uri"])]}  # type: ignore[attr-defined]
+    return response
+
+
+def _length(request: HttpRequest) -> str:
+    chosen = request.POST.get("length", answers.USUAL)
+    return chosen if chosen in answers.LENGTHS else answers.USUAL
+
+
+def _over(request: HttpRequest) -> HttpResponse:
+    why = _("This request was answered already, or it waited longer than ten minutes. Start again in the app.")
+    return refuse_page(request, why, status=410)
+
+
+def _signed_in_recently(request: HttpRequest, person: Person, waiting: AuthorizationRequest, *, at: datetime) -> bool:
+    """What the app asked of the sign-in itself: ``prompt=login`` and ``max_age`` (OIDC Core 3.1.2.1)."""
+    signed_in = _signed_in(request, person)
+    if "login" in waiting.params.get("prompt", "").split() and signed_in < waiting.created:
+        return False
+    max_age = waiting.params.get("max_age", "")
+    if max_age.isascii() and max_age.isdigit() and len(max_age) < 10:
+        # A sign-in made for this very request counts however long she then reads.
+        return signed_in >= waiting.created or (at - signed_in).total_seconds() <= int(max_age)
+    return True
+
+
+def _signed_in(request: HttpRequest, person: Person) -> datetime:
+    """When this session's sign-in happened; other sessions of hers do not count."""
+    moments = [record["at"] for record in get_authentication_records(request, person) if "at" in record]
+    if moments:
+        return datetime.fromtimestamp(max(moments), tz=UTC)
+    return person.last_login or timezone.now()

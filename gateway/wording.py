@@ -1,0 +1,106 @@
+"""The plain words of the consent page. VERSION names them in every decision, and follows each change by itself."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from django.conf import settings
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from gateway.choices import EVERYTHING_ELSE, Box
+
+Text = str | Promise
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a kind of record is called, and one sentence on what is in it."""
+
+    name: Text
+    about: Text
+
+
+KINDS: Final[dict[str, Kind]] = {
+    "Patient": Kind(_("About you"), _("Your name, birth date, address, phone and the numbers your clinics use.")),
+    "Observation": Kind(_("Measurements and findings"), _("What was measured, tested or asked about you.")),
+    "Condition": Kind(_("Conditions"), _("Diagnoses, problems and health concerns.")),
+    "MedicationRequest": Kind(_("Prescriptions"), _("What was prescribed to you, how much and how often.")),
+    "MedicationDispense": Kind(_("Medications dispensed"), _("What a pharmacy gave you, and when.")),
+    "AllergyIntolerance": Kind(_("Allergies"), _("What you react to, and how.")),
+    "Immunization": Kind(_("Immunizations"), _("Which vaccines you had, and when.")),
+    "Procedure": Kind(_("Procedures"), _("Operations and treatments you had.")),
+    "DiagnosticReport": Kind(_("Reports"), _("Laboratory and imaging reports.")),
+    "DocumentReference": Kind(_("Documents and notes"), _("Letters, notes and files from your clinics.")),
+    "Encounter": Kind(_("Visits"), _("When and where you were seen, and why.")),
+    "CarePlan": Kind(_("Care plans"), _("What you and your clinics plan to do.")),
+    "CareTeam": Kind(_("Care teams"), _("Who looks after you.")),
+    "Goal": Kind(_("Goals"), _("What your treatment aims at.")),
+    "ServiceRequest": Kind(_("Orders"), _("Tests and treatments that were ordered.")),
+    "Specimen": Kind(_("Samples"), _("Blood and other samples that were taken.")),
+    "Device": Kind(_("Devices"), _("Implants and devices you use.")),
+    "QuestionnaireResponse": Kind(_("Questionnaires"), _("Questionnaires and your answers.")),
+    "Coverage": Kind(_("Coverage"), _("Your health insurance.")),
+    "RelatedPerson": Kind(_("Family and contacts"), _("People your clinics noted as close to you.")),
+    "Practitioner": Kind(_("Clinicians"), _("Doctors and nurses named in your record.")),
+    "PractitionerRole": Kind(_("Roles of clinicians"), _("Where they work and what they do.")),
+    "Organization": Kind(_("Organizations"), _("Clinics and hospitals named in your record.")),
+    "Location": Kind(_("Places"), _("Where you were seen.")),
+    "Medication": Kind(_("Medication details"), _("What is in the medicines named in your record.")),
+    "Provenance": Kind(_("Where records come from"), _("Who wrote or sent a record.")),
+    EVERYTHING_ELSE: Kind(_("Everything else"), _("Kinds of records not listed here, also new ones later.")),
+}
+
+CATEGORIES: Final[dict[str, Text]] = {
+    "laboratory": _("Laboratory results"),
+    "vital-signs": _("Vital signs, such as blood pressure and weight"),
+    "social-history": _("Social history, such as smoking"),
+    "survey": _("Questionnaires you answered"),
+    "sdoh": _("Living situation, such as housing and food"),
+    "encounter-diagnosis": _("Diagnoses made at a visit"),
+    "problem-list-item": _("Your list of ongoing problems"),
+    "health-concern": _("Health concerns"),
+    "clinical-note": _("Notes by doctors and nurses"),
+}
+
+REST: Final = _("Everything else of this kind (only together with all of the above)")
+REST_OF_ALL: Final = _("Everything else, also new kinds later (only together with all of the above)")
+WHO_SHE_IS: Final = Kind(_("Know who you are"), _("The app can recognise you when you come back."))
+KEEP_ACCESS: Final = Kind(
+    _("Keep access when you are not using it"),
+    _("Without this, the app must ask you again after one hour."),
+)
+ONCE: Final = pgettext_lazy("how long", "Just this once (one hour)")
+NINETY_DAYS: Final = pgettext_lazy("how long", "90 days")
+THIRTEEN_MONTHS: Final = pgettext_lazy("how long", "13 months")
+
+
+def label(box: Box) -> Text:
+    """The words beside a box."""
+    if box.resource == EVERYTHING_ELSE:
+        return REST_OF_ALL
+    if box.rest:
+        return REST
+    if box.category:
+        code = box.category.rpartition("|")[2]
+        return CATEGORIES.get(code, code)
+    return kind(box.resource).name
+
+
+def kind(resource: str) -> Kind:
+    """The words for a kind; one that has none is called by FHIR's own name."""
+    return KINDS.get(resource) or Kind(resource, _("A kind of record that apps seldom ask for."))
+
+
+def _version() -> str:
+    """A digest of these words and of the page they stand on."""
+    page = Path(settings.BASE_DIR) / "templates" / "gateway" / "consent.html"
+    digest = hashlib.sha256(Path(__file__).read_bytes() + page.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+VERSION: Final = _version()
