@@ -599,7 +599,7 @@ class Chart:
                 },
                 {
                     "role": [concept(catalogue.snomed("223366009", "Healthcare professional (occupation)"))],
-                    "member": staff.reference,
+                    "member": staff.role_reference,
                 },
             ],
             managingOrganization=[self.hospital.organization_reference],

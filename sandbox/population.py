@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -51,18 +52,16 @@ def _person(persona: Persona, hospital: Hospital, seed: int) -> SyntheticPerson:
     )
 
 
-def email(given: str, family: str, patient_id: str, slug: str) -> str:
+def email(given: str, family: str, patient_id: str, slug: str, *, length: int = 4) -> str:
     """The address a patient signs in with at a sandbox hospital: ``given.family.1a2b@slug.example``."""
-    short = "".join(c for c in patient_id.lower() if c.isascii() and c.isalnum())[:4] or "0"
-    parts = (staff.slugify(_plain(part)).replace("-", "") for part in (given, family))
-    return f"{'.'.join(parts)}.{short}@{slug}.example"
+    short = "".join(c for c in patient_id.lower() if c.isascii() and c.isalnum())[:length] or "0"
+    names = ["".join(c for c in _plain(part) if c.isascii() and c.isalnum())[:24] for part in (given, family)]
+    return f"{'.'.join(name for name in [*names, short] if name)}@{slug}.example"
 
 
 def _plain(text: str) -> str:
-    """Letters with accents as letters without."""
-    import unicodedata
-
-    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    """In lower case, letters with accents as letters without."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
 
 
 def big_person(resources: int, *, seed: int = 1) -> Iterator[Resource]:

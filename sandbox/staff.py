@@ -29,6 +29,14 @@ class Staff:
     def reference(self) -> dict[str, str]:
         return {"reference": f"Practitioner/{self.id}", "display": f"Dr. {self.given} {self.family}"}
 
+    @property
+    def role_id(self) -> str:
+        return str(uuid.uuid5(uuid.UUID(self.id), "PractitionerRole"))
+
+    @property
+    def role_reference(self) -> dict[str, str]:
+        return {"reference": f"PractitionerRole/{self.role_id}", "display": f"Dr. {self.given} {self.family}"}
+
 
 @dataclass(frozen=True)
 class Hospital:
@@ -169,7 +177,7 @@ def _role(person: Staff, hospital: Hospital) -> dict[str, Any]:
     }
     return {
         "resourceType": "PractitionerRole",
-        "id": str(uuid.uuid5(uuid.UUID(person.id), "PractitionerRole")),
+        "id": person.role_id,
         "meta": {"profile": [f"{US_CORE}/us-core-practitionerrole"]},
         "practitioner": person.reference,
         "organization": hospital.organization_reference,
