@@ -122,8 +122,13 @@ def outcome(code: str, text: str, *, parameter: str | None = None, severity: str
 
 
 def find(exception: Exception) -> Problem:
-    """The table's answer for the exception or the nearest class it is one of."""
-    return next((PROBLEMS[kind] for kind in type(exception).__mro__ if kind in PROBLEMS), FAILED)
+    """The table's answer for the exception."""
+    return find_kind(type(exception))
+
+
+def find_kind(kind: type[Exception]) -> Problem:
+    """The table's answer for the nearest class that this one is one of."""
+    return next((PROBLEMS[known] for known in kind.__mro__ if known in PROBLEMS), FAILED)
 
 
 def answer(exception: Exception, context: Mapping[str, Any] | None = None) -> HttpResponse:

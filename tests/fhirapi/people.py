@@ -171,3 +171,7 @@ def diagnostics(answer: Any) -> str:
     assert body["resourceType"] == "OperationOutcome"
     assert answer["Content-Type"] == "application/fhir+json"
     return body["issue"][0]["diagnostics"]
+
+
+def now() -> datetime:
+    return timezone.now()

@@ -1,0 +1,83 @@
+"""The CapabilityStatement says what is served, and what it says is served."""
+
+from __future__ import annotations
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from fhirapi import capability, catalogue
+from standards.fhir import types
+from tests.fhirapi import people
+
+FIRST_TYPES = (
+    "Patient Observation Condition AllergyIntolerance MedicationRequest Immunization Procedure Encounter"
+    " DiagnosticReport DocumentReference"
+).split()
+WORKING = {"token": "x", "reference": "x", "date": "2020", "string": "x", "quantity": "1", "number": "1", "uri": "urn:x"}
+
+
+@pytest.fixture
+def statement():
+    return Client().get(f"{people.BASE}/metadata").json()
+
+
+@pytest.mark.spec("FHIR R4", "http.html#capabilities", "metadata is open to all")
+def test_metadata_needs_no_token(statement):
+    assert statement["resourceType"] == "CapabilityStatement"
+    assert statement["fhirVersion"] == "4.0.1"
+    assert statement["format"] == ["application/fhir+json", "json"]
+    assert statement["implementation"]["url"] == settings.FHIR_BASE
+    assert Client(headers={"Authorization": "Bearer rubbish"}).get(f"{people.BASE}/metadata").status_code == 200
+
+
+def test_metadata_is_cached_by_its_tag():
+    answer = Client().get(f"{people.BASE}/metadata")
+
+    again = Client(headers={"If-None-Match": answer["ETag"]}).get(f"{people.BASE}/metadata")
+
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.spec("SMART App Launch", "conformance", "the CapabilityStatement names the OAuth endpoints")
+def test_metadata_names_the_oauth_endpoints(statement):
+    security = statement["rest"][0]["security"]
+
+    assert security["service"][0]["coding"][0]["code"] == "SMART-on-FHIR"
+    uris = {one["url"]: one["valueUri"] for one in security["extension"][0]["extension"]}
+    assert {"authorize", "token"} <= uris.keys()
+    assert all(uri.startswith(settings.PUBLIC_URL) for uri in uris.values())
+
+
+@pytest.mark.spec("US Core 6.1.0", "CapabilityStatement", "every SHALL and SHOULD parameter of the first ten types")
+def test_metadata_names_every_us_core_parameter(statement):
+    described = {one["type"]: one for one in statement["rest"][0]["resource"]}
+
+    for resource_type in FIRST_TYPES:
+        names = {parameter["name"] for parameter in described[resource_type]["searchParam"]}
+        assert set(types.US_CORE_SEARCHES[resource_type].parameters()) <= names
+        assert "Provenance:target" in described[resource_type]["searchRevInclude"]
+    assert described.keys() == catalogue.SERVED
+
+
+@pytest.mark.django_db
+@pytest.mark.slow
+def test_what_metadata_says_works(statement):
+    app = people.let_in(people.with_record(), "patient/*.rs")
+
+    for described in statement["rest"][0]["resource"]:
+        kind = described["type"]
+        interactions = {one["code"] for one in described["interaction"]}
+        assert app.get(f"/{kind}/none").status_code == 404
+        assert app.get(f"/{kind}").status_code == (200 if "search-type" in interactions else 404)
+        for parameter in described.get("searchParam", []):
+            pair = f"{parameter['name']}={WORKING[parameter['type']]}"
+            answer = app.get(f"/{kind}?{pair}", Prefer="handling=strict")
+            assert answer.status_code == 200, (kind, pair, answer.content)
+            assert pair in answer.json()["link"][0]["url"]
+
+
+def test_metadata_is_itself_valid():
+    from standards.fhir import validation
+
+    assert validation.problems(capability.statement()) == []

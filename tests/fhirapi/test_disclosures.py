@@ -1,0 +1,107 @@
+"""Each answer is in her access log before it leaves: once, in kinds and numbers, never a value."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.test import Client
+
+from audit import events
+from audit.models import Agent, Outcome
+from tests.fhirapi import people, population
+
+pytestmark = pytest.mark.django_db
+
+LAB = f"{population.OBSERVATION_CATEGORY}|laboratory"
+
+
+@pytest.fixture
+def person():
+    return people.with_record()
+
+
+@pytest.fixture
+def app(person):
+    return people.let_in(person, "patient/*.rs")
+
+
+def logged(person):
+    """Her events of reading, oldest first."""
+    return [event for event in reversed(events.of(person.id, 100)) if event.agent_kind == Agent.APP]
+
+
+def test_a_read_is_one_event_that_names_app_consent_and_address(person, app):
+    app.get("/Observation/obs-1")
+
+    (event,) = logged(person)
+    assert (event.interaction, event.outcome, event.origin) == ("read", Outcome.SUCCESS, "127.0.0.1")
+    assert (event.agent, event.agent_name) == (app.application.client_id, app.application.name)
+    assert event.consent_id == app.decision.pk
+    assert event.detail == {"status": 200, "records": 1, "types": {"Observation": 1}, "asked": "Observation"}
+
+
+def test_a_search_counts_by_type_and_category_and_names_parameters_only(person, app):
+    app.bundle("/Observation?category=laboratory&status=final&_count=5&_revinclude=Provenance:target")
+
+    (event,) = logged(person)
+    assert event.interaction == "search"
+    assert event.detail["types"]["Observation"] == 5
+    assert event.detail["categories"] == {"Observation laboratory": 5}
+    assert event.detail["parameters"] == ["category", "status", "_count", "_revinclude"]
+    assert "final" not in json.dumps(event.detail)
+
+
+def test_a_granular_scope_tells_the_category(person):
+    lab = people.let_in(person, f"patient/Observation.rs?category={LAB}")
+
+    lab.bundle("/Observation?_count=3")
+
+    assert logged(person)[-1].detail["categories"] == {"Observation laboratory": 3}
+
+
+def test_each_page_is_an_event_of_its_own(person, app):
+    app.ids("/Observation?_count=30")
+
+    assert [event.detail["records"] for event in logged(person)] == [30, 30, 12]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "outcome"),
+    [
+        ("/Observation/none", 404, Outcome.REFUSED),
+        ("/Nothing", 404, Outcome.REFUSED),
+        ("/Observation?date=never", 400, Outcome.REFUSED),
+        ("/Observation?_format=xml", 406, Outcome.REFUSED),
+        ("/nowhere/at/all", 404, Outcome.REFUSED),
+        ("/Observation?_summary=count", 200, Outcome.SUCCESS),
+    ],
+)
+def test_answers_without_a_record_are_logged_too(person, app, path, status, outcome):
+    assert app.get(path).status_code == status
+
+    (event,) = logged(person)
+    assert (event.outcome, event.detail["status"], event.detail["records"]) == (outcome, status, 0)
+    assert "never" not in json.dumps(event.detail)
+
+
+def test_what_the_client_has_already_gives_nothing_away(person, app):
+    assert app.get("/Observation/obs-1", If_None_Match='W/"1"').status_code == 304
+
+    (event,) = logged(person)
+    assert (event.detail["status"], event.detail["records"]) == (304, 0)
+
+
+def test_a_stranger_leaves_no_event(person, app):
+    Client().get(f"{people.BASE}/Observation/obs-1")
+    Client(headers={"Authorization": "Bearer x"}).get(f"{people.BASE}/Observation/obs-1")
+    Client().get(f"{people.BASE}/metadata")
+
+    assert logged(person) == []
+
+
+def test_the_chain_holds_after_all_that(person, app):
+    for path in ("/Observation/obs-1", "/Observation", "/Nothing"):
+        app.get(path)
+
+    assert events.verify(person.id) == []
