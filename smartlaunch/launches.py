@@ -46,7 +46,7 @@ _ERRORS: Final[Mapping[str, Problem]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """The secrets of a launch, and the server it was begun with: a later discovery cannot change where the code goes."""
+    """The secrets of a launch, and the server it was begun with: no later discovery changes where the code goes."""
 
     verifier: str
     nonce: str

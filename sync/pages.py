@@ -118,7 +118,7 @@ def next_address(owner_id: int, step: RunStep) -> str | None:
     """Where to go on; None before the first page."""
     if step.sealed_next is None:
         return None
-    return sealing.open_secret(owner_id, _NEXT, step.sealed_next).decode()
+    return sealing.open_secret(owner_id, _NEXT, bytes(step.sealed_next)).decode()
 
 
 def seen(step: RunStep, address: str) -> bool:
@@ -129,7 +129,7 @@ def seen(step: RunStep, address: str) -> bool:
 def listed(claim: Claim, resource_type: str, *, before: bool = False) -> set[Pointed]:
     """What the hospital listed of a type in this run, or ``before`` it."""
     sealed = _listings(claim, resource_type, before=before).values_list("listing", flat=True)
-    pairs = (pair for each in sealed for pair in _open_listing(claim.owner_id, each))
+    pairs = (pair for each in sealed if each for pair in _open_listing(claim.owner_id, bytes(each)))
     return {Pointed(name, remote_id) for name, remote_id in pairs if name == resource_type}
 
 

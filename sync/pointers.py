@@ -67,7 +67,7 @@ def _batch(claim: Claim, resource_type: str, size: int) -> Sequence[Pointer]:
         connection=claim.connection, resource_type=resource_type, state=PointerState.WANTED, hop__lte=plan.MAX_HOPS
     ).order_by("id")
     hop = wanted.values_list("hop", flat=True)[0]
-    return wanted.filter(hop=hop)[:size]
+    return list(wanted.filter(hop=hop)[:size])
 
 
 def _steps(claim: Claim) -> QuerySet[RunStep]:

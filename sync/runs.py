@@ -82,7 +82,7 @@ def _pull(claim: Claim, source: FhirSource) -> None:
         _walk(claim, source, step)
     pointers.fetch(claim, source)
     absences.check(claim, source)
-    patient.compose(claim.owner_id, timezone.now())
+    patient.compose(claim.owner_id, at=timezone.now())
 
 
 def _waiting(claim: Claim, kind: StepKind) -> RunStep | None:
@@ -161,8 +161,8 @@ def _stumble(claim: Claim, error: SourceError) -> None:
 
 def _pause(attempts: int, asked: timedelta | None) -> timedelta:
     """As long as the hospital asked, or doubling; with some chance, lest all its patients come back at once."""
-    doubling = min(FIRST_PAUSE * 2 ** max(attempts - 1, 0), LONGEST_PAUSE)
-    return max(asked or timedelta(), doubling) * (1 + random.random() / 4)  # noqa: S311 - no secret
+    doubling: timedelta = min(FIRST_PAUSE * 2 ** max(attempts - 1, 0), LONGEST_PAUSE)
+    return max(asked or timedelta(), doubling) * random.uniform(1, 1.25)  # noqa: S311 - no secret
 
 
 @transaction.atomic

@@ -53,7 +53,7 @@ class Tokens:
         )
 
 
-class _SignedAssertion(PrivateKeyJWT):  # type: ignore[misc] # authlib is not typed
+class _SignedAssertion(PrivateKeyJWT):
     """SMART's asymmetric client authentication: RS384 or ES384 by the key, its kid, a short life, a fresh jti."""
 
     def sign(self, auth: Any, token_endpoint: str) -> str:
@@ -69,7 +69,7 @@ class _SignedAssertion(PrivateKeyJWT):  # type: ignore[misc] # authlib is not ty
         return signed
 
 
-class ClientSession(outbound.GuardedSession, OAuth2Session):  # type: ignore[misc] # authlib is not typed
+class ClientSession(outbound.GuardedSession, OAuth2Session):
     """authlib's OAuth client on the guarded session: it goes only where that one goes."""
 
 
@@ -77,7 +77,7 @@ def client(hospital: Hospital, **options: Any) -> ClientSession:
     """An OAuth client that proves to this hospital who we are. Close it after use."""
     secret = None
     if hospital.sealed_secret is not None:
-        secret = sealing.open_site_secret(secret_purpose(hospital.fhir_base), hospital.sealed_secret).decode()
+        secret = sealing.open_site_secret(secret_purpose(hospital.fhir_base), bytes(hospital.sealed_secret)).decode()
     session = ClientSession(
         hospital.client_id,
         secret,
@@ -107,7 +107,7 @@ def opened(connection: Connection) -> Tokens:
     """The tokens of a connection. Raises SourceError REAUTHORIZE where there are none."""
     if connection.state != ConnectionState.ACTIVE or connection.sealed_tokens is None:
         raise _signed_out("the connection is not active")
-    kept = orjson.loads(sealing.open_secret(connection.owner_id, _purpose(connection), connection.sealed_tokens))
+    kept = orjson.loads(sealing.open_secret(connection.owner_id, _purpose(connection), bytes(connection.sealed_tokens)))
     return Tokens(kept["access_token"], kept["refresh_token"], connection.token_expires, connection.scope)
 
 

@@ -47,7 +47,7 @@ class Bearer(Protocol):
         """A token other than the refused one. Raises SourceError REAUTHORIZE when there is none to be had."""
 
 
-class BearerAuth(FHIRAuth):  # type: ignore[misc] # fhirclient is not typed
+class BearerAuth(FHIRAuth):
     """fhirclient's own extension point: signs with whatever token the connection holds at that moment."""
 
     auth_type = "tributary-bearer"
@@ -72,7 +72,7 @@ class BearerAuth(FHIRAuth):  # type: ignore[misc] # fhirclient is not typed
 BearerAuth.register()
 
 
-class SafeServer(FHIRServer):  # type: ignore[misc] # fhirclient is not typed
+class SafeServer(FHIRServer):
     """A FHIR server that is asked only below its own base. One object per task: fhirclient's are not thread-safe."""
 
     def __init__(self, base: str, *, bearer: Bearer, pulse: Callable[[], None]) -> None:
@@ -122,7 +122,7 @@ class Client:
     def search_address(self, resource_type: str, parameters: Mapping[str, str]) -> str:
         """The address of a search, as fhirclient's model of the type builds it."""
         module = importlib.import_module(f"fhirclient.models.{resource_type.lower()}")
-        return urljoin(self.base, getattr(module, resource_type).where(dict(parameters)).construct())
+        return urljoin(self.base, str(getattr(module, resource_type).where(dict(parameters)).construct()))
 
     def get(self, address: str) -> Answer:
         """One resource. Tries again in place what may pass; raises SourceError for what did not."""
