@@ -38,9 +38,7 @@ class SignUpForm(PlainForm, allauth.SignupForm):
     """``time_zone`` is filled in by the browser where it can; whatever is not a time zone becomes UTC."""
 
     field_order = ["name", "email", "password1", "language"]
-    name = forms.CharField(
-        label=_("Your name"), max_length=200, widget=forms.TextInput(attrs={"autocomplete": "name"})
-    )
+    name = forms.CharField(label=_("Your name"), max_length=200, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES, initial=languages.current)
     time_zone = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput(attrs={"data-time-zone": ""}))
 
@@ -77,7 +75,7 @@ class ChangeEmailForm(PlainForm, allauth.AddEmailForm):
         self.fields["email"].label = _("New e-mail")
 
 
-class ProfileForm(forms.ModelForm[Person]):
+class ProfileForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the stubs only
     """What a person tells us about herself. Her role and her ids are not hers to type."""
 
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
