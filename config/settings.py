@@ -56,6 +56,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # A simulated hospital can be made to fail; nowhere else does this exist.
+    *(["sandbox.faults.FaultMiddleware"] if SITE == "hospital" else []),
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "gateway.cors.CorsMiddleware",
@@ -73,7 +75,11 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [
+            # A simulated hospital's base.html stands in front of ours.
+            *([BASE_DIR / "templates" / "sandbox"] if SITE == "hospital" else []),
+            BASE_DIR / "templates",
+        ],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

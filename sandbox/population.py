@@ -46,10 +46,15 @@ def _person(persona: Persona, hospital: Hospital, seed: int) -> SyntheticPerson:
     return SyntheticPerson(
         name=persona.key,
         email=email(persona.given[0], persona.family, chart.patient_id, hospital.slug),
-        password=f"{rng.choice(_WORDS)}-{rng.choice(_WORDS)}-{rng.randrange(1000, 10000)}",
+        password=draw_password(rng),
         patient_id=chart.patient_id,
         resources=[*chart.resources, *hospital.resources()],
     )
+
+
+def draw_password(rng: random.Random) -> str:
+    """A password of a made-up person: nothing is behind it, and it is told to everybody."""
+    return f"{rng.choice(_WORDS)}-{rng.choice(_WORDS)}-{rng.randrange(1000, 10000)}"
 
 
 def email(given: str, family: str, patient_id: str, slug: str, *, length: int = 4) -> str:

@@ -1,0 +1,36 @@
+"""``manage.py hospital_enlist [NAME…]``: enter the sandbox hospitals of this machine in our directory."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
+
+from sandbox import clients, keepsakes, neighbours
+
+
+class Command(BaseCommand):
+    help = "Register us at the sandbox hospitals beside this site, and enter them in the directory of hospitals."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("names", nargs="*", metavar="name", help="without any, all that run beside this site")
+
+    def handle(self, *, names: list[str], **options: Any) -> None:
+        if settings.SITE != "person":
+            raise CommandError("a hospital has no directory: this is done at the person's site")
+        for hospital in [neighbours.find(name) for name in names] or neighbours.everyone():
+            self._enlist(hospital)
+
+    def _enlist(self, hospital: neighbours.Neighbour) -> None:
+        callback = reverse("smartlaunch:callback", kwargs={"slug": hospital.slug})
+        neighbours.run(hospital, "hospital_register_client", f"--redirect-uri={settings.PUBLIC_URL}{callback}")
+        credentials = keepsakes.read(hospital.place / clients.HANDOVER)
+        if not credentials:
+            raise CommandError(f"{hospital.name} left no credentials")
+        clients.enlist(
+            hospital.address, name=hospital.name, slug=hospital.slug, place="Sandbox", credentials=credentials
+        )
+        self.stdout.write(f"{hospital.name}: in the directory")

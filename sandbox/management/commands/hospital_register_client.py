@@ -1,0 +1,26 @@
+"""``manage.py hospital_register_client --redirect-uri URI``: make Tributary a client of this sandbox hospital."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from sandbox import clients, keepsakes
+
+
+class Command(BaseCommand):
+    help = "Register Tributary at this hospital; the credentials go to client.json in VAR_DIR, readable by us alone."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--redirect-uri", required=True)
+
+    def handle(self, *, redirect_uri: str, **options: Any) -> None:
+        if settings.SITE != "hospital":
+            raise CommandError("this is done at a hospital; at the person's site it is `manage.py hospital_enlist`")
+        path = settings.VAR_DIR / clients.HANDOVER
+        client_id, secret = clients.register_tributary(redirect_uri, known=keepsakes.read(path))
+        keepsakes.write(path, {"client_id": client_id, "secret": secret, "redirect_uri": redirect_uri})
+        self.stdout.write(f"{settings.SITE_NAME}: registered {client_id}")

@@ -1,0 +1,15 @@
+"""Addresses of a sandbox hospital: the same gateway, FHIR API and sign-in as the person's site, and its own home."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+from sandbox import views
+
+urlpatterns = [
+    path("", include("config.health")),
+    path("", views.home, name="home"),
+    path("accounts/", include("accounts.urls")),
+    path("", include("gateway.urls")),
+    path("fhir/r4/", include("fhirapi.urls")),
+]
