@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.utils.functional import Promise
@@ -37,15 +37,8 @@ class AccountAdapter(DefaultAccountAdapter):
         person: Person = super().save_user(request, user, form, commit)
         return person
 
-    def post_login(
-        self,
-        request: HttpRequest,
-        user: Person,
-        *,
-        response: HttpResponse | None = None,
-        **stage: object,
-    ) -> HttpResponse:
+    def post_login(self, request: HttpRequest, user: Person, **stage: Any) -> HttpResponse:
         """Every page from here on speaks the language the person chose."""
-        answer: HttpResponse = super().post_login(request, user, response=response, **stage)
-        languages.remember(answer, user.language)
-        return answer
+        response: HttpResponse = super().post_login(request, user, **stage)
+        languages.remember(response, user.language)
+        return response

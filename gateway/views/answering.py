@@ -44,7 +44,8 @@ def refusal(error: GatewayError | OAuth2Error) -> HttpResponse:
 def page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
     response = render(request, template, context, status=status)
     response["Cache-Control"] = "no-store"
-    response["Referrer-Policy"] = "no-referrer"
+    # Not "no-referrer": browsers would send the form of this page with `Origin: null`, which the CSRF check refuses.
+    response["Referrer-Policy"] = "same-origin"
     return response
 
 
