@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from local import broker, options, places, postgres, processes, sites
+from local import broker, options, places, postgres, processes, seeding, sites, visitor
 
 READY_SECONDS = 60
 FAILURES = (
@@ -25,6 +25,8 @@ FAILURES = (
     processes.ProcessFailed,
     places.PlaceRefused,
     sites.PortTaken,
+    seeding.SeedFailed,
+    visitor.Lost,
 )
 
 
@@ -37,13 +39,17 @@ def up(place: Path) -> list[sites.Site]:
         processes.stop_all(place=place)
         everyone = _lay_out(place)
         _prepare(everyone)
+        account = seeding.kept(everyone, place)
+        if account is None:
+            seeding.fill(everyone, place)
         programs = [program for site in everyone for program in _programs(site)]
         for program in programs:
             processes.start(program, place=place)
         for program in programs:
             if program.ready:
                 processes.await_ready(program, place=place, seconds=READY_SECONDS)
-        places.write_private(place / "demo.json", json.dumps(_addresses(everyone), indent=2))
+        account = account or seeding.drive(everyone, place)
+        places.write_private(place / "demo.json", json.dumps(seeding.describe(everyone, place, account), indent=2))
     return everyone
 
 
@@ -158,20 +164,17 @@ def _background(site: sites.Site, role: str, *words: str) -> processes.Program:
     )
 
 
-def _addresses(everyone: Sequence[sites.Site]) -> dict[str, object]:
-    """What ``demo.json`` says; hospitals by the name a patient finds them under and their FHIR address."""
-    person, *hospitals = everyone
-    return {
-        "portal": person.url,
-        "fhir_base": f"{person.url}/fhir/r4",
-        "hospitals": [{"name": site.values["SITE_NAME"], "iss": f"{site.url}/fhir/r4"} for site in hospitals],
-    }
-
-
 def _report(everyone: Sequence[sites.Site], place: Path) -> None:
-    for site in everyone:
-        print(f"  {site.values.get('SITE_NAME', 'Tributary'):30} {site.url}")
-    print(f"  logs in {place / 'log'}; `make stop` ends everything", flush=True)
+    """Addresses, and what to sign in with; all of it stands in demo.json too."""
+    demo = json.loads((place / "demo.json").read_text())
+    patient = demo["people"][0]
+    print(f"\n  Tributary   {demo['portal']}\n    sign in as {patient['email']}  {patient['password']}")
+    for hospital in demo["hospitals"]:
+        login = hospital["login"]
+        print(f"\n  {hospital['name']}   {hospital['iss'].removesuffix('/fhir/r4')}")
+        print(f"    patient {login['email']}  {login['password']}")
+    print(f"\n  more people, apps and their secrets: {place / 'demo.json'}")
+    print(f"  logs: {place / 'log'}; `make stop` ends everything", flush=True)
 
 
 def _run(place: Path, *, detach: bool) -> None:

@@ -106,6 +106,8 @@ def _finish(name: str, *, place: Path, asked: bool) -> bool:
     orphans = pids.carrying(f"{TOKEN_VARIABLE}={mark.token}")
     for orphan in orphans:
         pids.send(orphan, signal.SIGKILL)
+    for orphan in orphans:  # until they are gone they hold the port that comes next
+        pids.await_end(orphan, seconds=STOP_SECONDS)
     path.unlink(missing_ok=True)
     return asked or bool(orphans)
 
