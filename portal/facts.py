@@ -12,9 +12,12 @@ from typing import Any
 from portal import elements, names, phrases
 
 _LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9.\-]{1,64})")
-# Shown elsewhere on the page (narrative, source) or of use to computers only.
+# Shown elsewhere on the page (narrative, source), the same in every record of hers, or for computers only.
 _UNSHOWN = frozenset(
-    {"resourceType", "id", "meta", "text", "contained", "extension", "modifierExtension", "implicitRules"}
+    {
+        *("resourceType", "id", "meta", "implicitRules", "text", "contained", "extension", "modifierExtension"),
+        *("subject", "patient", "beneficiary"),
+    }
 )
 _TEXT_TYPES = ("text/plain", "text/html", "application/xhtml+xml", "text/xml", "application/xml", "text/markdown")
 _MARKUP = re.compile(r"html|xml")

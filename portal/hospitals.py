@@ -125,9 +125,9 @@ def _freshness(connection: ConnectionProgress) -> str:
 
 def _summary(run: RunProgress) -> str:
     arrived = ngettext("%(count)s record arrived", "%(count)s records arrived", run.arrived) % {"count": run.arrived}
-    news = ngettext("%(count)s new", "%(count)s new", run.new) % {"count": run.new}
+    new = [ngettext("%(count)s new", "%(count)s new", run.new) % {"count": run.new}] if run.new else []
     changed = ngettext("%(count)s changed", "%(count)s changed", run.changed) % {"count": run.changed}
-    return ", ".join((arrived, news, changed))
+    return ", ".join([arrived, *new, *([changed] if run.changed else [])])
 
 
 def _arrivals(run: RunProgress) -> Iterator[Arrival]:
@@ -145,6 +145,8 @@ def _arrivals(run: RunProgress) -> Iterator[Arrival]:
 
 def _amount(kind: KindProgress) -> str:
     """ "187 of 190, 3 failed, 2 not quite as the standard says"."""
+    if not kind.arrived and kind.problem:
+        return _("nothing arrived")
     parts = [
         _("%(kept)s of %(stated)s") % {"kept": kind.kept, "stated": kind.stated}
         if kind.stated is not None

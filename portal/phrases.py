@@ -8,7 +8,9 @@ from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from portal import elements, names, when
 from standards.fhir.json import ExactDecimal
@@ -111,6 +113,36 @@ def _series(node: Any) -> str:
     return _("a series of %(points)s values") % {"points": points}
 
 
+_UNITS: dict[str, Promise] = {
+    "s": gettext_lazy("seconds"),
+    "min": gettext_lazy("minutes"),
+    "h": gettext_lazy("hours"),
+    "d": gettext_lazy("days"),
+    "wk": gettext_lazy("weeks"),
+    "mo": gettext_lazy("months"),
+    "a": gettext_lazy("years"),
+}
+
+
+def _timing(node: Any) -> str:
+    """A Timing: its text, or "1 × every 8 hours"."""
+    period, unit = elements.first(node, "repeat", "period"), elements.text(node, "repeat", "periodUnit")
+    if named := concept(elements.first(node, "code")):
+        return named
+    if not isinstance(period, int | Decimal) or unit not in _UNITS:
+        return ", ".join(when.said(event) for event in elements.every(node, "event"))
+    times = elements.first(node, "repeat", "frequency")
+    return _("%(times)s × every %(period)s %(unit)s") % {
+        "times": of(times) or "1",
+        "period": number(period),
+        "unit": _UNITS[unit],
+    }
+
+
+def _text(node: Any) -> str:
+    return elements.text(node, "text")
+
+
 # First whose key is there and whose check holds. The order matters: a Quantity also has a code, a Period no value.
 _SHAPES: tuple[tuple[frozenset[str], Callable[[Any], str]], ...] = (
     (frozenset({"coding"}), concept),
@@ -124,6 +156,10 @@ _SHAPES: tuple[tuple[frozenset[str], Callable[[Any], str]], ...] = (
     (frozenset({"value", "unit"}), quantity),
     (frozenset({"line"}), address),
     (frozenset({"city"}), address),
+    (frozenset({"repeat"}), _timing),
+    (frozenset({"text", "timing"}), _text),
+    (frozenset({"text", "doseAndRate"}), _text),
+    (frozenset({"text", "sequence"}), _text),
     (frozenset({"text", "time"}), _annotation),
     (frozenset({"text", "authorString"}), _annotation),
     (frozenset({"text", "authorReference"}), _annotation),

@@ -19,10 +19,16 @@ from sync.models import Connection
 def listing(request: HttpRequest) -> HttpResponse:
     """Her connections, and the directory; ``q`` are words of a name or place."""
     text = request.GET.get("q", "")[:100]
+    standing = hospitals.of(pages.person(request))
     return render(
         request,
         "portal/hospitals.html",
-        {"connections": hospitals.of(pages.person(request)), "found": hospitals.directory(text), "q": text},
+        {
+            "connections": standing,
+            "connected": {each.slug for each in standing if each.active},
+            "found": hospitals.directory(text),
+            "q": text,
+        },
     )
 
 
