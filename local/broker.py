@@ -82,14 +82,15 @@ def stop(directory: Path) -> bool:
     if not directory.exists():
         return False
     with places.held(directory):
-        pid = _running(directory, _socket(directory))
-        if pid is None:
-            return False
-        pids.send(pid, signal.SIGTERM)
-        if not pids.await_end(pid, seconds=STOP_SECONDS):
-            pids.send(pid, signal.SIGKILL)
-            pids.await_end(pid, seconds=STOP_SECONDS)
-    return True
+        path = _socket(directory)
+        pid = _running(directory, path)
+        if pid is not None:
+            pids.send(pid, signal.SIGTERM)
+            if not pids.await_end(pid, seconds=STOP_SECONDS):
+                pids.send(pid, signal.SIGKILL)
+                pids.await_end(pid, seconds=STOP_SECONDS)
+        places.release_socket_directory(directory, path.parent)
+    return pid is not None
 
 
 def _start(directory: Path, path: Path, *, durable: bool) -> int:

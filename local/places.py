@@ -5,6 +5,7 @@ A Unix socket's path has room for 104 bytes on macOS and 108 on Linux, which a d
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -44,6 +45,13 @@ def socket_directory(directory: Path, *, longest_name: str, owner: int) -> Path:
     if owner == os.geteuid() and len(os.fsencode(inside / longest_name)) <= SOCKET_PATH_BYTES:
         return make_private(inside)
     return temporary(f"tributary-{_fingerprint(directory)}", owner=owner, longest_name=longest_name)
+
+
+def release_socket_directory(directory: Path, socket: Path) -> None:
+    """Remove the short place outside ``directory`` once its server has ended, if nothing is left in it."""
+    if not socket.is_relative_to(directory):
+        with contextlib.suppress(OSError):
+            socket.rmdir()
 
 
 def temporary(name: str, *, owner: int, longest_name: str = "") -> Path:

@@ -147,14 +147,15 @@ def stop(directory: Path) -> bool:
     if not directory.exists():
         return False
     with places.held(directory):
-        pid = _describe(directory).running()
-        if pid is None:
-            return False
-        pids.send(pid, signal.SIGINT)
-        if not pids.await_end(pid, seconds=STOP_SECONDS):
-            pids.send(pid, signal.SIGQUIT)  # as a crash would: the next start replays the log
-            pids.await_end(pid, seconds=STOP_SECONDS)
-    return True
+        cluster = _describe(directory)
+        pid = cluster.running()
+        if pid is not None:
+            pids.send(pid, signal.SIGINT)
+            if not pids.await_end(pid, seconds=STOP_SECONDS):
+                pids.send(pid, signal.SIGQUIT)  # as a crash would: the next start replays the log
+                pids.await_end(pid, seconds=STOP_SECONDS)
+        places.release_socket_directory(directory, cluster.socket)
+    return pid is not None
 
 
 def _describe(directory: Path) -> _Cluster:
