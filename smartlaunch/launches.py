@@ -107,7 +107,7 @@ def _take(person: Person, hospital: Hospital, state: str, at: datetime) -> _Open
         raise SourceError("no such launch of this person", problem=Problem.MISMATCH)
     if not Launch.objects.filter(pk=launch.pk, used__isnull=True, expires__gt=at).update(used=at):
         raise SourceError("a launch used or expired", problem=Problem.EXPIRED)
-    kept = orjson.loads(sealing.open_secret(person.pk, _PURPOSE, launch.sealed))
+    kept = orjson.loads(sealing.open_secret(person.pk, _PURPOSE, bytes(launch.sealed)))
     return _Opened(kept["verifier"], kept["nonce"], AuthorizationServer.kept(kept["server"]))
 
 
