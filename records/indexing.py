@@ -20,6 +20,8 @@ from standards.fhir import dates, extraction, occurrence, references, search_par
 
 # Below every possible date: a record that names no time is the last in reading order.
 NEVER: Final = -(2**62)
+# How far an interval without beginning or end reaches: beyond every date, and its length still fits 64 bits.
+_FAR: Final = 2**61
 
 ROWS: Final = MappingProxyType(
     {
@@ -96,8 +98,8 @@ def index(resource: dict[str, Any], *, key: bytes) -> Indexed:
     occurred, dating = _when(resource)
     category = PARAMETER_NUMBER["category"]
     return Indexed(
-        occurred=occurred.low if occurred else NEVER,
-        occurred_end=occurred.high if occurred else NEVER,
+        occurred=max(occurred.low, -_FAR) if occurred else NEVER,
+        occurred_end=min(occurred.high, _FAR) if occurred else NEVER,
         dating=dating,
         labels=labels.of(resource),
         rows=frozenset(rows),

@@ -288,3 +288,16 @@ def test_writers_for_one_person_take_turns_and_lose_nothing(transactional_db):
     assert record.count(Query.of("Observation")) == 162
     assert Record.unguarded.filter(owner=person).count() == 162
     assert len(record.history("Observation", "shared")) == 8
+
+
+def test_a_period_without_any_end_is_found_by_every_date_it_may_cover():
+    person = sign_up()
+    forever = {key: value for key, value in observation("forever").items() if key != "effectiveDateTime"}
+
+    put(person, {**forever, "effectivePeriod": {"extension": []}}, observation("now"))
+    put(person, {**forever, "id": "open", "effectivePeriod": {"start": "1950"}})
+    put(person, {**forever, "id": "closed", "effectivePeriod": {"end": "2030"}})
+
+    found = own(person).search(Query.of("Observation").where("date", "ge2025"))
+    assert {entry.logical_id for entry in found.entries} >= {"open", "closed"}
+    assert "now" not in {entry.logical_id for entry in found.entries}
