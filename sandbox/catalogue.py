@@ -76,21 +76,8 @@ OXYGEN: Final = Measure("2708-6", "Oxygen saturation in Arterial blood", "%", 94
 OXYGEN_OXIMETRY: Final = loinc("59408-5", "Oxygen saturation in Arterial blood by Pulse oximetry")
 TEMPERATURE: Final = Measure("8310-5", "Body temperature", "Cel", 36.3, 37.4)
 ORAL_TEMPERATURE: Final = Measure("8331-1", "Oral temperature", "Cel", 36.3, 37.4)
-PAIN: Final = Measure(
-    "72514-3",
-    "Pain severity - 0-10 verbal numeric rating [Score] - Reported",
-    "{score}",
-    0,
-    6,
-    0,
-)
-BMI_PERCENTILE: Final = Measure(
-    "59576-9",
-    "Body mass index (BMI) [Percentile] Per age and sex",
-    "%",
-    5,
-    95,
-)
+PAIN: Final = Measure("72514-3", "Pain severity - 0-10 verbal numeric rating [Score] - Reported", "{score}", 0, 6, 0)
+BMI_PERCENTILE: Final = Measure("59576-9", "Body mass index (BMI) [Percentile] Per age and sex", "%", 5, 95)
 WEIGHT_FOR_LENGTH: Final = Measure("77606-2", "Weight-for-length Per age and sex", "%", 5, 95)
 HEAD_PERCENTILE: Final = Measure("8289-1", "Head Occipital-frontal circumference Percentile", "%", 5, 95)
 HEAD: Final = Measure("9843-4", "Head Occipital-frontal circumference", "cm", 36, 52)
@@ -129,74 +116,24 @@ VITALS: Final = (
 )
 
 # --- laboratory ---------------------------------------------------------------------------------------------------
-_PRESENCE: Final = (
-    snomed("167273002", "Urine dipstick test negative"),
-    snomed("260385009", "Negative"),
-)
+_PRESENCE: Final = (snomed("167273002", "Urine dipstick test negative"), snomed("260385009", "Negative"))
 CBC: Final = Panel(
     "58410-2",
     "CBC panel - Blood by Automated count",
     (
-        Measure(
-            "6690-2",
-            "Leukocytes [#/volume] in Blood by Automated count",
-            "10*3/uL",
-            3.5,
-            10.5,
-            4,
-        ),
-        Measure(
-            "789-8",
-            "Erythrocytes [#/volume] in Blood by Automated count",
-            "10*6/uL",
-            3.9,
-            5.4,
-            4,
-        ),
+        Measure("6690-2", "Leukocytes [#/volume] in Blood by Automated count", "10*3/uL", 3.5, 10.5, 4),
+        Measure("789-8", "Erythrocytes [#/volume] in Blood by Automated count", "10*6/uL", 3.9, 5.4, 4),
         Measure("718-7", "Hemoglobin [Mass/volume] in Blood", "g/dL", 12, 17.5, 3),
-        Measure(
-            "4544-3",
-            "Hematocrit [Volume Fraction] of Blood by Automated count",
-            "%",
-            36,
-            49,
-            3,
-        ),
+        Measure("4544-3", "Hematocrit [Volume Fraction] of Blood by Automated count", "%", 36, 49, 3),
         Measure("787-2", "MCV [Entitic volume] by Automated count", "fL", 80.1, 95.1, 3),
         Measure("785-6", "MCH [Entitic mass] by Automated count", "pg", 27, 33, 3),
         Measure("786-4", "MCHC [Mass/volume] by Automated count", "g/dL", 33, 36, 3),
+        Measure("21000-5", "Erythrocyte distribution width [Entitic volume] by Automated count", "fL", 39, 46, 3),
+        Measure("777-3", "Platelets [#/volume] in Blood by Automated count", "10*3/uL", 150, 450, 2),
         Measure(
-            "21000-5",
-            "Erythrocyte distribution width [Entitic volume] by Automated count",
-            "fL",
-            39,
-            46,
-            3,
+            "32207-3", "Platelet distribution width [Entitic volume] in Blood by Automated count", "fL", 150, 500, 2
         ),
-        Measure(
-            "777-3",
-            "Platelets [#/volume] in Blood by Automated count",
-            "10*3/uL",
-            150,
-            450,
-            2,
-        ),
-        Measure(
-            "32207-3",
-            "Platelet distribution width [Entitic volume] in Blood by Automated count",
-            "fL",
-            150,
-            500,
-            2,
-        ),
-        Measure(
-            "32623-1",
-            "Platelet mean volume [Entitic volume] in Blood by Automated count",
-            "fL",
-            9.4,
-            12.3,
-            3,
-        ),
+        Measure("32623-1", "Platelet mean volume [Entitic volume] in Blood by Automated count", "fL", 9.4, 12.3, 3),
     ),
 )
 METABOLIC: Final = Panel(
@@ -210,14 +147,7 @@ METABOLIC: Final = Panel(
         Measure("2947-0", "Sodium [Moles/volume] in Blood", "mmol/L", 136, 144, 2),
         Measure("6298-4", "Potassium [Moles/volume] in Blood", "mmol/L", 3.7, 5.2, 2),
         Measure("2069-3", "Chloride [Moles/volume] in Blood", "mmol/L", 101, 111, 2),
-        Measure(
-            "20565-8",
-            "Carbon dioxide, total [Moles/volume] in Blood",
-            "mmol/L",
-            20,
-            29,
-            2,
-        ),
+        Measure("20565-8", "Carbon dioxide, total [Moles/volume] in Blood", "mmol/L", 20, 29, 2),
     ),
 )
 COMPREHENSIVE: Final = Panel(
@@ -236,119 +166,39 @@ COMPREHENSIVE: Final = Panel(
         ),
         Measure("2885-2", "Protein [Mass/volume] in Serum or Plasma", "g/dL", 6, 8.3, 2),
         Measure("1751-7", "Albumin [Mass/volume] in Serum or Plasma", "g/dL", 3.5, 5.5, 2),
-        Measure(
-            "10834-0",
-            "Globulin [Mass/volume] in Serum by calculation",
-            "g/L",
-            2,
-            3.5,
-            2,
-        ),
-        Measure(
-            "1975-2",
-            "Bilirubin.total [Mass/volume] in Serum or Plasma",
-            "mg/dL",
-            0.1,
-            1.2,
-            2,
-        ),
-        Measure(
-            "6768-6",
-            "Alkaline phosphatase [Enzymatic activity/volume] in Serum or Plasma",
-            "U/L",
-            20,
-            140,
-            2,
-        ),
-        Measure(
-            "1742-6",
-            "Alanine aminotransferase [Enzymatic activity/volume] in Serum or Plasma",
-            "U/L",
-            8,
-            55,
-            2,
-        ),
-        Measure(
-            "1920-8",
-            "Aspartate aminotransferase [Enzymatic activity/volume] in Serum or Plasma",
-            "U/L",
-            8,
-            48,
-            2,
-        ),
+        Measure("10834-0", "Globulin [Mass/volume] in Serum by calculation", "g/L", 2, 3.5, 2),
+        Measure("1975-2", "Bilirubin.total [Mass/volume] in Serum or Plasma", "mg/dL", 0.1, 1.2, 2),
+        Measure("6768-6", "Alkaline phosphatase [Enzymatic activity/volume] in Serum or Plasma", "U/L", 20, 140, 2),
+        Measure("1742-6", "Alanine aminotransferase [Enzymatic activity/volume] in Serum or Plasma", "U/L", 8, 55, 2),
+        Measure("1920-8", "Aspartate aminotransferase [Enzymatic activity/volume] in Serum or Plasma", "U/L", 8, 48, 2),
     ),
 )
 LIPIDS: Final = Panel(
     "57698-3",
     "Lipid panel with direct LDL - Serum or Plasma",
     (
-        Measure(
-            "2093-3",
-            "Cholesterol [Mass/volume] in Serum or Plasma",
-            "mg/dL",
-            150,
-            240,
-            2,
-        ),
+        Measure("2093-3", "Cholesterol [Mass/volume] in Serum or Plasma", "mg/dL", 150, 240, 2),
         Measure("2571-8", "Triglycerides", "mg/dL", 80, 210, 2),
         Measure("18262-6", "Low Density Lipoprotein Cholesterol", "mg/dL", 60, 150, 2),
-        Measure(
-            "2085-9",
-            "Cholesterol in HDL [Mass/volume] in Serum or Plasma",
-            "mg/dL",
-            35,
-            80,
-            2,
-        ),
+        Measure("2085-9", "Cholesterol in HDL [Mass/volume] in Serum or Plasma", "mg/dL", 35, 80, 2),
     ),
 )
 URINALYSIS: Final = Panel(
     "24357-6",
     "Urinalysis macro (dipstick) panel - Urine",
     (
-        Measure(
-            "5811-5",
-            "Specific gravity of Urine by Test strip",
-            "{nominal}",
-            1.005,
-            1.04,
-            3,
-        ),
+        Measure("5811-5", "Specific gravity of Urine by Test strip", "{nominal}", 1.005, 1.04, 3),
         Measure("5803-2", "pH of Urine by Test strip", "pH", 5.0, 7.5, 2),
-        Measure(
-            "5792-7",
-            "Glucose [Mass/volume] in Urine by Test strip",
-            "mg/dL",
-            0.5,
-            2.0,
-            2,
-        ),
-        Measure(
-            "20505-4",
-            "Bilirubin.total [Mass/volume] in Urine by Test strip",
-            "mg/dL",
-            0.1,
-            1.0,
-            2,
-        ),
+        Measure("5792-7", "Glucose [Mass/volume] in Urine by Test strip", "mg/dL", 0.5, 2.0, 2),
+        Measure("20505-4", "Bilirubin.total [Mass/volume] in Urine by Test strip", "mg/dL", 0.1, 1.0, 2),
         Measure("5797-6", "Ketones [Mass/volume] in Urine by Test strip", "mg/dL", 1, 18, 2),
-        Measure(
-            "5804-0",
-            "Protein [Mass/volume] in Urine by Test strip",
-            "mg/dL",
-            10,
-            260,
-            2,
-        ),
+        Measure("5804-0", "Protein [Mass/volume] in Urine by Test strip", "mg/dL", 10, 260, 2),
     ),
     (
         Answer(
             "5767-9",
             "Appearance of Urine",
-            (
-                snomed("167236000", "Urine looks clear (finding)"),
-                snomed("7766007", "Cloudy urine (finding)"),
-            ),
+            (snomed("167236000", "Urine looks clear (finding)"), snomed("7766007", "Cloudy urine (finding)")),
         ),
         Answer(
             "5778-6",
@@ -369,10 +219,7 @@ URINALYSIS: Final = Panel(
         Answer(
             "32167-9",
             "Clarity of Urine",
-            (
-                snomed("300828005", "Cloudy urine (finding)"),
-                snomed("167236000", "Urine looks clear (finding)"),
-            ),
+            (snomed("300828005", "Cloudy urine (finding)"), snomed("167236000", "Urine looks clear (finding)")),
         ),
         Answer(
             "25428-4",
@@ -385,10 +232,7 @@ URINALYSIS: Final = Panel(
         Answer(
             "5770-3",
             "Bilirubin.total [Presence] in Urine by Test strip",
-            (
-                snomed("167259005", "Finding of bilirubin in urine (finding)"),
-                *_PRESENCE,
-            ),
+            (snomed("167259005", "Finding of bilirubin in urine (finding)"), *_PRESENCE),
         ),
         Answer(
             "2514-8",
@@ -435,56 +279,19 @@ URINALYSIS: Final = Panel(
 HBA1C: Final = Measure("4548-4", "Hemoglobin A1c/Hemoglobin.total in Blood", "%", 5.2, 8.9)
 SINGLE_LABS: Final = (
     HBA1C,
-    Measure(
-        "3016-3",
-        "Thyrotropin [Units/volume] in Serum or Plasma",
-        "m[IU]/L",
-        0.4,
-        4.5,
-        2,
-    ),
+    Measure("3016-3", "Thyrotropin [Units/volume] in Serum or Plasma", "m[IU]/L", 0.4, 4.5, 2),
     Measure("2160-0", "Creatinine [Mass/volume] in Serum or Plasma", "mg/dL", 0.6, 1.4, 2),
     Measure("2345-7", "Glucose [Mass/volume] in Serum or Plasma", "mg/dL", 65, 140, 0),
     Measure("2823-3", "Potassium [Moles/volume] in Serum or Plasma", "mmol/L", 3.5, 5.1),
     Measure("2951-2", "Sodium [Moles/volume] in Serum or Plasma", "mmol/L", 135, 145, 0),
     Measure("2276-4", "Ferritin [Mass/volume] in Serum or Plasma", "ng/mL", 15, 250, 0),
-    Measure(
-        "1988-5",
-        "C reactive protein [Mass/volume] in Serum or Plasma",
-        "mg/L",
-        0.2,
-        12,
-    ),
+    Measure("1988-5", "C reactive protein [Mass/volume] in Serum or Plasma", "mg/L", 0.2, 12),
     Measure("6301-6", "INR in Platelet poor plasma by Coagulation assay", "{INR}", 1.8, 3.2),
+    Measure("2857-1", "Prostate specific Ag [Mass/volume] in Serum or Plasma", "ng/mL", 0.3, 4, 2),
+    Measure("1989-3", "25-hydroxyvitamin D3 [Mass/volume] in Serum or Plasma", "ng/mL", 14, 60),
+    Measure("14959-1", "Microalbumin/Creatinine [Mass Ratio] in Urine", "mg/g", 3, 60),
     Measure(
-        "2857-1",
-        "Prostate specific Ag [Mass/volume] in Serum or Plasma",
-        "ng/mL",
-        0.3,
-        4,
-        2,
-    ),
-    Measure(
-        "1989-3",
-        "25-hydroxyvitamin D3 [Mass/volume] in Serum or Plasma",
-        "ng/mL",
-        14,
-        60,
-    ),
-    Measure(
-        "14959-1",
-        "Microalbumin/Creatinine [Mass Ratio] in Urine",
-        "mg/g",
-        3,
-        60,
-    ),
-    Measure(
-        "33762-6",
-        "Natriuretic peptide.B prohormone N-Terminal [Mass/volume] in Serum or Plasma",
-        "pg/mL",
-        40,
-        900,
-        0,
+        "33762-6", "Natriuretic peptide.B prohormone N-Terminal [Mass/volume] in Serum or Plasma", "pg/mL", 40, 900, 0
     ),
 )
 PANELS: Final = (CBC, METABOLIC, COMPREHENSIVE, LIPIDS, URINALYSIS)
@@ -502,53 +309,25 @@ SMOKING: Final = Answer(
 SURVEYS: Final = (
     (
         loinc("55757-9", "Patient Health Questionnaire 2 item (PHQ-2) [Reported]"),
-        Measure(
-            "55758-7",
-            "Patient Health Questionnaire 2 item (PHQ-2) total score [Reported]",
-            "{score}",
-            0,
-            6,
-            0,
-        ),
-        snomed(
-            "454711000124102",
-            "Depression screening using Patient Health Questionnaire Two-Item score (procedure)",
-        ),
+        Measure("55758-7", "Patient Health Questionnaire 2 item (PHQ-2) total score [Reported]", "{score}", 0, 6, 0),
+        snomed("454711000124102", "Depression screening using Patient Health Questionnaire Two-Item score (procedure)"),
     ),
     (
         loinc("44249-1", "PHQ-9 quick depression assessment panel [Reported.PHQ]"),
-        Measure(
-            "44261-6",
-            "Patient Health Questionnaire 9 item (PHQ-9) total score [Reported]",
-            "{score}",
-            0,
-            21,
-            0,
-        ),
+        Measure("44261-6", "Patient Health Questionnaire 9 item (PHQ-9) total score [Reported]", "{score}", 0, 21, 0),
         snomed("171207006", "Depression screening (procedure)"),
     ),
     (
         loinc("69737-5", "Generalized anxiety disorder 7 item (GAD-7)"),
         Measure(
-            "70274-6",
-            "Generalized anxiety disorder 7 item (GAD-7) total score [Reported.PHQ]",
-            "{score}",
-            0,
-            16,
-            0,
+            "70274-6", "Generalized anxiety disorder 7 item (GAD-7) total score [Reported.PHQ]", "{score}", 0, 16, 0
         ),
         snomed("710841007", "Assessment of anxiety (procedure)"),
     ),
     (
-        loinc(
-            "72109-2",
-            "Alcohol Use Disorder Identification Test - Consumption [AUDIT-C]",
-        ),
+        loinc("72109-2", "Alcohol Use Disorder Identification Test - Consumption [AUDIT-C]"),
         Measure("75626-2", "Total score [AUDIT-C]", "{score}", 0, 8, 0),
-        snomed(
-            "763302001",
-            "Assessment using Alcohol Use Disorders Identification Test - Consumption (procedure)",
-        ),
+        snomed("763302001", "Assessment using Alcohol Use Disorders Identification Test - Consumption (procedure)"),
     ),
     (
         loinc("82666-9", "Drug Abuse Screening Test-10 [DAST-10]"),
@@ -564,8 +343,7 @@ SURVEYS: Final = (
 _YES: Final = loinc("LA33-6", "Yes")
 _NO: Final = loinc("LA32-8", "No")
 NEEDS_PANEL: Final = loinc(
-    "93025-5",
-    "Protocol for Responding to and Assessing Patients' Assets, Risks, and Experiences [PRAPARE]",
+    "93025-5", "Protocol for Responding to and Assessing Patients' Assets, Risks, and Experiences [PRAPARE]"
 )
 NEEDS: Final = (
     Answer("32624-9", "Race", (loinc("LA4457-3", "White"), loinc("LA6162-7", "Other"))),
@@ -576,32 +354,16 @@ NEEDS: Final = (
         "of income?",
         (_YES, _NO),
     ),
+    Answer("93034-7", "Have you been discharged from the armed forces of the United States?", (_YES, _NO)),
+    Answer("54899-0", "Preferred language", (loinc("LA43-5", "English"), loinc("LA44-3", "Spanish"))),
     Answer(
-        "93034-7",
-        "Have you been discharged from the armed forces of the United States?",
-        (_YES, _NO),
-    ),
-    Answer(
-        "54899-0",
-        "Preferred language",
-        (loinc("LA43-5", "English"), loinc("LA44-3", "Spanish")),
-    ),
-    Answer(
-        "71802-3",
-        "Housing status",
-        (
-            loinc("LA30189-7", "I have housing"),
-            loinc("LA30190-5", "I do not have housing"),
-        ),
+        "71802-3", "Housing status", (loinc("LA30189-7", "I have housing"), loinc("LA30190-5", "I do not have housing"))
     ),
     Answer("93033-9", "Are you worried about losing your housing?", (_YES, _NO)),
     Answer(
         "82589-3",
         "Highest level of education",
-        (
-            loinc("LA30191-3", "More than high school"),
-            loinc("LA30192-1", "High school diploma or GED"),
-        ),
+        (loinc("LA30191-3", "More than high school"), loinc("LA30192-1", "High school diploma or GED")),
     ),
     Answer(
         "67875-5",
@@ -611,11 +373,7 @@ NEEDS: Final = (
     Answer(
         "76437-3",
         "Primary insurance",
-        (
-            loinc("LA6350-8", "Private insurance"),
-            loinc("LA17849-3", "Medicaid"),
-            loinc("LA15652-3", "Medicare"),
-        ),
+        (loinc("LA6350-8", "Private insurance"), loinc("LA17849-3", "Medicaid"), loinc("LA15652-3", "Medicare")),
     ),
     Answer(
         "93031-3",
@@ -626,10 +384,7 @@ NEEDS: Final = (
     Answer(
         "93029-7",
         "How often do you see or talk to people that you care about and feel close to?",
-        (
-            loinc("LA30130-1", "5 or more times a week"),
-            loinc("LA30131-9", "1 or 2 times a week"),
-        ),
+        (loinc("LA30130-1", "5 or more times a week"), loinc("LA30131-9", "1 or 2 times a week")),
     ),
     Answer(
         "93038-8",
@@ -648,16 +403,8 @@ NEEDS: Final = (
         (_NO, _YES),
     ),
     Answer("93027-1", "Are you a refugee?", (_NO, _YES)),
-    Answer(
-        "93026-3",
-        "Do you feel physically and emotionally safe where you currently live?",
-        (_YES, _NO),
-    ),
-    Answer(
-        "76501-6",
-        "Within the last year, have you been afraid of your partner or ex-partner?",
-        (_NO, _YES),
-    ),
+    Answer("93026-3", "Do you feel physically and emotionally safe where you currently live?", (_YES, _NO)),
+    Answer("76501-6", "Within the last year, have you been afraid of your partner or ex-partner?", (_NO, _YES)),
 )
 
 # --- visits -------------------------------------------------------------------------------------------------------
@@ -671,21 +418,12 @@ VISITS: Final = (
     ("AMB", snomed("424619006", "Prenatal visit")),
     ("AMB", snomed("424441002", "Prenatal initial visit")),
     ("AMB", snomed("702927004", "Urgent care clinic (environment)")),
-    (
-        "AMB",
-        snomed(
-            "33879002",
-            "Administration of vaccine to produce active immunity (procedure)",
-        ),
-    ),
+    ("AMB", snomed("33879002", "Administration of vaccine to produce active immunity (procedure)")),
     ("AMB", snomed("410620009", "Well child visit (procedure)")),
     ("EMER", snomed("50849002", "Emergency room admission (procedure)")),
     ("IMP", snomed("183452005", "Encounter Inpatient")),
     ("HH", snomed("439708006", "Home visit (procedure)")),
-    (
-        "VR",
-        snomed("448337001", "Telemedicine consultation with patient (procedure)"),
-    ),
+    ("VR", snomed("448337001", "Telemedicine consultation with patient (procedure)")),
 )
 CHECK_UP: Final = VISITS[0]
 PROBLEM_VISIT: Final = VISITS[1]

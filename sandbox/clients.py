@@ -72,6 +72,13 @@ def register_tributary(redirect_uri: str, *, known: Mapping[str, Any] | None = N
     return credentials.client_id, credentials.secret
 
 
+def hand_over(path: Path, *, redirect_uri: str) -> str:
+    """Register Tributary here and leave the credentials in the file, for `hospital_enlist` to fetch; the client_id."""
+    client_id, secret = register_tributary(redirect_uri, known=keepsakes.read(path))
+    keepsakes.write(path, {"client_id": client_id, "secret": secret, "redirect_uri": redirect_uri})
+    return client_id
+
+
 def enlist(address: str, *, name: str, slug: str, place: str, credentials: Mapping[str, str]) -> Hospital:
     """The hospital as an entry of our directory; ``address`` is its FHIR base."""
     return hospitals.register(

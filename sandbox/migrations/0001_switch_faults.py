@@ -4,25 +4,67 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Fault',
+            name="Fault",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('error', 'answers 500'), ('unavailable', 'answers 503 and says when to come again'), ('throttled', 'answers 429 and says when to come again'), ('truncated', 'cuts its JSON off in the middle'), ('slow', 'answers late'), ('expired', 'calls the access token expired'), ('stranger', 'slips a record of somebody else into a page'), ('dropped', 'closes the connection in the middle of an answer')], max_length=12)),
-                ('path', models.CharField(default='/fhir/r4/', max_length=200)),
-                ('after', models.IntegerField(default=0)),
-                ('remaining', models.IntegerField(null=True)),
-                ('seconds', models.IntegerField(default=1)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("error", "answers 500"),
+                            ("unavailable", "answers 503 and says when to come again"),
+                            ("throttled", "answers 429 and says when to come again"),
+                            ("truncated", "cuts its JSON off in the middle"),
+                            ("slow", "answers late"),
+                            ("expired", "calls the access token expired"),
+                            ("stranger", "slips a record of somebody else into a page"),
+                            ("dropped", "closes the connection in the middle of an answer"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("path", models.CharField(default="/fhir/r4/", max_length=200)),
+                ("after", models.IntegerField(default=0)),
+                ("remaining", models.IntegerField(null=True)),
+                ("seconds", models.IntegerField(default=1)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['error', 'unavailable', 'throttled', 'truncated', 'slow', 'expired', 'stranger', 'dropped'])), name='fault_known_kind'), models.CheckConstraint(condition=models.Q(('path__startswith', '/')), name='fault_path_is_absolute'), models.CheckConstraint(condition=models.Q(('remaining__isnull', True), ('remaining__gte', 0), _connector='OR'), name='fault_never_less_than_none_left'), models.CheckConstraint(condition=models.Q(('after__gte', 0), ('seconds__gte', 0)), name='fault_counts_forward')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "kind__in",
+                                [
+                                    "error",
+                                    "unavailable",
+                                    "throttled",
+                                    "truncated",
+                                    "slow",
+                                    "expired",
+                                    "stranger",
+                                    "dropped",
+                                ],
+                            )
+                        ),
+                        name="fault_known_kind",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("path__startswith", "/")), name="fault_path_is_absolute"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("remaining__isnull", True), ("remaining__gte", 0), _connector="OR"),
+                        name="fault_never_less_than_none_left",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("after__gte", 0), ("seconds__gte", 0)), name="fault_counts_forward"
+                    ),
+                ],
             },
         ),
     ]

@@ -17,16 +17,21 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("names", nargs="*", metavar="name", help="without any, all that run beside this site")
+        parser.add_argument("--registered", action="store_true", help="take the credentials that are there already")
 
-    def handle(self, *, names: list[str], **options: Any) -> None:
+    def handle(self, *, names: list[str], registered: bool, **options: Any) -> None:
         if settings.SITE != "person":
             raise CommandError("a hospital has no directory: this is done at the person's site")
         for hospital in [neighbours.find(name) for name in names] or neighbours.everyone():
+            if not registered:
+                self._register(hospital)
             self._enlist(hospital)
 
-    def _enlist(self, hospital: neighbours.Neighbour) -> None:
+    def _register(self, hospital: neighbours.Neighbour) -> None:
         callback = reverse("smartlaunch:callback", kwargs={"slug": hospital.slug})
         neighbours.run(hospital, "hospital_register_client", f"--redirect-uri={settings.PUBLIC_URL}{callback}")
+
+    def _enlist(self, hospital: neighbours.Neighbour) -> None:
         credentials = keepsakes.read(hospital.place / clients.HANDOVER)
         if not credentials:
             raise CommandError(f"{hospital.name} left no credentials")

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from sandbox import clients, keepsakes
+from sandbox import clients
 
 
 class Command(BaseCommand):
@@ -20,7 +20,5 @@ class Command(BaseCommand):
     def handle(self, *, redirect_uri: str, **options: Any) -> None:
         if settings.SITE != "hospital":
             raise CommandError("this is done at a hospital; at the person's site it is `manage.py hospital_enlist`")
-        path = settings.VAR_DIR / clients.HANDOVER
-        client_id, secret = clients.register_tributary(redirect_uri, known=keepsakes.read(path))
-        keepsakes.write(path, {"client_id": client_id, "secret": secret, "redirect_uri": redirect_uri})
+        client_id = clients.hand_over(settings.VAR_DIR / clients.HANDOVER, redirect_uri=redirect_uri)
         self.stdout.write(f"{settings.SITE_NAME}: registered {client_id}")
