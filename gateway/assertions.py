@@ -26,6 +26,7 @@ ALGORITHMS: Final = {"RS384": "RSA", "ES384": "EC"}
 LIFE_MAX: Final = timedelta(minutes=5)
 LEEWAY: Final = timedelta(seconds=30)
 LENGTH_MAX: Final = 8192
+RSA_MODULUS_LENGTH_MIN: Final = 342  # characters of base64url that 2048 bits take
 
 
 def claimed_client(assertion: str) -> str:
@@ -136,8 +137,10 @@ def _key_problem(member: dict[str, Any]) -> str | None:
         return "a private key: register public keys only"
     try:
         if member.get("kty") == "RSA":
-            size = RSAKey.import_key(member).raw_value.key_size
-            return None if size >= 2048 else "an RSA key below 2048 bits"
+            if len(str(member.get("n"))) < RSA_MODULUS_LENGTH_MIN:
+                return "an RSA key below 2048 bits"
+            RSAKey.import_key(member)
+            return None
         if member.get("kty") == "EC":
             return None if ECKey.import_key(member).curve_name == "P-384" else "an EC key must be on P-384"
     except (JoseError, ValueError, KeyError, TypeError):

@@ -36,18 +36,19 @@ class Box:
 
 def boxes(offered: Iterable[str]) -> tuple[Box, ...]:
     """The boxes of all offered resource scopes, each once, in the order of the page."""
-    found = {box: None for scope in _resource_scopes(offered) for box in _under(scope)}
+    found = {box: None for scope in _resource_scopes(offered) for box in _made_for(scope)}
     return tuple(sorted(found, key=_order))
 
 
 def granted(offered: Iterable[str], ticked: Collection[str]) -> list[str]:
     """The scopes that these ticks grant. ``launch/patient`` follows by itself when any record is granted."""
     offered = list(offered)
+    page = boxes(offered)
     records: dict[str, None] = {}
     for text in offered:
         scope = grammar.parse(text)
         if isinstance(scope, ResourceScope):
-            records.update((kept, None) for kept in _kept(text, scope, ticked))
+            records.update((kept, None) for kept in _kept(text, scope, page, ticked))
     named = [text for text in offered if _names(text) and _is_ticked(text, ticked, bool(records))]
     return [*named, *records]
 
@@ -73,35 +74,38 @@ def _resource_scopes(offered: Iterable[str]) -> list[ResourceScope]:
     return [scope for text in offered if isinstance(scope := grammar.parse(text), ResourceScope)]
 
 
-def _under(scope: ResourceScope) -> tuple[Box, ...]:
+def _made_for(scope: ResourceScope) -> tuple[Box, ...]:
     if scope.filters:
         ((_, value),) = scope.filters
         return (Box(f"{scope.resource}?{value}", scope.resource, value),)
     if scope.resource != EVERYTHING_ELSE:
-        return _of_type(scope.resource)
-    listed = tuple(box for resource in scopes.KINDS for box in _of_type(resource))
+        return _made_for_type(scope.resource)
+    listed = tuple(box for resource in scopes.KINDS for box in _made_for_type(resource))
     return (*listed, Box(EVERYTHING_ELSE, EVERYTHING_ELSE, rest=True))
 
 
-def _of_type(resource: str) -> tuple[Box, ...]:
+def _made_for_type(resource: str) -> tuple[Box, ...]:
     categories = grammar.US_CORE_GRANULAR.get(resource, ())
     named = tuple(Box(f"{resource}?{category}", resource, category) for category in categories)
     return (*named, Box(resource, resource, rest=bool(named)))
 
 
-def _kept(text: str, scope: ResourceScope, ticked: Collection[str]) -> list[str]:
-    under = _under(scope)
+def _kept(text: str, scope: ResourceScope, page: tuple[Box, ...], ticked: Collection[str]) -> list[str]:
+    """What remains of one scope: all boxes of the page under it count, also those another scope brought there."""
+    if scope.filters:
+        return [text] if all(box.key in ticked for box in _made_for(scope)) else []
+    under = [box for box in page if scope.resource in (EVERYTHING_ELSE, box.resource)]
     if all(box.key in ticked for box in under):
         return [text]
-    if scope.filters:
-        return []
-    kinds = scopes.KINDS if scope.resource == EVERYTHING_ELSE else (scope.resource,)
-    return [str(kept) for kind in kinds for kept in _kept_of_type(kind, scope, ticked)]
+    kinds = dict.fromkeys(box.resource for box in under if box.resource != EVERYTHING_ELSE)
+    return [str(kept) for kind in kinds for kept in _kept_of_type(kind, scope, page, ticked)]
 
 
-def _kept_of_type(resource: str, scope: ResourceScope, ticked: Collection[str]) -> list[ResourceScope]:
+def _kept_of_type(
+    resource: str, scope: ResourceScope, page: tuple[Box, ...], ticked: Collection[str]
+) -> list[ResourceScope]:
     whole = replace(scope, resource=resource)
-    under = _of_type(resource)
+    under = [box for box in page if box.resource == resource]
     if all(box.key in ticked for box in under):
         return [whole]
     return [

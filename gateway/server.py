@@ -18,8 +18,6 @@ from oauthlib.oauth2.rfc6749.tokens import BearerToken
 from oauthlib.openid import RequestValidator
 from oauthlib.openid.connect.core.grant_types import AuthorizationCodeGrant, RefreshTokenGrant
 
-from gateway.errors import GrantTypeUnsupported
-
 GRANT_TYPES: Final = ("authorization_code", "refresh_token")
 STATE_LENGTH_MAX: Final = 2048
 NONCE_LENGTH_MAX: Final = 255
@@ -38,7 +36,6 @@ class SmartServer(AuthorizationEndpoint, TokenEndpoint, RevocationEndpoint):
     ) -> None:
         code = AuthorizationCodeGrant(request_validator)
         code.custom_validators.pre_auth.append(authorize_rules)
-        code.custom_validators.pre_token.append(token_rules)
         bearer = BearerToken(
             request_validator, token_generator, request_validator.seconds_to_live, refresh_token_generator
         )
@@ -79,10 +76,8 @@ def _invalid(request: Request, description: str) -> oauth.InvalidRequestError:
     return oauth.InvalidRequestError(description=description, request=request)
 
 
-def token_rules(request: Request) -> None:
-    """What must be there before a code is looked at."""
-    if request.grant_type != "authorization_code":
-        raise GrantTypeUnsupported("unknown grant type")
+def redemption_rules(request: Request) -> None:
+    """What a proved client must say before its code is looked at. Raises oauthlib's errors."""
     if not request.redirect_uri:
         raise _invalid(request, "redirect_uri is required.")
     if not _VERIFIER.fullmatch(request.code_verifier or ""):

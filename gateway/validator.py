@@ -17,7 +17,7 @@ from oauthlib.common import Request
 
 from audit import events
 from audit.models import Action, Agent, Outcome
-from gateway import authorizations, claims, credentials, keys, scopes, tokens
+from gateway import authorizations, claims, credentials, keys, scopes, server, tokens
 from gateway.errors import AuthorizationEnded, CodeReplayed, ForeignToken, RefreshReplayed
 from gateway.models import AccessToken, Application, Authorization, RefreshToken
 from gateway.toolkit.server import OAuth2Validator
@@ -83,7 +83,8 @@ class SmartValidator(OAuth2Validator):
     def validate_code(
         self, client_id: str, code: str, client: Application, request: Request, *args: object, **kwargs: object
     ) -> bool:
-        """Loads the grant once for all later questions. Raises CodeReplayed, AuthorizationEnded."""
+        """Loads the grant once for all later questions. Raises CodeReplayed, AuthorizationEnded, oauthlib's errors."""
+        server.redemption_rules(request)
         at = request_time(request)
         grant = tokens.find_code(code)
         if grant is None or grant.application_id != client.pk:
