@@ -14,8 +14,6 @@ from joserfc.jwk import RSAKey
 from gateway import clients, secrets
 from gateway.models import Application, AuthMethod
 from sandbox import keepsakes
-from sync import hospitals
-from sync.models import Hospital
 
 HANDOVER: Final = "client.json"
 """In a hospital's ``VAR_DIR``: the credentials it gave us."""
@@ -68,7 +66,7 @@ def register_tributary(redirect_uri: str, *, known: Mapping[str, Any] | None = N
     ``known`` is what was handed over the last time: a secret that is still good stays.
     """
     wanted = DemoApp(TRIBUTARY, "Tributary", "symmetric", "Your own record, from every hospital you choose.")
-    credentials = _ensure(wanted, redirect_uri, hospitals.SCOPES, known or {})
+    credentials = _ensure(wanted, redirect_uri, SCOPE, known or {})
     return credentials.client_id, credentials.secret
 
 
@@ -77,18 +75,6 @@ def hand_over(path: Path, *, redirect_uri: str) -> str:
     client_id, secret = register_tributary(redirect_uri, known=keepsakes.read(path))
     keepsakes.write(path, {"client_id": client_id, "secret": secret, "redirect_uri": redirect_uri})
     return client_id
-
-
-def enlist(address: str, *, name: str, slug: str, place: str, credentials: Mapping[str, str]) -> Hospital:
-    """The hospital as an entry of our directory; ``address`` is its FHIR base."""
-    return hospitals.register(
-        address,
-        name=name,
-        slug=slug,
-        place=place,
-        client_id=credentials["client_id"],
-        secret=credentials["secret"],
-    )
 
 
 def register_apps(path: Path) -> list[Credentials]:

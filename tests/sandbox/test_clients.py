@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import stat
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from gateway import secrets
 from gateway.models import Application
@@ -44,21 +46,30 @@ def test_lost_secret_is_replaced_and_the_old_one_ends(hospital):
     assert not secrets.matches(old, application.client_secret)
 
 
-def test_enlisting_twice_keeps_one_entry_with_the_newest_secret():
-    def enlist(secret):
-        return clients.enlist(
-            "http://127.0.0.1:8002/fhir/r4",
-            name="Lakeside Clinic",
-            slug="lakeside",
-            place="Sandbox",
-            credentials={"client_id": "tributary", "secret": secret},
-        )
+def test_enlisting_enters_the_hospital_with_the_credentials_it_left(settings, tmp_path):
+    place = tmp_path / "hospitals" / "lakeside"
+    settings.VAR_DIR = tmp_path
+    keepsakes.write(place / clients.HANDOVER, {"client_id": "tributary", "secret": "one"})
+    (place / "lakeside.env").write_text("SITE_NAME=Lakeside Clinic\nPUBLIC_URL=http://127.0.0.1:8002\n")
 
-    enlist("one")
-    enlist("two")
+    call_command("hospital_enlist", registered=True, stdout=io.StringIO())
+    call_command("hospital_enlist", "lakeside", registered=True, stdout=io.StringIO())
 
     [entry] = Hospital.objects.all()
-    assert (entry.slug, entry.client_id, entry.auth_method) == ("lakeside", "tributary", AuthMethod.SECRET)
+    assert (entry.fhir_base, entry.slug, entry.client_id, entry.auth_method) == (
+        "http://127.0.0.1:8002/fhir/r4", "lakeside", "tributary", AuthMethod.SECRET
+    )  # fmt: skip
+
+
+def test_entering_a_hospital_without_credentials_is_refused_and_quotes_nothing(tmp_path):
+    file = tmp_path / "client.json"
+    file.write_text('{"secret": "s3cret"}')
+
+    with pytest.raises(CommandError) as refused:
+        call_command("hospital_enter", "http://127.0.0.1:8002/fhir/r4", name="Lakeside Clinic", credentials=file)
+
+    assert "s3cret" not in str(refused.value)
+    assert Hospital.objects.count() == 0
 
 
 def test_demo_apps_are_one_of_each_type_and_stay_what_they_were(tmp_path):

@@ -6,10 +6,11 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 
-from sandbox import clients, keepsakes, neighbours
+from sandbox import clients, neighbours
 
 
 class Command(BaseCommand):
@@ -32,10 +33,12 @@ class Command(BaseCommand):
         neighbours.run(hospital, "hospital_register_client", f"--redirect-uri={settings.PUBLIC_URL}{callback}")
 
     def _enlist(self, hospital: neighbours.Neighbour) -> None:
-        credentials = keepsakes.read(hospital.place / clients.HANDOVER)
-        if not credentials:
-            raise CommandError(f"{hospital.name} left no credentials")
-        clients.enlist(
-            hospital.address, name=hospital.name, slug=hospital.slug, place="Sandbox", credentials=credentials
+        call_command(
+            "hospital_enter",
+            hospital.address,
+            name=hospital.name,
+            slug=hospital.slug,
+            place="Sandbox",
+            credentials=hospital.place / clients.HANDOVER,
+            stdout=self.stdout,
         )
-        self.stdout.write(f"{hospital.name}: in the directory")

@@ -1,0 +1,53 @@
+"""``manage.py hospital_enter FHIR_BASE --name NAME --credentials FILE``: enter a hospital in the directory."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from sync import hospitals
+
+
+class Command(BaseCommand):
+    help = (
+        "Enter a hospital in the directory, or bring its entry up to date. The credentials it gave us stand in a JSON "
+        'file, because a command line is seen by everybody: {"client_id": …, "secret": … or "jwk": {…} or neither}.'
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("fhir_base", help="its FHIR address, exactly as it spells it")
+        parser.add_argument("--name", required=True, help="as patients know it")
+        parser.add_argument("--place", default="", help="city or region, shown beside the name")
+        parser.add_argument("--slug", default="", help="its part of our addresses; never changes after the first time")
+        parser.add_argument("--credentials", type=Path, required=True)
+
+    def handle(self, *, fhir_base: str, credentials: Path, **options: Any) -> None:
+        given = _read(credentials)
+        jwk = given.get("jwk")
+        entry = hospitals.register(
+            fhir_base,
+            name=options["name"],
+            place=options["place"],
+            slug=options["slug"],
+            client_id=given["client_id"],
+            secret=given.get("secret") or None,
+            private_jwk=json.dumps(jwk) if jwk else None,
+        )
+        self.stdout.write(f"{entry.name}: in the directory as {entry.slug}")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What the file says. Raises CommandError, which quotes nothing of it."""
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise CommandError(f"{path} is no JSON") from error
+    if not isinstance(given, dict) or not isinstance(given.get("client_id"), str):
+        raise CommandError(f"{path} names no client_id")
+    return given
