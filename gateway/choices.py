@@ -115,6 +115,8 @@ def _kept_of_type(
     ]
 
 
-def _order(box: Box) -> tuple[int, bool, str]:
+def _order(box: Box) -> tuple[int, int, str]:
     place = scopes.KINDS.index(box.resource) if box.resource in scopes.KINDS else len(scopes.KINDS)
-    return place + (box.resource == EVERYTHING_ELSE), box.rest, box.key
+    listed = grammar.US_CORE_GRANULAR.get(box.resource, ())
+    among = listed.index(box.category) if box.category in listed else len(listed) + box.rest
+    return place + (box.resource == EVERYTHING_ELSE), among, box.key

@@ -28,6 +28,10 @@ class Group:
     choices: tuple[Choice, ...]
 
     @property
+    def is_plain(self) -> bool:
+        return [choice.label for choice in self.choices] == [self.kind.name]
+
+    @property
     def total(self) -> int:
         return sum(choice.total for choice in self.choices)
 

@@ -68,7 +68,7 @@ CATEGORIES: Final[dict[str, Text]] = {
 }
 
 REST: Final = _("Everything else of this kind (only together with all of the above)")
-REST_OF_ALL: Final = _("Everything else, also new kinds later (only together with all of the above)")
+REST_OF_ALL: Final = _("Everything else (only together with all of the above)")
 WHO_SHE_IS: Final = Kind(_("Know who you are"), _("The app can recognise you when you come back."))
 KEEP_ACCESS: Final = Kind(
     _("Keep access when you are not using it"),
@@ -98,9 +98,9 @@ def kind(resource: str) -> Kind:
 
 def _version() -> str:
     """A digest of these words and of the page they stand on."""
-    page = Path(settings.BASE_DIR) / "templates" / "gateway" / "consent.html"
-    digest = hashlib.sha256(Path(__file__).read_bytes() + page.read_bytes())
-    return digest.hexdigest()[:16]
+    pages = Path(settings.BASE_DIR) / "templates" / "gateway"
+    written = (Path(__file__), pages / "consent.html", pages / "group.html")
+    return hashlib.sha256(b"".join(path.read_bytes() for path in written)).hexdigest()[:16]
 
 
 VERSION: Final = _version()
