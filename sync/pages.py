@@ -18,7 +18,7 @@ from audit import events
 from audit.models import Action, Agent, Outcome
 from records import sealing, store
 from sync.claims import Claim
-from sync.models import PageEntry, PageOutcome, Pointer, PointerState, Run, RunStep, StepKind, StepState
+from sync.models import PageEntry, PageOutcome, Pointer, PointerState, RunStep, StepKind, StepState
 from sync.problems import SourceError
 from sync.sources.fhir_rest import mapping
 from sync.sources.fhir_rest.mapping import Mapped, Pointed
@@ -104,12 +104,18 @@ def end(claim: Claim, step: RunStep, state: StepState, *, problem: str = "") -> 
 def add_steps(claim: Claim, wanted: Iterable[tuple[str, str, str]], *, instead_of: RunStep | None = None) -> None:
     """Append steps (kind, type, query) to the run; doing it twice adds none."""
     run = claim.lock()
-    number = _last_number(run)
-    for kind, resource_type, query in wanted:
-        _, made = RunStep.objects.get_or_create(
-            run=run, kind=kind, resource_type=resource_type, query=query, defaults={"number": number + 1}
+    there = {
+        (kind, resource_type, query): number
+        for kind, resource_type, query, number in RunStep.objects.filter(run=run).values_list(
+            "kind", "resource_type", "query", "number"
         )
-        number += made
+    }
+    missing = [each for each in dict.fromkeys(wanted) if each not in there]
+    first = max(there.values(), default=0) + 1
+    RunStep.objects.bulk_create(
+        RunStep(run=run, number=number, kind=kind, resource_type=resource_type, query=query)
+        for number, (kind, resource_type, query) in enumerate(missing, first)
+    )
     if instead_of is not None:
         RunStep.objects.filter(pk=instead_of.pk).update(state=StepState.REPLACED, finished=timezone.now())
 
@@ -222,7 +228,9 @@ def _account(claim: Claim, step: RunStep, counts: dict[str, int], page: Page, at
 
 
 def _tell(claim: Claim, by_type: dict[str, int], counts: dict[str, int]) -> None:
-    """One event for each page: the source wrote into her record."""
+    """One event for each page that brought something: the source wrote into her record."""
+    if not by_type and not counts["deleted"]:
+        return
     hospital = claim.connection.hospital
     kept = ("new", "changed", "unchanged", "unusable", "held_back", "deleted")
     events.append(
@@ -235,8 +243,3 @@ def _tell(claim: Claim, by_type: dict[str, int], counts: dict[str, int]) -> None
         agent_name=hospital.name,
         detail={"types": by_type, **{name: counts[name] for name in kept if counts[name]}},
     )
-
-
-def _last_number(run: Run) -> int:
-    numbers = RunStep.objects.filter(run=run).order_by("-number").values_list("number", flat=True)
-    return numbers.first() or 0

@@ -93,21 +93,21 @@ def _walk(claim: Claim, source: FhirSource, step: RunStep) -> None:
     """One listing, from where it stands to its end."""
     search = plan.Search(step.resource_type, step.query)
     while step.state == StepState.WAITING:
-        address = pages.next_address(claim.owner_id, step) or source.first_address(search)
+        address = pages.next_address(claim.owner_id, step)
         requested = datetime.now(UTC)
         try:
-            listed = source.page(address)
+            listed = source.page(address) if address else source.first_page(search)
         except SourceError as error:
-            _account_for(claim, step, search, address, error, requested)
+            _account_for(claim, step, search, address or source.first_address(search), error, requested)
             return
-        page = _page(address, listed)
+        page = _page(listed)
         _follow(source, step, page)
         pages.keep(claim, step, page, source.frame)
 
 
-def _page(address: str, listed: Listed) -> pages.Page:
+def _page(listed: Listed) -> pages.Page:
     return pages.Page(
-        address,
+        listed.address,
         listed.mapped,
         listed.requested,
         listed.took,

@@ -74,6 +74,7 @@ class FakeEHR:
         self.stated: bool = True
         self.searches_by_id = True
         self.wants_category: set[str] = set()
+        self.knows_total = True
         self.before: Callable[[Asked], None] = lambda _: None
         self.metadata_changes: dict[str, Any] = {}
         self.claims_changes: dict[str, Any] = {}
@@ -299,6 +300,8 @@ class FakeEHR:
         if remote_id:
             found = self.resources.get((name, remote_id))
             return _json(found) if found else _outcome("not-found", 404)
+        if "_total" in query and not self.knows_total:
+            return _outcome("not-supported", 400)
         if name in self.wants_category and "category" not in query:
             return _outcome("required", 400)
         return _json(self._search(name, query))

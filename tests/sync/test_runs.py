@@ -225,8 +225,8 @@ def test_every_stored_page_leaves_one_event(ehr: FakeEHR, connection: Connection
     run = perform(connection)
 
     told = [event.detail["types"] for event in events.of(connection.owner_id) if event.interaction == "sync"]
-    assert sorted(types.get("Observation", 0) for types in told if types.get("Observation")) == [5, 10]
-    assert len(told) == PageEntry.objects.filter(step__run=run).count()
+    assert sorted(types["Observation"] for types in told if "Observation" in types) == [5, 10]
+    assert len(told) == PageEntry.objects.filter(step__run=run, entries__gt=0).count()
 
 
 # --- the second time
@@ -378,7 +378,7 @@ def test_a_next_link_outside_the_base_is_not_followed(ehr: FakeEHR, connection: 
 
 def test_a_next_link_that_leads_in_a_circle_ends(ehr: FakeEHR, connection: Connection):
     ehr.hold(*(observation(number) for number in range(25)))
-    first = f"{ehr.base}/Observation?patient=p1&_count=10"
+    first = f"{ehr.base}/Observation?patient=p1&_total=accurate&_count=10"
     ehr.lead_next_to(r"/Observation\?.*_start=10", first)
 
     run = perform(connection)
@@ -410,6 +410,17 @@ def test_a_server_that_wants_a_category_is_asked_by_category(ehr: FakeEHR, conne
     assert run.state == RunState.COMPLETE
     assert step_of(run, "Observation").state == StepState.REPLACED
     assert held(connection)["Observation"] == 3
+
+
+def test_a_server_that_does_not_know_total_is_asked_without(ehr: FakeEHR, connection: Connection):
+    ehr.knows_total = False
+    ehr.hold(*(observation(number) for number in range(15)))
+
+    run = perform(connection)
+
+    assert run.state == RunState.COMPLETE
+    assert held(connection)["Observation"] == 15
+    assert len(ehr.targets("_total=")) == 1
 
 
 def test_a_hospital_without_a_statement_is_asked_for_us_core(ehr: FakeEHR, connection: Connection):

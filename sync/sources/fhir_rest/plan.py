@@ -147,14 +147,18 @@ def narrower(search: Search) -> tuple[Search, ...]:
     )
 
 
-def parameters(search: Search, *, patient: str, page_size: int, capability: Capability) -> dict[str, str]:
-    """The search parameters of the first page."""
+def parameters(
+    search: Search, *, patient: str, page_size: int, capability: Capability, with_total: bool
+) -> dict[str, str]:
+    """The search parameters of the first page. ``with_total``: ask how many there are, which some only tell then."""
     offer = capability.offers.get(search.resource_type, Offer())
     by_subject = "subject" in offer.parameters and "patient" not in offer.parameters
     asked = {"subject": f"Patient/{patient}"} if by_subject else {"patient": patient}
     asked |= dict(part.split("=", 1) for part in search.query.split("&") if part)
     if "Provenance:target" in offer.reverse_includes:
         asked["_revinclude"] = "Provenance:target"
+    if with_total:
+        asked["_total"] = "accurate"
     return asked | {"_count": str(page_size)}
 
 

@@ -17,12 +17,15 @@ from sync.sources.fhir_rest.mapping import Frame, Mapped, Pointed
 # Ids in one search: some servers refuse addresses much longer than this makes.
 BATCH: int = 40
 READS_IN_A_BATCH: int = 10
+# What a server answers to a parameter it does not know, or misses.
+_MALFORMED = frozenset({400, 422})
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
     """One page of a listing. ``next`` is empty at its end."""
 
+    address: str
     mapped: Mapped
     total: int | None
     next: str
@@ -54,6 +57,7 @@ class FhirSource:
         self.frame = frame
         self._client = http.Client(base, bearer=bearer, pulse=pulse)
         self._page_size = page_size
+        self._asks_total = True
 
     def close(self) -> None:
         self._client.close()
@@ -72,12 +76,27 @@ class FhirSource:
     def searches(self) -> tuple[plan.Search, ...]:
         return plan.searches(self.capability)
 
-    def first_address(self, search: plan.Search) -> str:
+    def first_page(self, search: plan.Search) -> Listed:
+        """Begin a listing. A server that does not know ``_total`` and says so is asked without. Raises SourceError."""
+        try:
+            return self.page(self.first_address(search))
+        except SourceError as error:
+            if search.is_read or not self._asks_total or error.status not in _MALFORMED:
+                raise
+        listed = self.page(self.first_address(search, with_total=False))
+        self._asks_total = False
+        return listed
+
+    def first_address(self, search: plan.Search, *, with_total: bool = True) -> str:
         """Where a listing begins."""
         if search.is_read:
             return urljoin(self._client.base, f"{search.resource_type}/{self.frame.patient}")
         asked = plan.parameters(
-            search, patient=self.frame.patient, page_size=self._page_size, capability=self.capability
+            search,
+            patient=self.frame.patient,
+            page_size=self._page_size,
+            capability=self.capability,
+            with_total=with_total and self._asks_total,
         )
         return self._client.search_address(search.resource_type, asked)
 
@@ -95,7 +114,14 @@ class FhirSource:
         mapped = mapping.page(resource, self.frame)
         mapped.warnings += bool(answer.notes)
         return Listed(
-            mapped, mapping.total(resource), following, answer.status, answer.tries, answer.requested, answer.took
+            address,
+            mapped,
+            mapping.total(resource),
+            following,
+            answer.status,
+            answer.tries,
+            answer.requested,
+            answer.took,
         )
 
     def leads_elsewhere(self, address: str) -> bool:

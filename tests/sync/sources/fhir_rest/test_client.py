@@ -87,9 +87,10 @@ def test_a_plan_follows_what_the_hospital_says_it_has():
     searches = plan.searches(capability)
 
     assert [search.resource_type for search in searches] == ["Patient", "Observation", "Goal", "Claim"]
-    assert plan.parameters(searches[2], patient="p1", page_size=100, capability=capability) == {
+    assert plan.parameters(searches[2], patient="p1", page_size=100, capability=capability, with_total=True) == {
         "subject": "Patient/p1",
         "_revinclude": "Provenance:target",
+        "_total": "accurate",
         "_count": "100",
     }
 
