@@ -68,7 +68,7 @@ CATEGORIES: Final[dict[str, Text]] = {
 }
 
 REST: Final = _("Everything else of this kind (only together with all of the above)")
-REST_OF_ALL: Final = _("Everything else, also new kinds later (only together with all of the above)")
+REST_OF_ALL: Final = _("Everything else (only together with all of the above)")
 WHO_SHE_IS: Final = Kind(_("Know who you are"), _("The app can recognise you when you come back."))
 KEEP_ACCESS: Final = Kind(
     _("Keep access when you are not using it"),
