@@ -33,7 +33,7 @@ def of(stored: reading.Stored, *, source: str) -> Line:
         resource_type=resource_type,
         logical_id=stored.logical_id,
         title=title(resource) or str(names.type_name(resource_type)),
-        value=value(resource),
+        value=brief(value(resource), most=VALUE_MAX),
         about=tuple(part for part in about if part),
         flawed=bool(stored.problems),
     )
@@ -66,6 +66,7 @@ _ANYWHERE: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("category", phrases.concept),
 )
 TITLE_MAX = 160
+VALUE_MAX = 80
 
 
 def title(resource: Any) -> str:
@@ -73,7 +74,7 @@ def title(resource: Any) -> str:
     kind = elements.text(resource, "resourceType")
     for key, phrase in (*_TITLES.get(kind, ()), *_ANYWHERE):
         if found := phrase(elements.first(resource, key)):
-            return found if len(found) <= TITLE_MAX else f"{found[:TITLE_MAX]}…"
+            return brief(found, most=TITLE_MAX)
     return ""
 
 
@@ -101,6 +102,10 @@ def value(resource: Any) -> str:
     if elements.text(resource, "resourceType") != "Observation":
         return ""
     return _measured(resource, brief=True) or _joined(resource) or _absent(resource)
+
+
+def brief(words: str, *, most: int) -> str:
+    return words if len(words) <= most else f"{words[:most].rstrip()}…"
 
 
 def _measured(node: Any, *, brief: bool) -> str:

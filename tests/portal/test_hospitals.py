@@ -1,0 +1,120 @@
+"""Hospitals: found by name, watched while records arrive, explained when something is missing."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from sync.models import Connection, ConnectionState, Run, RunState, StepState
+from tests.portal import people
+
+pytestmark = pytest.mark.django_db
+
+
+def words(answer) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
+
+
+def test_directory_is_searched_by_name_and_place():
+    for name, place in (("Riverside Hospital", "Springfield"), ("Cedar Clinic", "Madison")):
+        people.list_hospital(name, place)
+    browser = people.browser_of(people.sign_up())
+
+    by_name = words(browser.get("/hospitals/?q=cedar"))
+    by_place = words(browser.get("/hospitals/?q=SPRING hosp"))
+    by_nothing = words(browser.get("/hospitals/?q=<b>nowhere"))
+
+    assert ("Cedar Clinic" in by_name, "Riverside" in by_name) == (True, False)
+    assert ("Cedar Clinic" in by_place, "Riverside" in by_place) == (False, True)
+    assert "We found no hospital for “&lt;b&gt;nowhere”" in by_nothing
+
+
+def test_completeness_is_told_by_type():
+    person = people.sign_up()
+    connection = people.connect(person, people.list_hospital("Riverside Hospital"))
+    people.end_run(
+        connection,
+        RunState.PARTIAL,
+        problem="server_error",
+        Observation={
+            "total": 190,
+            "received": 187,
+            "new": 187,
+            "pages_asked": 2,
+            "pages_failed": 1,
+            "state": StepState.FAILED,
+            "problem": "server_error",
+        },
+        Condition={"total": 12, "received": 12, "new": 12},
+    )
+    browser = people.browser_of(person)
+
+    page = words(browser.get(f"/hospitals/{connection.pk}/"))
+
+    assert "Measurements and findings incomplete 187 of 190, 3 failed" in page
+    assert "Conditions 12 of 12" in page
+    assert "Riverside Hospital answered with an error of its own." in page
+    assert "Worth your attention Riverside Hospital answered with an error of its own." in words(browser.get("/"))
+
+
+def test_run_under_way_shows_progress_with_and_without_script():
+    person = people.sign_up()
+    connection = people.connect(person, people.list_hospital("Riverside Hospital"))
+    browser = people.browser_of(person)
+
+    page = browser.get(f"/hospitals/{connection.pk}/").content.decode()
+    part = browser.get(f"/hospitals/{connection.pk}/?part=arrivals").content.decode()
+
+    assert '<noscript><meta http-equiv="refresh"' in page
+    assert 'data-under-way="yes"' in part
+    assert "<html" not in part
+
+
+def test_update_now_queues_one_run():
+    person = people.sign_up()
+    connection = people.connect(person, people.list_hospital("Riverside Hospital"))
+    people.end_run(connection, RunState.COMPLETE)
+    browser = people.browser_of(person)
+
+    for _ in range(2):
+        assert browser.post(f"/hospitals/{connection.pk}/sync/").status_code == 302
+
+    assert Run.objects.unfinished().filter(connection=connection).count() == 1
+
+
+def test_stopping_asks_once_more_and_keeps_records():
+    person = people.sign_up()
+    people.store_records(person, [people.observation(person, "a")])
+    connection = people.connect(person, people.list_hospital("Riverside Hospital"))
+    browser = people.browser_of(person)
+
+    assert "Stop updates from Riverside Hospital?" in words(browser.get(f"/hospitals/{connection.pk}/stop/"))
+    assert Connection.objects.get().state == ConnectionState.ACTIVE
+    browser.post(f"/hospitals/{connection.pk}/stop/")
+
+    assert Connection.objects.get().state == ConnectionState.STOPPED
+    assert browser.get("/record/Observation/a/").status_code == 200
+
+
+def test_lost_sign_in_asks_to_connect_again():
+    person = people.sign_up()
+    connection = people.connect(person, people.list_hospital("Riverside Hospital"))
+    people.end_run(connection, RunState.FAILED, problem="signed_out")
+    Connection.objects.update(state=ConnectionState.NEEDS_REAUTH)
+
+    page = people.browser_of(person).get(f"/hospitals/{connection.pk}/")
+
+    assert "Riverside Hospital no longer lets us in for you." in words(page)
+    assert 'action="/connect/riverside-hospital"' in page.content.decode()
+
+
+@pytest.mark.parametrize("part", ["", "stop/"])
+def test_another_persons_connection_is_not_found(part):
+    connection = people.connect(people.sign_up(), people.list_hospital("Riverside Hospital"))
+    stranger = people.browser_of(people.sign_up())
+
+    assert stranger.get(f"/hospitals/{connection.pk}/{part}").status_code == 404
+    assert stranger.post(f"/hospitals/{connection.pk}/sync/").status_code == 404
+    assert stranger.post(f"/hospitals/{connection.pk}/stop/").status_code == 404
+    assert Connection.objects.get().state == ConnectionState.ACTIVE

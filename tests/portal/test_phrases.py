@@ -1,0 +1,156 @@
+"""FHIR datatypes in words: right for what the standard writes, and never an error for what it does not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal import facts, lines, phrases
+from standards.fhir import json
+
+KEYS = st.sampled_from(
+    [
+        "resourceType",
+        "code",
+        "coding",
+        "text",
+        "display",
+        "value",
+        "unit",
+        "system",
+        "start",
+        "end",
+        "low",
+        "high",
+        "reference",
+        "name",
+        "family",
+        "given",
+        "status",
+        "component",
+        "valueQuantity",
+        "category",
+        "content",
+        "attachment",
+        "contentType",
+        "data",
+        "div",
+        "medicationCodeableConcept",
+        "type",
+        "effectiveDateTime",
+        "period",
+        "repeat",
+        "frequency",
+        "periodUnit",
+        "numerator",
+        "denominator",
+        "clinicalStatus",
+        "note",
+        "time",
+        "url",
+    ]
+)
+TYPES = st.sampled_from(["Observation", "Condition", "Patient", "DocumentReference", "Binary", "Encounter", "Coverage"])
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20) | TYPES | st.just("text/html"),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=6),
+    max_leaves=30,
+)
+
+
+@given(ANY_JSON)
+def test_any_json_has_words(node):
+    assert isinstance(phrases.of(node), str)
+
+
+@given(st.dictionaries(KEYS, ANY_JSON, max_size=8), TYPES)
+def test_any_resource_can_be_shown(elements, resource_type):
+    resource = {**elements, "resourceType": resource_type}
+
+    assert isinstance(lines.title(resource), str)
+    assert isinstance(lines.value(resource), str)
+    assert all(value.text for fact in facts.of(resource) for value in fact.values)
+    assert isinstance(facts.narrative(resource), str)
+    assert all(facts.texts(resource))
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ('{"coding": [{"code": "718-7", "display": "Hemoglobin"}], "text": "Hb"}', "Hemoglobin"),
+        ('{"coding": [{"code": "718-7"}], "text": "Hb"}', "Hb"),
+        ('{"coding": [{"code": "718-7"}]}', "718-7"),
+        ('{"value": 1.10, "unit": "mg"}', "1.10 mg"),
+        ('{"value": 5, "comparator": "<", "code": "mmol/L"}', "< 5 mmol/L"),
+        ('{"low": {"value": 4, "unit": "g"}, "high": {"value": 6, "unit": "g"}}', "4 g to 6 g"),
+        ('{"start": "2019-03", "end": "2020"}', "March 2019 to 2020"),
+        ('{"start": "2019-03"}', "since March 2019"),
+        ('{"family": "Müller", "given": ["Ada", "B."], "prefix": ["Dr."]}', "Dr. Ada B. Müller"),
+        ('{"reference": "Practitioner/1", "display": "Dr. Müller"}', "Dr. Müller"),
+        ('{"reference": "Practitioner/1"}', "Clinicians"),
+        ('{"line": ["1 Main St"], "city": "Springfield", "postalCode": "01101"}', "1 Main St, Springfield, 01101"),
+        ('{"repeat": {"frequency": 2, "period": 8, "periodUnit": "h"}}', "2 × every 8 hours"),
+        ('{"text": "One in the morning", "timing": {"repeat": {"period": 1}}}', "One in the morning"),
+        ('{"value": 12.50, "currency": "USD"}', "12.50 USD"),
+        ('{"value": "A-17", "type": {"text": "Member number"}}', "A-17 (Member number)"),
+        ("true", "yes"),
+        ('["final", "2019-03-05"]', "final, March 5, 2019"),
+    ],
+)
+def test_datatypes_in_words(written, words):
+    assert phrases.of(json.loads(written)) == words
+
+
+def test_brief_numbers_say_that_they_are_rounded():
+    long = json.loads('{"value": 86.87236428, "unit": "kg"}')
+
+    assert phrases.quantity(long, brief=True) == "≈ 86.87 kg"
+    assert phrases.quantity(long) == "86.87236428 kg"
+    assert phrases.quantity(json.loads('{"value": 0.0012, "unit": "g"}'), brief=True) == "0.0012 g"
+
+
+def test_markup_becomes_its_text():
+    markup = "<div><p>Well &amp; <b>rested</b></p><script>alert('x')</script><ul><li>one</li><li>two</li></ul></div>"
+
+    assert phrases.plain(markup) == "Well & rested\none\ntwo"
+
+
+def test_blood_pressure_shares_its_unit():
+    parts = [{"valueQuantity": {"value": number, "unit": "mmHg"}} for number in (120, 80)]
+
+    assert lines.value({"resourceType": "Observation", "component": parts}) == "120/80 mmHg"
+
+
+def test_missing_value_says_why():
+    resource = {"resourceType": "Observation", "dataAbsentReason": {"coding": [{"display": "Not performed"}]}}
+
+    assert lines.value(resource) == "Not performed"
+
+
+def test_fact_links_to_the_record_it_names():
+    resource = {
+        "resourceType": "Encounter",
+        "serviceProvider": {"reference": "Organization/o-1", "display": "Riverside"},
+    }
+
+    (fact,) = facts.of(resource)
+
+    assert fact.values == (facts.Value("Riverside", ("Organization", "o-1")),)
+
+
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "https://elsewhere.example/Patient/1", "Patient/../x", "#a"]
+)
+def test_fact_links_nowhere_else(address):
+    (fact,) = facts.of({"resourceType": "Encounter", "serviceProvider": {"reference": address, "display": "X"}})
+
+    assert fact.values[0].target is None
+
+
+def test_attached_text_is_read_without_its_markup():
+    page = {"contentType": "text/html; charset=utf-8", "data": "PHA+QmV0dGVyPC9wPjxzY3JpcHQ+eCgpPC9zY3JpcHQ+"}
+    picture = {"contentType": "image/png", "data": "iVBORw0KGgo="}
+
+    assert facts.texts({"resourceType": "DocumentReference", "content": [{"attachment": page}]}) == ["Better"]
+    assert facts.texts({"resourceType": "DocumentReference", "content": [{"attachment": picture}]}) == []
