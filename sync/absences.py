@@ -21,18 +21,18 @@ MAX_READS: Final = 500
 
 def check(claim: Claim, source: FhirSource) -> None:
     """Ask for every absent resource of the types that were listed to their end."""
-    for resource_type in _listed_to_the_end(claim):
+    for resource_type in sorted(_listed_to_the_end(claim) & pages.types_listed_before(claim)):
         _check_type(claim, source, resource_type)
 
 
-def _listed_to_the_end(claim: Claim) -> list[str]:
+def _listed_to_the_end(claim: Claim) -> set[str]:
     """The types all of whose searches in this run are complete; her own Patient is no listing."""
     states: dict[str, set[str]] = {}
     steps = RunStep.objects.filter(run_id=claim.run_id, kind=StepKind.SEARCH).exclude(resource_type="Patient")
     for resource_type, state in steps.values_list("resource_type", "state"):
         states.setdefault(resource_type, set()).add(state)
     whole = {StepState.COMPLETE, StepState.REPLACED}
-    return sorted(name for name, found in states.items() if found <= whole and StepState.COMPLETE in found)
+    return {name for name, found in states.items() if found <= whole and StepState.COMPLETE in found}
 
 
 def _check_type(claim: Claim, source: FhirSource, resource_type: str) -> None:

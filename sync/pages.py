@@ -157,11 +157,19 @@ def carry_over(claim: Claim, step: RunStep, unasked: Sequence[Pointed]) -> None:
     RunStep.objects.filter(pk=step.pk).update(missing=F("missing") + len(unasked))
 
 
+def types_listed_before(claim: Claim) -> set[str]:
+    """The types of which an earlier run's listing is still kept."""
+    return set(_all_listings(claim, before=True).values_list("step__resource_type", flat=True).distinct().order_by())
+
+
 def _listings(claim: Claim, resource_type: str, *, before: bool) -> QuerySet[PageEntry]:
+    return _all_listings(claim, before=before).filter(step__resource_type=resource_type)
+
+
+def _all_listings(claim: Claim, *, before: bool) -> QuerySet[PageEntry]:
     found = PageEntry.objects.filter(
         step__run__owner_id=claim.owner_id,
         step__run__connection=claim.connection,
-        step__resource_type=resource_type,
         step__kind__in=[StepKind.SEARCH, StepKind.ABSENT],
         listing__isnull=False,
     )
