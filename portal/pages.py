@@ -24,7 +24,7 @@ def of_person(view: View[P]) -> View[P]:
     @login_required
     @cache_control(private=True, no_store=True)
     @wraps(view)
-    def page(request: HttpRequest, *args: P.args, **options: P.kwargs) -> HttpResponse:
+    def page(request: HttpRequest, /, *args: P.args, **options: P.kwargs) -> HttpResponse:
         with timezone.override(_zone(person(request))):
             return view(request, *args, **options)
 
