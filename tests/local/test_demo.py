@@ -40,7 +40,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in ("DATABASE_URL", "BROKER_URL", "CACHE_URL", "PORT", "HOSPITAL_PORTS", "PUBLIC_URL"):
         monkeypatch.delenv(name, raising=False)
     yield tmp_path
-    demo.down(tmp_path)
+    for used in (tmp_path, tmp_path / "mine", tmp_path / "theirs"):
+        demo.down(used)
 
 
 def get(url: str) -> str:
@@ -115,7 +116,7 @@ def test_given_servers_are_used_and_not_stopped(place: Path, monkeypatch: pytest
 
     assert get(mine.url) == "person tributary"
     assert get(riverside.url) == "hospital tributary_hospital_riverside"
-    assert sorted(demo.down(place / "mine")) == sorted(PROGRAMS)
+    assert sorted(demo.down(place / "mine")) == sorted(PROGRAMS), processes.last_words("worker", place=place / "mine")
     assert sorted(demo.down(place / "theirs")) == ["broker", "postgres"]
 
 
