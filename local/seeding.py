@@ -71,8 +71,8 @@ def drive(everyone: Sequence[sites.Site], place: Path) -> dict[str, Any]:
     patient = _known_everywhere([_logins(site) for site in hospitals])
     visitor, account = _sign_up(person, patient["name"])
     for site, login in zip(hospitals, patient["logins"], strict=True):
-        _connect(visitor, person, site, login)
-    _await_records(visitor, person)
+        connect(visitor, person, site, login)
+    await_records(visitor, person)
     account["patient"] = _let_app_in(visitor, person, _apps(place)[0])
     places.write_private(place / MEMORY, json.dumps({"sites": _fingerprint(everyone), "account": account}))
     return account
@@ -150,7 +150,7 @@ def _sign_up(person: sites.Site, name: str) -> tuple[Visitor, dict[str, Any]]:
     return visitor, account
 
 
-def _connect(visitor: Visitor, person: sites.Site, hospital: sites.Site, login: Mapping[str, str]) -> None:
+def connect(visitor: Visitor, person: sites.Site, hospital: sites.Site, login: Mapping[str, str]) -> None:
     """As she would: pick the hospital, sign in there, allow it, come back."""
     page = visitor.open(f"{person.url}/hospitals/?{urlencode({'q': hospital.values['SITE_NAME']})}")
     page = visitor.send(_leading_to(page, f"/connect/{hospital.slug}"))
@@ -167,9 +167,9 @@ def _leading_to(page: Page, path: str) -> Any:
     raise Lost(f"{page.url} has no button for {path}")
 
 
-def _await_records(visitor: Visitor, person: sites.Site) -> None:
+def await_records(visitor: Visitor, person: sites.Site, *, seconds: float = PULL_SECONDS) -> None:
     """Until no connection is under way any more."""
-    deadline = time.monotonic() + PULL_SECONDS
+    deadline = time.monotonic() + seconds
     listing = visitor.open(f"{person.url}/hospitals/").text
     waiting = set(re.findall(r"/hospitals/\d+/", listing))
     while waiting and time.monotonic() < deadline:
@@ -177,7 +177,7 @@ def _await_records(visitor: Visitor, person: sites.Site) -> None:
         waiting = {path for path, text in arrivals.items() if 'data-under-way="no"' not in text}
         time.sleep(0.5)
     if waiting:
-        raise SeedFailed(f"the records had not all arrived after {PULL_SECONDS} seconds")
+        raise SeedFailed(f"the records had not all arrived after {seconds:.0f} seconds")
 
 
 def _let_app_in(visitor: Visitor, person: sites.Site, app: Mapping[str, Any]) -> str:

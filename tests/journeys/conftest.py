@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+import pytest
+
+from local import demo, options
+from tests.journeys.stack import Stack
+
+HELD_BACK = ("DATABASE_URL", "BROKER_URL", "CACHE_URL", "SECRET_KEY", "SANDBOX", "ENV_FILE", "DJANGO_SETTINGS_MODULE")
+
+
+@pytest.fixture(scope="session")
+def stack():
+    """The demo as ``make demo`` makes it, with servers, databases and ports of its own, for all journeys of a run."""
+    place = options.var_dir() / "stack"
+    shutil.rmtree(place, ignore_errors=True)
+    # The stack's processes are no part of this test run: they find their own surroundings.
+    ours = {name: os.environ.pop(name) for name in HELD_BACK if name in os.environ}
+    try:
+        everyone = demo.up(place)
+        yield Stack(place, everyone, json.loads((place / "demo.json").read_text()))
+    finally:
+        demo.down(place)
+        os.environ.update(ours)

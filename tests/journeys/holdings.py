@@ -1,0 +1,37 @@
+"""What a site holds, said by that site itself: ``python -m tests.journeys.holdings people | bodies EMAIL [SOURCE]``.
+
+Run with the site's ENV_FILE. ``people``: one JSON object a line. ``bodies``: the exact JSON of each record, one a line.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def people() -> None:
+    from accounts.models import Person
+    from standards.fhir import json
+
+    for person in Person.objects.order_by("id"):
+        said = {"email": person.email, "patient_id": person.patient_id, "owner_id": person.pk, "role": person.role}
+        sys.stdout.buffer.write(json.dumps(said) + b"\n")
+
+
+def bodies(email: str, source_url: str = "") -> None:
+    from accounts.models import Person
+    from records import store
+    from records.models import Source
+
+    source_id = Source.objects.get(url=source_url).pk if source_url else None
+    owner = Person.objects.get(email=email)
+    for _, _, body in store.bodies(owner_id=owner.pk, source_id=source_id):
+        sys.stdout.buffer.write(body + b"\n")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    import django
+
+    django.setup()
+    {"people": people, "bodies": bodies}[sys.argv[1]](*sys.argv[2:])
