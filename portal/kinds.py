@@ -143,7 +143,8 @@ def shelves(kind: Kind, counts: Iterable[reading.KindCount]) -> list[Shelf]:
             totals[pair] += count.total
     order = {pair: number for number, pair in enumerate(kind.holds)}
     mine = [(pair, total) for pair, total in totals.items() if kind in of(pair[0], [pair[1]] if pair[1] else ())]
-    mine.sort(key=lambda each: (order.get(each[0], len(order)), each[0]))
+    # The whole of a type comes after its parts.
+    mine.sort(key=lambda each: (order.get(each[0], len(order)), each[0][0], not each[0][1], each[0]))
     return [Shelf(*pair, total=total) for pair, total in mine]
 
 

@@ -33,7 +33,7 @@ def of(stored: reading.Stored, *, source: str) -> Line:
         resource_type=resource_type,
         logical_id=stored.logical_id,
         title=title(resource) or str(names.type_name(resource_type)),
-        value=brief(value(resource), most=VALUE_MAX),
+        value=brief(value(resource, rounded=True), most=VALUE_MAX),
         about=tuple(part for part in about if part),
         flawed=bool(stored.problems),
     )
@@ -97,33 +97,40 @@ _VALUES = (
 )
 
 
-def value(resource: Any) -> str:
+def value(resource: Any, *, rounded: bool = False) -> str:
     """An Observation's value with its unit; blood pressure and the like joined as "120/80 mmHg"."""
     if elements.text(resource, "resourceType") != "Observation":
         return ""
-    return _measured(resource, brief=True) or _joined(resource) or _absent(resource)
+    return _measured(resource, rounded) or _joined(resource, rounded) or _absent(resource)
 
 
 def brief(words: str, *, most: int) -> str:
     return words if len(words) <= most else f"{words[:most].rstrip()}…"
 
 
-def _measured(node: Any, *, brief: bool) -> str:
-    if found := phrases.quantity(elements.first(node, "valueQuantity"), brief=brief):
+def _measured(node: Any, rounded: bool) -> str:
+    if found := phrases.quantity(elements.first(node, "valueQuantity"), brief=rounded):
         return found
     return next((phrases.of(node[key]) for key in _VALUES if isinstance(node, dict) and key in node), "")
 
 
-def _joined(resource: Any) -> str:
-    """The components; those of one unit share it, with a stroke between."""
-    parts = list(elements.every(resource, "component"))
+SYSTOLIC = "8480-6"
+
+
+def _joined(resource: Any, rounded: bool) -> str:
+    """Two components of one unit with a stroke between, systolic pressure first; of others how many there are."""
+    parts = sorted(elements.every(resource, "component"), key=lambda part: SYSTOLIC not in _codes(part))
     units = {elements.text(part, "valueQuantity", "unit") for part in parts}
     numbers = [elements.first(part, "valueQuantity", "value") for part in parts]
     if len(parts) == 2 and len(units) == 1 and None not in numbers:
-        return f"{'/'.join(phrases.number(each, brief=True) for each in numbers)} {units.pop()}".strip()
-    if parts:
-        return _("%(count)s values") % {"count": len(parts)}
-    return ""
+        written = [phrases.number(each, brief=rounded) for each in numbers]
+        about = "≈ " if any(each.startswith("≈ ") for each in written) else ""
+        return f"{about}{'/'.join(each.removeprefix('≈ ') for each in written)} {names.unit(units.pop())}".strip()
+    return _("%(count)s values") % {"count": len(parts)} if parts else ""
+
+
+def _codes(node: Any) -> list[Any]:
+    return list(elements.every(node, "code", "coding", "code"))
 
 
 def _absent(resource: Any) -> str:

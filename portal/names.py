@@ -56,6 +56,35 @@ TYPES: dict[str, Name] = {
     "SupplyDelivery": _("Supplies"),
 }
 
+# One of them, as a reference without a name of its own calls it.
+ONE: dict[str, Name] = {
+    "AllergyIntolerance": _("an allergy"),
+    "Binary": _("a file"),
+    "CarePlan": _("a care plan"),
+    "CareTeam": _("a care team"),
+    "Claim": _("a claim"),
+    "Condition": _("a condition"),
+    "Coverage": _("a coverage"),
+    "Device": _("a device"),
+    "DiagnosticReport": _("a report"),
+    "DocumentReference": _("a document"),
+    "Encounter": _("a visit"),
+    "Goal": _("a goal"),
+    "Immunization": _("an immunization"),
+    "Location": _("a place"),
+    "Medication": _("a medication"),
+    "MedicationRequest": _("a prescription"),
+    "Observation": _("a measurement"),
+    "Organization": _("an organization"),
+    "Patient": _("you"),
+    "Practitioner": _("a clinician"),
+    "PractitionerRole": _("a clinician"),
+    "Procedure": _("a procedure"),
+    "RelatedPerson": _("a contact"),
+    "ServiceRequest": _("an order"),
+    "Specimen": _("a sample"),
+}
+
 CATEGORIES: dict[str, Name] = {
     "laboratory": _("Laboratory"),
     "vital-signs": _("Vital signs"),
@@ -227,6 +256,11 @@ ELEMENTS: dict[str, Name] = {
 }
 
 WORDS: dict[str, Name] = {
+    "AMB": _("ambulatory"),
+    "EMER": _("emergency"),
+    "HH": _("at home"),
+    "IMP": _("in hospital"),
+    "VR": _("by phone or video"),
     "active": _("active"),
     "allergy": _("allergy"),
     "amended": _("amended"),
@@ -287,6 +321,29 @@ _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 def type_name(resource_type: str) -> Name:
     """A type in the plural, as a heading; one we have no word for in FHIR's own."""
     return TYPES.get(resource_type) or _HUMP.sub(" ", resource_type)
+
+
+def one_of(resource_type: str) -> Name:
+    """One resource of a type, within a sentence."""
+    return ONE.get(resource_type) or type_name(resource_type)
+
+
+# UCUM is made for computers; these are the same units as people write them. An annotation is no unit at all.
+_UNITS = {
+    "mm[Hg]": "mmHg",
+    "kg/m2": "kg/m²",
+    "Cel": "°C",
+    "[degF]": "°F",
+    "10*3/uL": "10³/µL",
+    "10*6/uL": "10⁶/µL",
+    "1": "",
+}
+_ANNOTATION = re.compile(r"\{[^{}]*\}")
+
+
+def unit(written: str) -> str:
+    """``mm[Hg]`` → "mmHg", ``{score}`` → "", ``/min`` as it is."""
+    return _UNITS[written] if written in _UNITS else _ANNOTATION.sub("", written).strip()
 
 
 def element_name(key: str) -> Name:

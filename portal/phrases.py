@@ -26,8 +26,7 @@ def concept(node: Any) -> str:
         elements.text(coding, "display")
         or elements.text(node, "display")
         or elements.text(node, "text")
-        or elements.text(coding, "code")
-        or elements.text(node, "code")
+        or names.word(elements.text(coding, "code") or elements.text(node, "code"))
         or (node.strip() if isinstance(node, str) else "")
     )
 
@@ -45,9 +44,9 @@ def quantity(node: Any, *, brief: bool = False) -> str:
     value = elements.first(node, "value")
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         return ""
-    unit = elements.text(node, "unit") or elements.text(node, "code")
+    unit = names.unit(elements.text(node, "unit") or elements.text(node, "code"))
     parts = (elements.text(node, "comparator"), number(value, brief=brief), unit)
-    return " ".join(part for part in parts if part and part != "1")
+    return " ".join(part for part in parts if part)
 
 
 def person_name(node: Any) -> str:
@@ -69,7 +68,7 @@ def reference(node: Any) -> str:
     if target.startswith("#"):
         return _("described within this record")
     kind = target.rpartition("/")[0].rpartition("/")[2]
-    return str(names.type_name(kind)) if kind else elements.text(node, "identifier", "value") or target
+    return str(names.one_of(kind)) if kind else elements.text(node, "identifier", "value") or target
 
 
 def attachment(node: Any) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal import facts, lines, phrases
+from portal import facts, lines, names, phrases
 from standards.fhir import json
 
 KEYS = st.sampled_from(
@@ -88,7 +88,7 @@ def test_any_resource_can_be_shown(elements, resource_type):
         ('{"start": "2019-03"}', "since March 2019"),
         ('{"family": "Müller", "given": ["Ada", "B."], "prefix": ["Dr."]}', "Dr. Ada B. Müller"),
         ('{"reference": "Practitioner/1", "display": "Dr. Müller"}', "Dr. Müller"),
-        ('{"reference": "Practitioner/1"}', "Clinicians"),
+        ('{"reference": "Practitioner/1"}', "a clinician"),
         ('{"line": ["1 Main St"], "city": "Springfield", "postalCode": "01101"}', "1 Main St, Springfield, 01101"),
         ('{"repeat": {"frequency": 2, "period": 8, "periodUnit": "h"}}', "2 × every 8 hours"),
         ('{"text": "One in the morning", "timing": {"repeat": {"period": 1}}}', "One in the morning"),
@@ -154,3 +154,18 @@ def test_attached_text_is_read_without_its_markup():
 
     assert facts.texts({"resourceType": "DocumentReference", "content": [{"attachment": page}]}) == ["Better"]
     assert facts.texts({"resourceType": "DocumentReference", "content": [{"attachment": picture}]}) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [("mm[Hg]", "mmHg"), ("{score}", ""), ("/min", "/min"), ("10*3/uL", "10³/µL"), ("mg/dL", "mg/dL")],
+)
+def test_units_are_written_as_people_write_them(written, shown):
+    assert names.unit(written) == shown
+
+
+def test_systolic_pressure_comes_first():
+    low = {"code": {"coding": [{"code": "8462-4"}]}, "valueQuantity": {"value": 80, "unit": "mm[Hg]"}}
+    high = {"code": {"coding": [{"code": "8480-6"}]}, "valueQuantity": {"value": 120, "unit": "mm[Hg]"}}
+
+    assert lines.value({"resourceType": "Observation", "component": [low, high]}) == "120/80 mmHg"
