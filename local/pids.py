@@ -19,7 +19,7 @@ POLL_SECONDS = 0.05
 Log = IO[bytes]
 
 # Children of this very process: they have to be reaped, or they stay behind as zombies that still answer to kill(0).
-_children: dict[int, subprocess.Popen[bytes]] = {}
+_children: set[int] = set()
 
 
 def spawn(
@@ -44,15 +44,15 @@ def spawn(
         extra_groups=None if user is None else [],
         start_new_session=True,
     )
-    _children[process.pid] = process
+    process.returncode = 0  # it may outlive us, which Popen would take for a mistake
+    _children.add(process.pid)
     return process.pid
 
 
 def started(pid: int) -> str | None:
     """When the process began, in whatever unit the system keeps; None when it has ended (a zombie has ended)."""
-    child = _children.get(pid)
-    if child is not None and child.poll() is not None:
-        del _children[pid]
+    if pid in _children and os.waitpid(pid, os.WNOHANG) != (0, 0):
+        _children.remove(pid)
         return None
     return _started_in_proc(pid) if Path("/proc/self/stat").exists() else _ask_ps(pid, "lstart")
 
