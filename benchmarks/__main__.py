@@ -1,0 +1,100 @@
+"""Starts servers of the run's own, measures, stops them again. ``FULL=1`` (or ``--full``) fills 300,000 records."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from local import broker, options, places, postgres, processes
+
+SIZES = (3_000, 30_000)
+FULL_SIZES = (3_000, 300_000)
+WORKERS = 2
+THREADS = 4
+
+
+def main() -> int:
+    sizes = _sizes()
+    place = options.var_dir() / "bench"
+    _stop(place)  # what a killed run left running
+    shutil.rmtree(place, ignore_errors=True)
+    places.make_private(place)
+    try:
+        return _measure(sizes)
+    finally:
+        _stop(place)
+
+
+def _stop(place: Path) -> None:
+    processes.stop_all(place=place)
+    postgres.stop(place / "postgres")
+    broker.stop(place / "broker")
+
+
+def _sizes() -> tuple[int, ...]:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--full", action="store_true", default=options.flag("FULL"))
+    parser.add_argument("--sizes", type=int, nargs="+", help="how many Observations each owner of the searches has")
+    chosen = parser.parse_args()
+    return tuple(sorted(chosen.sizes or (FULL_SIZES if chosen.full else SIZES)))
+
+
+def _measure(sizes: tuple[int, ...]) -> int:
+    """Run the measurement where Django's settings find this run's servers."""
+    place = options.var_dir() / "bench"
+    server = postgres.ensure(place / "postgres")
+    queue = broker.ensure(place / "broker")
+    port, bare_port = processes.free_port(), processes.free_port()
+    environment = {
+        name: value for name, value in options.surroundings().items() if not name.startswith(("DJANGO_", "ENV_FILE"))
+    } | {
+        "ENV_FILE": "/dev/null",
+        "VAR_DIR": str(place),
+        "SECRET_KEY": "measured, then thrown away",
+        "DATABASE_URL": postgres.create_database(server, "bench"),
+        "BROKER_URL": queue.broker_url,
+        "CACHE_URL": queue.cache_url,
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "SANDBOX": "yes",
+        "LOG_LEVEL": "WARNING",
+        "PYTHONPATH": str(options.ROOT),
+    }
+    for words in (("migrate", "--verbosity=0"), ("collectstatic", "--noinput", "--verbosity=0")):
+        subprocess.run([sys.executable, "manage.py", *words], env=environment, cwd=options.ROOT, check=True)
+    web = _web("web", "config.settings", port, environment)
+    bare = _web("bare", "benchmarks.settings", bare_port, environment)
+    pids = {}
+    for program in (web, bare):
+        pids[program.name] = processes.start(program, place=place)
+        processes.await_ready(program, place=place, seconds=60)
+    asked = json.dumps({"sizes": sizes, "port": port, "bare_port": bare_port, "web_pid": pids["web"]})
+    command = [sys.executable, "-m", "benchmarks.measure", asked]
+    return subprocess.run(command, env=environment, cwd=options.ROOT, check=False).returncode
+
+
+def _web(name: str, settings: str, port: int, environment: dict[str, str]) -> processes.Program:
+    """The same server for both sides."""
+    argv = (
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "config.wsgi:application",
+        "--worker-class=gthread",
+        "--no-control-socket",
+    )
+    return processes.Program(
+        name=name,
+        argv=(*argv, f"--threads={THREADS}", f"--workers={WORKERS}", f"--bind=127.0.0.1:{port}", "--keep-alive=60"),
+        environment=environment | {"DJANGO_SETTINGS_MODULE": settings},
+        cwd=options.ROOT,
+        ready=f"http://127.0.0.1:{port}/livez",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

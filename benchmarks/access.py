@@ -1,0 +1,116 @@
+"""People, and apps they let in, made without a browser: the rows are those that the consent page writes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import count
+
+from django.utils import timezone
+
+from accounts.models import Person
+from consent import ledger
+from consent.terms import Terms
+from gateway import authorizations, clients, tokens
+from gateway.models import AccessToken, Application, AuthMethod, Authorization, RefreshToken
+
+REDIRECT = "http://127.0.0.1/back"
+SCOPES = ["patient/*.rs", "launch/patient", "offline_access"]
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Access:
+    person: Person
+    authorization: Authorization
+    token: str
+
+
+def sign_up() -> Person:
+    unique = f"{next(_numbers)}-{secrets.token_hex(4)}"
+    return Person.objects.create_user(f"bench-{unique}@example.org", None, name="Bench")
+
+
+def register() -> Application:
+    return clients.register(
+        "Bench app", redirect_uris=[REDIRECT], method=AuthMethod.NONE, scopes_allowed=SCOPES
+    ).application
+
+
+def authorize(person: Person, application: Application) -> Authorization:
+    at = timezone.now()
+    decision = ledger.grant(
+        owner=person,
+        actor=person,
+        grantee=application.client_id,
+        grantee_name=application.name,
+        asked=SCOPES,
+        granted=SCOPES,
+        terms=Terms(),
+        purpose="benchmark",
+        ends=None,
+        text_version="1",
+        language="en",
+        at=at,
+    )
+    return authorizations.begin(
+        decision,
+        person=person,
+        application=application,
+        granted=SCOPES,
+        ends=at + timedelta(days=30),
+        authenticated=at,
+        at=at,
+    )
+
+
+def let_in(person: Person) -> Access:
+    """She lets a new app in; it holds an access token for a day."""
+    application = register()
+    authorization = authorize(person, application)
+    token = secrets.token_urlsafe(32)
+    AccessToken.objects.create(
+        user=person,
+        application=application,
+        authorization=authorization,
+        token="",
+        token_checksum=tokens.digest(token),
+        expires=timezone.now() + timedelta(days=1),
+        scope=" ".join(SCOPES),
+    )
+    return Access(person, authorization, token)
+
+
+def code_form(authorization: Authorization) -> dict[str, str]:
+    """The form that redeems a fresh code."""
+    verifier = secrets.token_urlsafe(32)
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    asked = {"redirect_uri": REDIRECT, "code_challenge": challenge, "code_challenge_method": "S256"}
+    return {
+        "grant_type": "authorization_code",
+        "code": tokens.issue_code(authorization, asked, at=timezone.now()),
+        "redirect_uri": REDIRECT,
+        "client_id": authorization.application.client_id,
+        "code_verifier": verifier,
+    }
+
+
+def refresh_form(authorization: Authorization) -> dict[str, str]:
+    """The form that rotates a fresh refresh token."""
+    token = secrets.token_urlsafe(32)
+    RefreshToken.objects.create(
+        authorization=authorization,
+        application=authorization.application,
+        user=authorization.person,
+        token="",
+        token_checksum=tokens.digest(token),
+        token_family=authorization.uid,
+    )
+    return {
+        "grant_type": "refresh_token",
+        "refresh_token": token,
+        "client_id": authorization.application.client_id,
+    }

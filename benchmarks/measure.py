@@ -1,0 +1,334 @@
+"""The measurements themselves; run by ``__main__`` where the settings point at this run's servers."""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import django
+from django.db import connection
+from django.test import RequestFactory
+from django.utils import timezone
+
+django.setup()
+
+from accounts.models import Person  # noqa: E402 - models need the set-up above
+from benchmarks import access, filling, load, population, report  # noqa: E402
+from benchmarks.report import Row  # noqa: E402
+from consent import gate  # noqa: E402
+from gateway import authorizations, bearer  # noqa: E402
+from standards.fhir import dates  # noqa: E402
+
+REPEATS = 3
+SECONDS = 3.0
+MIXED = 10_000
+INGESTED = 5_000
+TOKENS = 400
+WITHDRAWALS = 100
+SINCE = "2019-01-01"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """An owner with records, and an app's access to them."""
+
+    access: access.Access
+    size: int
+
+    @property
+    def person(self) -> Person:
+        return self.access.person
+
+    @property
+    def search(self) -> bytes:
+        category = quote("http://terminology.hl7.org/CodeSystem/observation-category|laboratory", safe="")
+        path = f"/fhir/r4/Observation?patient={self.person.patient_id}&category={category}&date=ge{SINCE}&_count=50"
+        return load.get(path, token=self.access.token)
+
+    @property
+    def bare_search(self) -> bytes:
+        return load.get(f"/search/{self.person.id}/{dates.interval(SINCE).low}")
+
+
+@dataclass(frozen=True)
+class Sites:
+    port: int
+    bare_port: int
+    web_pid: int
+
+
+def main(asked: dict[str, object]) -> int:
+    sites = Sites(int(str(asked["port"])), int(str(asked["bare_port"])), int(str(asked["web_pid"])))
+    sizes = [int(size) for size in asked["sizes"]]  # type: ignore[attr-defined]
+    rows: list[Row] = []
+    _note(rows, [_ingest()])
+    owners = [_owner(size) for size in sizes]
+    mixed = _mixed()
+    _note(rows, _searches(sites, owners, mixed))
+    _note(rows, [_read(sites, owners[-1])])
+    _note(rows, _token_endpoint(sites))
+    _note(rows, [_check(owners[-1]), _sizes(owners[-1]), _memory(sites)])
+    _note(rows, [_withdrawal(sites)])
+    document = report.text(rows, sizes=sizes, postgres=_postgres_version(), notes=_notes())
+    report.write(document)
+    print(document)
+    return 0
+
+
+def _note(rows: list[Row], more: list[Row]) -> None:
+    """Keep the rows, and show them at once: the whole takes minutes."""
+    rows += more
+    for row in more:
+        print(f"{row.work}: {row.ours}; {row.yardstick}; {row.figure} ({row.goal})", file=sys.stderr, flush=True)
+
+
+def _owner(size: int) -> Owner:
+    person = access.sign_up()
+    filling.fill(person, population.pages(population.observations(person.patient_id, size)))
+    filling.mirror(person)
+    return Owner(access.let_in(person), size)
+
+
+def _mixed() -> Owner:
+    person = access.sign_up()
+    filling.fill(person, population.pages(population.mixed(person.patient_id, MIXED)))
+    filling.mirror(person)
+    return Owner(access.let_in(person), MIXED)
+
+
+def _ingest() -> Row:
+    """Five thousand Observations in pages of a hundred, into the store and by bare COPY, in turns."""
+    ours, bare = [], []
+    for seed in range(REPEATS):
+        person = access.sign_up()
+        pages = list(population.pages(population.observations(person.patient_id, INGESTED, seed=seed + 10)))
+        ours.append(filling.fill(person, pages))
+        bare.append(filling.copy_again(person))
+    rate, bare_rate = statistics.median(f.rate for f in ours), statistics.median(f.rate for f in bare)
+    cpu = statistics.median(f.number / f.cpu_seconds for f in ours)
+    return Row(
+        "ingest of pages of 100: validate, label, seal, index, version, count",
+        f"{rate:,.0f} resources/s ({cpu:,.0f} for each second of a worker core)",
+        f"COPY of the same bodies and rows {bare_rate:,.0f}/s",
+        f"{rate / bare_rate:.2f}",
+        "≥ 0.2 and ≥ 3,000/s",
+        rate / bare_rate >= 0.2 and rate >= 3000,
+    )
+
+
+def _median(run: Callable[[], load.Result]) -> load.Result:
+    results = [run() for _ in range(REPEATS)]
+    failed = [result.statuses for result in results if not result.worked]
+    if failed:
+        raise SystemExit(f"answers that are no success: {failed}")
+    return load.Result(
+        *(statistics.median(getattr(one, name) for one in results) for name in ("rate", "p50", "p95")),
+        statuses=results[0].statuses,
+    )
+
+
+def _compare(
+    sites: Sites, work: str, ours: Sequence[bytes], bare: Sequence[bytes], *, connections: int, against: str
+) -> tuple[Row, load.Result]:
+    for port, requests in ((sites.port, ours), (sites.bare_port, bare)):
+        load.run(port, requests, connections=connections, seconds=0.5)
+    a = _median(lambda: load.run(sites.port, ours, connections=connections, seconds=SECONDS))
+    b = _median(lambda: load.run(sites.bare_port, bare, connections=connections, seconds=SECONDS))
+    ratio, slower = a.rate / b.rate, a.p95 / b.p95
+    row = Row(
+        f"{work}, {connections} client{'s' if connections > 1 else ''}",
+        _said(a),
+        f"{against} {_said(b)}",
+        f"{ratio:.2f}; p95 {slower:.1f}×",
+        "≥ 0.5; p95 ≤ 2×",
+        ratio >= 0.5 and slower <= 2,
+    )
+    return row, a
+
+
+def _said(result: load.Result) -> str:
+    return f"{result.rate:,.0f}/s (p50 {result.p50:.1f}, p95 {result.p95:.1f} ms)"
+
+
+def _searches(sites: Sites, owners: list[Owner], mixed: Owner) -> list[Row]:
+    rows, rates = [], {}
+    for owner, what in ((owners[-1], "Observations"), (mixed, "mixed resources")):
+        for connections in (1, 8):
+            row, result = _compare(
+                sites,
+                f"search 50 of {owner.size:,} {what} by category and date",
+                [owner.search],
+                [owner.bare_search],
+                connections=connections,
+                against="bare view, one SELECT",
+            )
+            rows.append(row)
+            rates[owner.size, connections] = result
+    # In turns, so that a busy moment of the machine falls on both.
+    small, large = owners[0], owners[-1]
+    turns = [
+        (
+            load.run(sites.port, [small.search], connections=1, seconds=SECONDS / 2).p50,
+            load.run(sites.port, [large.search], connections=1, seconds=SECONDS / 2).p50,
+        )
+        for _ in range(REPEATS + 2)
+    ]
+    a, b = (statistics.median(turn[place] for turn in turns) for place in (0, 1))
+    rows.append(
+        Row(
+            f"the same search at {large.size:,} against {small.size:,} records, 1 client",
+            f"p50 {b:.2f} ms",
+            f"p50 {a:.2f} ms",
+            f"{b / a:.2f}×",
+            "≤ 1.25×",
+            b / a <= 1.25,
+        )
+    )
+    return rows
+
+
+def _read(sites: Sites, owner: Owner) -> Row:
+    draw = random.Random(5)
+    ids = [f"obs-1-{draw.randrange(owner.size)}" for _ in range(1000)]
+    ours = [load.get(f"/fhir/r4/Observation/{logical_id}", token=owner.access.token) for logical_id in ids]
+    bare = [load.get(f"/read/{owner.person.id}/{logical_id}") for logical_id in ids]
+    return _compare(sites, "read by id", ours, bare, connections=8, against="bare view, one row")[0]
+
+
+def _token_endpoint(sites: Sites) -> list[Row]:
+    rows = []
+    bare = _median(lambda: load.run(sites.bare_port, [load.get("/insert")], connections=4, seconds=SECONDS))
+    application = access.register()
+    for work, form_of, goal in (
+        ("code exchange (PKCE, public client)", access.code_form, 0.5),
+        ("refresh with rotation (public client)", access.refresh_form, 0.5),
+    ):
+        results = []
+        for _ in range(REPEATS):
+            forms = [form_of(access.authorize(access.sign_up(), application)) for _ in range(TOKENS)]
+            requests = [load.post("/oauth/token", form) for form in forms]
+            results.append(load.run(sites.port, iter(requests), connections=4, seconds=60))
+        result = _median(iter(results).__next__)
+        rows.append(
+            Row(
+                f"{work}, 4 clients",
+                _said(result),
+                f"bare view, one INSERT {_said(bare)}",
+                f"{result.rate / bare.rate:.2f}",
+                f"≥ {goal}",
+                result.rate / bare.rate >= goal,
+            )
+        )
+    return rows
+
+
+def _check(owner: Owner) -> Row:
+    """CPU of this process for a token check and the gate's answer, the database's not counted."""
+    request = RequestFactory().get("/", headers={"authorization": f"Bearer {owner.access.token}"})
+
+    def once() -> None:
+        found = bearer.resolve(request)
+        assert found is not None
+        gate.readable(
+            owner_id=found.owner_id,
+            reader=gate.App(found.client_id, found.decision_id, found.scopes),
+            interaction="search",
+            at=timezone.now(),
+        )
+
+    times = []
+    for _ in range(REPEATS):
+        started = time.process_time()
+        for _ in range(1000):
+            once()
+        times.append(time.process_time() - started)
+    milliseconds = statistics.median(times)
+    return Row(
+        "bearer check + gate",
+        f"{milliseconds:.2f} ms CPU",
+        "",
+        f"{milliseconds:.2f} ms",
+        "≤ 0.4 ms",
+        milliseconds <= 0.4,
+    )
+
+
+def _sizes(owner: Owner) -> Row:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM records_record")
+        number = cursor.fetchone()[0]
+        cursor.execute("SELECT avg(length(body)) FROM bench_body WHERE owner_id = %s", [owner.person.id])
+        plain = float(cursor.fetchone()[0])
+    tables = ("records_record", "records_searchrow", "records_counter", "records_codesystem")
+    each = sum(filling.bytes_each(table, number) for table in tables)
+    return Row(
+        "bytes on disk for each record, all indexes",
+        f"{each:,.0f}",
+        f"its JSON {plain:,.0f}",
+        f"{each / plain:.2f}",
+        "",
+        None,
+    )
+
+
+def _memory(sites: Sites) -> Row:
+    """Proportional set size of the workers, the master left out."""
+    total = sum(_pss(pid) for pid in _children(sites.web_pid)) / 1024
+    return Row("two web workers", f"{total:.0f} MB PSS", "", f"{total:.0f} MB", "≤ 250 MB", total <= 250)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _pss(pid: int) -> int:
+    """Kilobytes."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
+def _withdrawal(sites: Sites) -> Row:
+    """From her click until the first 401, asked again and again on an open connection."""
+    longest, refused = 0.0, 0
+    for _ in range(WITHDRAWALS):
+        person = access.sign_up()
+        granted = access.let_in(person)
+        request = load.get("/fhir/r4/Observation?_summary=count", token=granted.token)
+        before = load.run(sites.port, iter([request]), connections=1, seconds=1)
+        started = time.perf_counter()
+        authorizations.end(granted.authorization, by=person, at=timezone.now())
+        after = load.run(sites.port, iter([request]), connections=1, seconds=1)
+        longest = max(longest, time.perf_counter() - started)
+        refused += dict(before.statuses) == {200: 1} and dict(after.statuses) == {401: 1}
+    return Row(
+        "withdraw to first 401",
+        f"{refused} of {WITHDRAWALS} at the very next call, at most {longest * 1000:.0f} ms later",
+        "",
+        f"{longest * 1000:.0f} ms",
+        "< 1 s, 100 of 100",
+        longest < 1 and refused == WITHDRAWALS,
+    )
+
+
+def _postgres_version() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        return str(cursor.fetchone()[0]).split()[0]
+
+
+def _notes() -> list[str]:
+    return [
+        "The bare views run without any middleware, token, consent or audit; both sides send the same bodies.",
+        "client_credentials, `$everything` and the portal's pages join this table when they exist.",
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main(json.loads(sys.argv[1])))
