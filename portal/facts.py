@@ -1,4 +1,4 @@
-"""One record in full: every element it has, in words, in the order a person would ask."""
+"""One record in full: every element it has, in words, numbers of the source last."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def of(resource: Any) -> list[Fact]:
     shown = (
         (key, tuple(_values(resource[key]))) for key in resource if key not in _UNSHOWN and not key.startswith("_")
     )
-    return [Fact(names.element_name(key), values) for key, values in shown if values]
+    told = [(key, Fact(names.element_name(key), values)) for key, values in shown if values]
+    return [fact for _key, fact in sorted(told, key=lambda each: each[0] == "identifier")]
 
 
 def _values(node: Any) -> Iterator[Value]:

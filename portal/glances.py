@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from django.utils import formats, timezone
 from django.utils.functional import Promise
@@ -65,13 +64,32 @@ def of(events: Iterable[Event], *, owner_id: int) -> list[Glance]:
     events = list(events)
     relied = {event.consent_id for event in events if event.consent_id}
     decisions = {each.pk: each for each in Decision.objects.filter(owner_id=owner_id, pk__in=relied)} if relied else {}
-    return [_glance(list(alike), decisions) for _, alike in groupby(events, key=_likeness)]
+    return [_glance(alike, decisions) for alike in _together(events)]
 
 
-def _likeness(event: Event) -> tuple[object, ...]:
-    """A pull of a hundred pages, or an app that turns pages, is one thing to a person; each new day begins anew."""
-    day = timezone.localtime(event.recorded).date()
-    return event.agent_kind, event.agent, event.interaction, event.outcome, event.consent_id, day
+def _together(events: Iterable[Event]) -> list[list[Event]]:
+    """What is one thing to a person: a day's pull of a hundred pages, her own looks of a day, an app turning pages.
+
+    An app's looks are joined only while it does nothing else in between.
+    """
+    groups: dict[tuple[object, ...], list[Event]] = {}
+    app: tuple[object, ...] = ()
+    turn = 0
+    for event in events:
+        key: tuple[object, ...] = (
+            event.agent_kind,
+            event.agent,
+            event.interaction,
+            event.outcome,
+            event.consent_id,
+            timezone.localtime(event.recorded).date(),
+        )
+        if event.agent_kind == Agent.APP:
+            turn += key != app
+            app = key
+            key = (*key, turn)
+        groups.setdefault(key, []).append(event)
+    return list(groups.values())
 
 
 def _glance(alike: Sequence[Event], decisions: Mapping[int, Decision]) -> Glance:

@@ -149,7 +149,7 @@ def _amount(kind: KindProgress) -> str:
         return _("nothing arrived")
     parts = [
         _("%(kept)s of %(stated)s") % {"kept": kind.kept, "stated": kind.stated}
-        if kind.stated is not None
+        if kind.stated is not None and kind.kept <= kind.stated
         else _("%(kept)s arrived") % {"kept": kind.kept}
     ]
     if kind.finished and kind.lost:

@@ -25,9 +25,9 @@ def names(ids: Iterable[int]) -> dict[int, str]:
 
 
 def totals(counts: Iterable[reading.KindCount]) -> list[SourceTotal]:
-    """How many records each source gave, the largest first."""
+    """How many records each source gave, the largest first; what we put together ourselves is from none."""
     sums: Counter[int] = Counter()
     for count in counts:
         sums[count.source_id] += count.total
-    called = names(sums)
-    return [SourceTotal(called[source_id], total) for source_id, total in sums.most_common() if total]
+    called = dict(Source.objects.exclude(kind=SourceKind.SELF).filter(pk__in=sums).values_list("pk", "name"))
+    return [SourceTotal(called[source_id], total) for source_id, total in sums.most_common() if source_id in called]

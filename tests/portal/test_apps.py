@@ -116,3 +116,26 @@ def test_log_is_her_own():
 @pytest.mark.parametrize("before", ["x", "-1", "9" * 30, "²"])
 def test_nonsense_place_in_the_log_is_its_beginning(before):
     assert people.browser_of(people.sign_up()).get("/access/", {"before": before}).status_code == 200
+
+
+def test_long_pulls_do_not_bury_what_apps_did():
+    person = people.sign_up()
+    authorization = people.let_in(person, LABORATORY)
+    for number in range(6):
+        for hospital in ("Riverside", "Lakeside"):
+            events.append(
+                owner_id=person.pk,
+                action=Action.UPDATE,
+                interaction="sync",
+                agent_kind=Agent.SOURCE,
+                agent=f"https://{hospital}.example",
+                agent_name=hospital,
+                detail={"types": {"Condition": 10}},
+            )
+        if number in (1, 2):
+            look_by_app(person, authorization, total=7)
+
+    page = words(people.browser_of(person).get("/access/"))
+
+    assert page.count("brought records 60 × Conditions") == 2
+    assert page.count("Heart Diary looked at 14 × Measurements and findings") == 1
