@@ -33,8 +33,8 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Site:
-    """``kind`` is "person" or "hospital"; a sandbox hospital has no navigation of ours."""
+class House:
+    """Whose pages these are. ``kind`` is "person" or "hospital"; a sandbox hospital has no navigation of ours."""
 
     name: str
     kind: str
@@ -57,12 +57,12 @@ PLACES = (
 )
 
 
-def site(request: HttpRequest) -> dict[str, Site]:
-    """Context processor ``site``."""
+def site(request: HttpRequest) -> dict[str, House]:
+    """Context processor; the name is ``house`` because allauth gives its pages a ``site`` of its own."""
     user = getattr(request, "user", None)
     at_home = settings.SITE == "person" and user is not None and user.is_authenticated
     return {
-        "site": Site(
+        "house": House(
             name=settings.SITE_NAME,
             kind=settings.SITE,
             navigation=tuple(_links(request)) if at_home else (),

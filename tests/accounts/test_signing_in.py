@@ -132,6 +132,7 @@ def test_forgotten_password_is_reset_by_mail_once():
     person, browser = sign_up(), Client()
     browser.post("/accounts/password/reset/", {"email": person.email})
     address = link_in_mail()
+    assert mail.outbox[0].body.rstrip().endswith("Tributary")
 
     form = browser.get(address, follow=True)
     browser.post(form.redirect_chain[-1][0], {"password1": "another-long-secret", "password2": "another-long-secret"})
@@ -209,6 +210,16 @@ def test_profile_keeps_name_language_and_zone_and_nothing_more():
 )
 def test_what_is_not_used_is_not_there(address):
     assert Client().get(f"/accounts/{address}").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["login", "signup", "password/reset"])
+def test_pages_of_visitors_are_ours(name):
+    page = Client().get(f"/accounts/{name}/").content.decode()
+
+    assert '<html lang="en">' in page
+    assert "· Tributary</title>" in page
+    assert "Español" in page
+    assert "testserver" not in page
 
 
 @pytest.mark.parametrize("name", ["email", "password/change", "reauthenticate", "logout"])
