@@ -18,9 +18,14 @@ _BARE: Final = "/|:,$!'()*;@~"
 class Entry(Protocol):
     """What a Bundle needs of a record."""
 
-    resource_type: str
-    logical_id: str
-    body: bytes
+    @property
+    def resource_type(self) -> str: ...
+
+    @property
+    def logical_id(self) -> str: ...
+
+    @property
+    def body(self) -> bytes: ...
 
 
 def address(base: str, resource_type: str, pairs: Iterable[tuple[str, str]]) -> str:

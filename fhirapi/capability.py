@@ -51,7 +51,12 @@ def statement() -> dict[str, Any]:
 
 def _security() -> dict[str, Any]:
     """SMART App Launch 2.2 keeps these addresses in smart-configuration; older clients look for them here."""
-    endpoints = {"authorize": "gateway:authorize", "token": "gateway:token", "revoke": "gateway:revoke"}
+    endpoints = {
+        "authorize": "gateway:authorize",
+        "token": "gateway:token",
+        "revoke": "gateway:revoke",
+        "introspect": "gateway:introspect",
+    }
     return {
         "cors": True,
         "service": [{"coding": [{"system": _SERVICES, "code": "SMART-on-FHIR"}], "text": "SMART App Launch"}],

@@ -151,8 +151,8 @@ def answer(exception: Exception, context: Mapping[str, Any] | None = None) -> Ht
 def _add_headers(response: HttpResponse, exception: Exception, problem: Problem) -> None:
     if problem.challenge is not None:
         response["WWW-Authenticate"] = _challenge(problem.challenge, getattr(exception, "needed", None))
-    if isinstance(exception, exceptions.Throttled) and exception.wait is not None:
-        response["Retry-After"] = str(int(exception.wait))
+    if (wait := getattr(exception, "wait", None)) is not None:  # Throttled
+        response["Retry-After"] = str(int(wait))
     if problem.status == 503:
         response["Retry-After"] = "5"
 

@@ -6,19 +6,18 @@ from collections.abc import Iterable, Sequence
 
 import orjson
 
-from consent import gate
 from records.query import COUNT_MAX, Clause, Query
-from records.reading import Stored
+from records.reading import RecordSet, Stored
 from standards.fhir import references
 
 
-def medications(records: gate.RecordSet, matches: Sequence[Stored]) -> list[Stored]:
+def medications(records: RecordSet, matches: Sequence[Stored]) -> list[Stored]:
     """The Medications that these MedicationRequests or MedicationDispenses point at, each once."""
     ids = dict.fromkeys(name for match in matches for name in _medication_ids(match.body))
     return _all(records, "Medication", "_id", tuple(ids))
 
 
-def provenances(records: gate.RecordSet, matches: Sequence[Stored]) -> list[Stored]:
+def provenances(records: RecordSet, matches: Sequence[Stored]) -> list[Stored]:
     """The Provenances whose target is one of these records."""
     return _all(records, "Provenance", "target", tuple(f"{m.resource_type}/{m.logical_id}" for m in matches))
 
@@ -31,7 +30,7 @@ def _medication_ids(body: bytes) -> Iterable[str]:
         yield parsed.id
 
 
-def _all(records: gate.RecordSet, resource_type: str, code: str, values: tuple[str, ...]) -> list[Stored]:
+def _all(records: RecordSet, resource_type: str, code: str, values: tuple[str, ...]) -> list[Stored]:
     found: list[Stored] = []
     cursor: str | None = None
     while values:

@@ -23,7 +23,7 @@ from fhirapi.negotiation import FhirNegotiation
 from gateway.authentication import SmartAuthentication
 from gateway.bearer import Bearer
 from gateway.errors import InvalidToken
-from records.reading import Page, Stored
+from records.reading import Page, RecordSet, Stored
 
 VERSION_DIGITS_MAX: Final = 9
 
@@ -53,8 +53,8 @@ class FhirView(APIView):
         super().initial(request, *args, **kwargs)
 
     def authenticated(self, request: Request) -> Bearer | None:
-        bearer: Bearer | None = request.auth
-        if bearer is None:
+        bearer = request.auth
+        if not isinstance(bearer, Bearer):
             raise exceptions.NotAuthenticated
         if bearer.context.get("patient", bearer.patient_id) != bearer.patient_id:
             raise InvalidToken("the launch was for another patient")
@@ -63,7 +63,7 @@ class FhirView(APIView):
     def get_exception_handler(self) -> Any:
         return errors.answer
 
-    def records(self, resource_type: str) -> gate.RecordSet:
+    def records(self, resource_type: str) -> RecordSet:
         """What the gate lets this token see with this interaction. Raises InsufficientScope, ConsentMissing."""
         assert self.bearer is not None
         if not self.reaches(resource_type):
@@ -79,8 +79,8 @@ class FhirView(APIView):
         assert self.bearer is not None
         return gate.App(self.bearer.client_id, self.bearer.decision_id, self.bearer.scopes)
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    def finalize_response(  # type: ignore[override]
+        self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         """Nothing leaves before the access log has it; if the log cannot be written, nothing leaves."""
         if self.bearer is not None:
@@ -93,10 +93,10 @@ class FhirView(APIView):
                 )
             except DatabaseError as error:
                 response = errors.answer(error)
-        if request.method == "HEAD" and isinstance(response, HttpResponse):
+        if request.method == "HEAD":
             response["Content-Length"] = str(len(response.content))
             response.content = b""
-        return super().finalize_response(request, response, *args, **kwargs)
+        return super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
 
     def answered(self, body: bytes, *, status: int = 200) -> HttpResponse:
         """Bytes in the media type agreed on. A person's record is in no cache but the app's own."""
@@ -180,7 +180,7 @@ class SearchView(FhirView):
         self.disclosure.parameters = search.names
         return self.answered(self.bundle(records, search))
 
-    def bundle(self, records: gate.RecordSet, search: searching.Search) -> bytes:
+    def bundle(self, records: RecordSet, search: searching.Search) -> bytes:
         base, at = settings.FHIR_BASE, timezone.now()
         links = [("self", bundles.address(base, search.query.resource_type, search.used))]
         if search.count_only:
@@ -197,7 +197,7 @@ class SearchView(FhirView):
             base, page.entries, at=at, links=links, total=_total(records, search, page), included=included
         )
 
-    def included(self, records: gate.RecordSet, search: searching.Search, matches: list[Stored]) -> list[Stored]:
+    def included(self, records: RecordSet, search: searching.Search, matches: list[Stored]) -> list[Stored]:
         found: list[Stored] = []
         if search.includes_medication and self.reaches("Medication"):
             found += including.medications(records, matches)
@@ -232,7 +232,7 @@ class NowhereView(FhirView):
     post = get
 
 
-def _total(records: gate.RecordSet, search: searching.Search, page: Page) -> int | None:
+def _total(records: RecordSet, search: searching.Search, page: Page) -> int | None:
     """Counted when asked for; known for nothing when all matches are on this page."""
     if search.query.cursor is None and page.next is None:
         return len(page.entries)

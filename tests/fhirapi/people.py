@@ -25,6 +25,18 @@ from tests.fhirapi import population
 
 BASE = "/fhir/r4"
 SOURCE = "https://hospital.example/fhir"
+FIRST_TYPES = (
+    "AllergyIntolerance",
+    "Condition",
+    "DiagnosticReport",
+    "DocumentReference",
+    "Encounter",
+    "Immunization",
+    "MedicationRequest",
+    "Observation",
+    "Patient",
+    "Procedure",
+)
 LOADED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 _numbers = count(1)

@@ -10,11 +10,16 @@ from fhirapi import capability, catalogue
 from standards.fhir import types
 from tests.fhirapi import people
 
-FIRST_TYPES = (
-    "Patient Observation Condition AllergyIntolerance MedicationRequest Immunization Procedure Encounter"
-    " DiagnosticReport DocumentReference"
-).split()
-WORKING = {"token": "x", "reference": "x", "date": "2020", "string": "x", "quantity": "1", "number": "1", "uri": "urn:x"}
+FIRST_TYPES = people.FIRST_TYPES
+WORKING = {
+    "token": "x",
+    "reference": "x",
+    "date": "2020",
+    "string": "x",
+    "quantity": "1",
+    "number": "1",
+    "uri": "urn:x",
+}
 
 
 @pytest.fixture

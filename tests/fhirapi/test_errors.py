@@ -19,6 +19,7 @@ from records import query
 from standards.smart import scopes
 from tests.fhirapi import people, population
 
+
 def exceptions_of(module):
     return {
         kind
@@ -81,7 +82,11 @@ def app(person):
 @pytest.mark.spec("RFC 6750", "3", "no token is a plain challenge, a bad one invalid_token")
 @pytest.mark.parametrize("path", ["/Observation/one", "/Observation", "/Nothing/x", "/", "/$export"])
 def test_without_a_good_token_everything_is_401(path):
-    for headers, error in (({}, False), ({"Authorization": "Bearer made-up"}, True), ({"Authorization": "Bearer "}, True)):
+    for headers, error in (
+        ({}, False),
+        ({"Authorization": "Bearer made-up"}, True),
+        ({"Authorization": "Bearer "}, True),
+    ):
         answer = Client(headers=headers).get(f"{people.BASE}{path}")
 
         assert answer.status_code == 401
@@ -138,9 +143,7 @@ def test_a_scope_that_does_not_reach_says_which_would(person):
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete", "options", "trace"])
 def test_what_we_do_not_do_is_405(app, method):
-    answer = getattr(Client(headers={"Authorization": f"Bearer {app.token}"}), method)(
-        f"{people.BASE}/Observation/one"
-    )
+    answer = getattr(Client(headers={"Authorization": f"Bearer {app.token}"}), method)(f"{people.BASE}/Observation/one")
 
     assert answer.status_code == 405
     assert answer["Allow"] == "GET, HEAD"

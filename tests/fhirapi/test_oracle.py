@@ -15,10 +15,7 @@ from tests.fhirapi import people, population
 
 pytestmark = pytest.mark.django_db
 
-FIRST_TYPES = (
-    "Patient Observation Condition AllergyIntolerance MedicationRequest Immunization Procedure Encounter"
-    " DiagnosticReport DocumentReference"
-).split()
+FIRST_TYPES = people.FIRST_TYPES
 SHARED = Path("/work/shared/data/fhir-synthea/smart-bulk-2023")
 VALUES_EACH = 6
 ABOUT_OWNER = {"patient", "subject"}
@@ -42,38 +39,44 @@ def values_of(parameter, resources):
 
 def _spellings(parameter, resource):
     if parameter.code == "_id":
-        yield resource["id"]
-    elif parameter.type == "token":
-        for token in extraction.tokens(parameter, resource):
-            if token.code and not set(token.code) & set(",|$\\"):
-                yield token.code
-                if token.system:
-                    yield f"{token.system}|{token.code}"
-    elif parameter.type == "date":
-        for path in parameter.paths:
-            text = resource.get(path.steps[0]) if path.steps else None
-            if isinstance(text, dict):
-                text = text.get("start")
-            if isinstance(text, str):
-                yield from (f"{prefix}{text[:length]}" for prefix in ("", "ge", "lt", "le", "gt") for length in (4, 10))
-    elif parameter.type == "string":
-        for text in extraction.strings(parameter, resource):
-            if not set(text) & set(",|$\\"):
-                yield text[:4]
-    elif parameter.type == "reference":
-        yield from extraction.references(parameter, resource)
+        return [resource["id"]]
+    return _SPELLINGS[parameter.type](parameter, resource)
+
+
+def _plain(text):
+    """No character of it means anything in a search value."""
+    return not set(text) & set(",|$\\")
+
+
+def _tokens(parameter, resource):
+    coded = [one for one in extraction.tokens(parameter, resource) if one.code and _plain(one.code)]
+    return [text for one in coded for text in (one.code, *([f"{one.system}|{one.code}"] if one.system else []))]
+
+
+def _dates(parameter, resource):
+    held = [resource.get(path.steps[0]) for path in parameter.paths if path.steps]
+    texts = [one.get("start") if isinstance(one, dict) else one for one in held]
+    cut = [text[:length] for text in texts if isinstance(text, str) for length in (4, 10)]
+    return [f"{prefix}{text}" for text in cut for prefix in ("", "ge", "lt", "le", "gt")]
+
+
+def _strings(parameter, resource):
+    return [text[:4] for text in extraction.strings(parameter, resource) if _plain(text)]
+
+
+_SPELLINGS = {"token": _tokens, "date": _dates, "string": _strings, "reference": extraction.references}
 
 
 def brute_force(resource_type, pairs, resources, patient_id):
     known = search_parameters.for_type(resource_type)
-    found = []
-    for resource in resources:
+    return sorted(
+        f"{resource_type}/{resource['id']}"
+        for resource in resources
         if all(
             code in ABOUT_OWNER or code == "_lastUpdated" or matching.matches(known[code], resource, [value])
             for code, value in pairs
-        ):
-            found.append(f"{resource_type}/{resource['id']}")
-    return sorted(found)
+        )
+    )
 
 
 def check_all(app, resources, patient_id, types_asked):
@@ -119,7 +122,9 @@ def read_folder(folder):
 @pytest.mark.slow
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data is not here")
 def test_every_us_core_search_of_a_synthea_person_finds_exactly_what_a_filter_finds():
-    folder = min((f for f in SHARED.iterdir() if f.name != "shared"), key=lambda f: sum(p.stat().st_size for p in f.iterdir()))
+    folder = min(
+        (f for f in SHARED.iterdir() if f.name != "shared"), key=lambda f: sum(p.stat().st_size for p in f.iterdir())
+    )
     person = people.sign_up()
     resources = [one for one in read_folder(folder) if one["resourceType"] in FIRST_TYPES]
     patient = next(one for one in resources if one["resourceType"] == "Patient")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -61,7 +62,9 @@ def test_post_takes_parameters_from_address_and_form_alike(app):
     assert people.matches(posted) == app.ids("/Observation?status=final&code=718-7")[: len(posted["entry"])]
 
 
-@pytest.mark.spec("US Core 6.1.0", "general requirements", "reference with and without type, token with and without system")
+@pytest.mark.spec(
+    "US Core 6.1.0", "general requirements", "reference with and without type, token with and without system"
+)
 def test_the_forms_of_a_reference_and_a_token_are_alike(app, person):
     expected = app.ids(f"/Observation?patient={person.patient_id}&category=laboratory")
 
@@ -125,9 +128,9 @@ def test_an_escaped_comma_is_part_of_the_value(app, person):
     ],
 )
 def test_modifiers_and_comparisons(app, query, found):
-    assert sorted(one.partition("/")[0] if one.startswith("Patient") else one for one in app.ids(f"/{query}")) == sorted(
-        found
-    )
+    assert sorted(
+        one.partition("/")[0] if one.startswith("Patient") else one for one in app.ids(f"/{query}")
+    ) == sorted(found)
 
 
 def test_last_updated_and_id_work_on_every_type(app):
@@ -135,6 +138,14 @@ def test_last_updated_and_id_work_on_every_type(app):
     assert len(app.ids("/Immunization?_lastUpdated=2026-01-02T03:04:05Z")) == 2
     assert app.ids("/Immunization?_lastUpdated=lt2026-01-02") == []
     assert app.ids("/Immunization?_id=imm-1,none") == ["Immunization/imm-1"]
+
+
+def test_last_updated_finds_what_the_record_itself_says(app, person):
+    at = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+    people.store_records(person, [population.observation(person.patient_id, "fresh")], at=at)
+    said = app.get("/Observation/fresh").json()["meta"]["lastUpdated"]
+
+    assert app.ids(f"/Observation?_lastUpdated={said}") == ["Observation/fresh"]
 
 
 @pytest.mark.parametrize("query", ["_count=0", "_summary=count"])
@@ -161,7 +172,7 @@ def test_unknown_parameters_are_left_out_or_refused(app):
 
     assert used(bundle) == [("category", "laboratory")]
     assert bundle["entry"]
-    refused = app.get("/Observation?colour=red", Prefer='return=minimal; handling=strict')
+    refused = app.get("/Observation?colour=red", Prefer="return=minimal; handling=strict")
     assert (refused.status_code, people.diagnostics(refused)) == (
         400,
         "colour: is not supported for this type",
