@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
-from records import attachments, blind, indexing, keys, labels, sealing, searching
+from records import attachments, blind, indexing, keys, labels, sealing, searching, sweeping
 from records.models import Counter, Dating, Record, RecordVersion
 from records.numbering import PARAMETER_NUMBER, TYPE_NAME, TYPE_NUMBER
 from records.query import Position, Query, position
@@ -24,6 +24,7 @@ from standards.smart import scopes
 
 # How many rows are opened at a time when a clause has to be asked of the resources themselves.
 _OPENED_AT_ONCE: Final = 500
+_VERSIONS_AT_ONCE: Final = 100
 
 # Categories that the person's pages and the consent page name; a record in none of them is in the category "".
 CATEGORIES: Final = tuple(
@@ -120,22 +121,65 @@ class RecordSet:
         rows = searching.run(sql)
         return self._stored(owner_keys, rows[0]) if rows else None
 
-    def history(self, resource_type: str, logical_id: str) -> list[Stored]:
-        """Every version that may be seen, newest first; empty when the current one may not."""
+    def history(
+        self,
+        resource_type: str,
+        logical_id: str,
+        *,
+        since: datetime | None = None,
+        below: int | None = None,
+        limit: int | None = None,
+    ) -> list[Stored]:
+        """Every version that may be seen, newest first; empty when the current one may not.
+
+        ``since``: written at or after it. ``below``: only versions with a smaller number. ``limit``: so many at most.
+        """
         current = self.read(resource_type, logical_id)
         if current is None:
             return []
+        versions = self._versions(current, since=since, below=below)
+        return list(versions if limit is None else islice(versions, limit))
+
+    def _versions(self, current: Stored, *, since: datetime | None, below: int | None) -> Iterator[Stored]:
+        if (below is None or current.version_id < below) and (since is None or current.last_updated >= since):
+            yield current
         record = Record.unguarded.only("id").get(
-            owner_id=self.owner_id, resource_type=TYPE_NUMBER[resource_type], logical_id=logical_id
+            owner_id=self.owner_id,
+            resource_type=TYPE_NUMBER[current.resource_type],
+            logical_id=current.logical_id,
         )
         older = RecordVersion.unguarded.filter(owner_id=self.owner_id, record=record.id).order_by("-version_id")
-        versions = (self._older(current, version) for version in older)
-        return [current, *(version for version in versions if version is not None)]
+        if below is not None:
+            older = older.filter(version_id__lt=below)
+        if since is not None:
+            older = older.filter(last_updated__gte=since)
+        for version in older.iterator(chunk_size=_VERSIONS_AT_ONCE):
+            seen = self._older(current, version)
+            if seen is not None:
+                yield seen
 
     def read_version(self, resource_type: str, logical_id: str, version_id: int) -> Stored | None:
         """One version, if both it and the current one may be seen."""
-        versions = self.history(resource_type, logical_id)
-        return next((version for version in versions if version.version_id == version_id), None)
+        versions = self.history(resource_type, logical_id, below=version_id + 1, limit=1)
+        return versions[0] if versions and versions[0].version_id == version_id else None
+
+    def everything(self, sweep: sweeping.Sweep, *, count: int, size: int) -> Page:
+        """One page of the whole record, in the order it was stored: at most ``count`` records, and no further one
+        once their bodies together have ``size`` bytes. Raises query.InvalidSearch for a cursor of something else.
+        """
+        owner_keys = keys.ensure(self.owner_id)
+        statement = sweeping.statement(sweep, self.rules, owner_id=self.owner_id, blind_key=owner_keys.blind)
+        if statement is None:
+            return Page([], None)
+        rows = searching.run(statement, count + 1)
+        entries: list[Stored] = []
+        for row in rows[:count]:
+            entries.append(self._stored(owner_keys, row))
+            size -= len(entries[-1].body)
+            if size <= 0:
+                break
+        taken = len(entries)
+        return Page(entries, sweeping.cursor(rows[taken - 1][0]) if taken < len(rows) else None)
 
     def search(self, query: Query) -> Page:
         """One page in reading order. Raises query.InvalidSearch."""
@@ -152,8 +196,7 @@ class RecordSet:
         entries = [self._stored(owner_keys, row) for row in rows[: query.count]]
         if len(rows) < wanted:
             return Page(entries, None)
-        last = rows[query.count - 1]
-        return Page(entries, Position(last[1], last[0]).cursor(query.sort))
+        return Page(entries, _place(query, rows[query.count - 1]).cursor(query.sort))
 
     def count(self, query: Query) -> int:
         """How many records match; the cursor and the page size do not matter. Raises query.InvalidSearch."""
@@ -229,7 +272,7 @@ class RecordSet:
                     yield row
             if len(rows) < at_once:
                 return
-            after = Position(rows[-1][1], rows[-1][0])
+            after = _place(query, rows[-1])
 
     def _passes(self, made: searching.Plan, owner_keys: keys.OwnerKeys, row: tuple[Any, ...]) -> bool:
         tests = [*made.tests, *(made.doubtful if row[8] != Dating.EXACT else ())]
@@ -247,7 +290,7 @@ class RecordSet:
     def _stored(self, owner_keys: keys.OwnerKeys, row: tuple[Any, ...]) -> Stored:
         deleted = row[9]
         where = sealing.place(self.owner_id, row[7], row[10], row[6])
-        problems = sealing.open_body(owner_keys.cipher, row[12], where + b"|problems") if row[12] else b"[]"
+        problems = json.loads(sealing.open_body(owner_keys.cipher, row[12], where + b"|problems")) if row[12] else []
         return Stored(
             TYPE_NAME[row[7]],
             row[10],
@@ -258,7 +301,7 @@ class RecordSet:
             row[1],
             row[2],
             b"" if deleted else self._body(owner_keys, row),
-            json.loads(problems),
+            problems,
         )
 
     def _older(self, current: Stored, version: RecordVersion) -> Stored | None:
@@ -351,6 +394,11 @@ class RecordSet:
             row[6],
             row[7],
         )
+
+
+def _place(query: Query, row: tuple[Any, ...]) -> Position:
+    """Where in the order of the query this row stands."""
+    return Position(searching.microseconds(row[3]) if query.by_change else row[1], row[0])
 
 
 @lru_cache(maxsize=1024)

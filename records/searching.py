@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection
@@ -16,7 +17,7 @@ from psycopg import Cursor
 from records import blind, indexing
 from records.models import CodeSystem, Dating
 from records.numbering import PARAMETER_NUMBER, TYPE_NUMBER
-from records.query import OLDEST_FIRST, Clause, InvalidSearch, Position, Query
+from records.query import Clause, InvalidSearch, Position, Query
 from records.rules import Rule
 from standards.fhir import dates, matching, search_parameters
 
@@ -24,9 +25,13 @@ COLUMNS: Final = (
     "r.id, r.occurred, r.occurred_end, r.last_updated, r.source_id, r.labels, r.version_id, r.resource_type, r.dating,"
     " r.deleted, r.logical_id, r.body, r.problems, r.attachment"
 )
+COLUMN_COUNT: Final = COLUMNS.count(",") + 1
 # The parameters that select most come first: the first that a query has drives it.
 _DRIVING: Final = ("target", "encounter", "code", "type", "class", "category", "clinical-status", "lifecycle-status")
 _ABOUT_OWNER: Final = frozenset({"patient", "subject", "beneficiary"})
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_CHANGED: Final = "(extract(epoch FROM r.last_updated) * 1000000)::bigint"
 
 Test = Callable[[Mapping[str, Any]], bool]
 
@@ -190,7 +195,8 @@ def _asked(clause: Clause) -> list[dates.SearchDate]:
 
 def _updated(clause: Clause) -> Sql:
     _plain_only(clause)
-    microseconds = "(extract(epoch FROM r.last_updated) * 1000000)::bigint"
+    # As the body says it: in milliseconds.
+    microseconds = "(extract(epoch FROM date_trunc('milliseconds', r.last_updated)) * 1000000)::bigint"
     return _any_of(_compared(asked, microseconds, f"{microseconds} + 1000") for asked in _asked(clause))
 
 
@@ -264,8 +270,10 @@ def statement(
     number = TYPE_NUMBER[query.resource_type]
     blinding = _Blinding(owner_id, query.resource_type, blind_key)
     predicate = admitted(rules, query.resource_type, blinding)
-    ascending = query.sort == OLDEST_FIRST
+    ascending = query.ascending
     direction = "ASC" if ascending else "DESC"
+    # In the order of change the place to go on from is no place in the range, so the range is read from its start.
+    changed_after, after = (after, None) if query.by_change else (None, after)
     sql = Sql().add(f"SELECT {COLUMNS} FROM")
     if made.driver is None:
         sql.add("records_record r WHERE r.owner_id = %s AND r.resource_type = %s", owner_id, number)
@@ -283,8 +291,22 @@ def statement(
         sql.add("AND").extend(condition)
     for rows in made.probes:
         sql.add("AND NOT" if rows.negated else "AND").extend(_probe(rows.parameter, rows.values))
+    if changed_after:
+        sql.add(f"AND ({_CHANGED}, r.id) {'>' if ascending else '<'} (%s, %s)", changed_after.at, changed_after.record)
     order = "r.occurred {0}, r.id {0}" if made.driver is None else "s.occurred {0}, s.record {0}"
+    if query.by_change:
+        order = "r.last_updated {0}, r.id {0}"
     return sql.add("ORDER BY " + order.format(direction))
+
+
+def narrowed(made: Plan) -> Sql:
+    """All that a plan asks of SQL, each condition led by AND, whatever order the rows are read in."""
+    sql = Sql()
+    for condition in made.conditions:
+        sql.add("AND").extend(condition)
+    for rows in (*made.probes, *([made.driver] if made.driver else ())):
+        sql.add("AND NOT" if rows.negated else "AND").extend(_probe(rows.parameter, rows.values))
+    return sql
 
 
 def _driving(made: Plan, *, owner_id: int, number: int, ascending: bool, after: Position | None) -> Sql:
@@ -330,7 +352,7 @@ def _range(
     for bound in made.bounds:
         sql.add("AND").add(str(bound).format(at=at, longest=longest), *bound.values)
     if after:
-        sql.add(f"AND ({at}, {record}) {'>' if ascending else '<'} (%s, %s)", after.occurred, after.record)
+        sql.add(f"AND ({at}, {record}) {'>' if ascending else '<'} (%s, %s)", after.at, after.record)
 
 
 def _probe(parameter: int, values: tuple[int, ...]) -> Sql:
