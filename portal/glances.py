@@ -26,6 +26,7 @@ DID: dict[str, str | Promise] = {
     "vread": gettext_lazy("opened an earlier version of"),
     "history": gettext_lazy("looked at the history of"),
     "search": gettext_lazy("looked at"),
+    "operation": gettext_lazy("looked at"),
     "authorize": gettext_lazy("gave permission"),
     "grant": gettext_lazy("gave permission"),
     "refuse": gettext_lazy("refused permission"),

@@ -11,7 +11,10 @@ from typing import Final
 COUNT_MAX: Final = 1000
 NEWEST_FIRST: Final = "-occurred"
 OLDEST_FIRST: Final = "occurred"
+LAST_CHANGED_FIRST: Final = "-_lastUpdated"
+FIRST_CHANGED_FIRST: Final = "_lastUpdated"
 _CURSOR: Final = struct.Struct(">cqq")
+_MARK: Final = {NEWEST_FIRST: b"-", OLDEST_FIRST: b"o", LAST_CHANGED_FIRST: b"c", FIRST_CHANGED_FIRST: b"C"}
 
 
 class InvalidSearch(ValueError):
@@ -34,7 +37,7 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """``cursor`` is what the page before gave as ``next``; ``sort`` is NEWEST_FIRST or OLDEST_FIRST by ``occurred``."""
+    """``cursor`` is what the page before gave as ``next``; ``sort`` is one of the four orders above."""
 
     resource_type: str
     clauses: tuple[Clause, ...] = ()
@@ -49,19 +52,28 @@ class Query:
     def where(self, code: str, *values: str, modifier: str | None = None) -> Query:
         return replace(self, clauses=(*self.clauses, Clause(code, values, modifier)))
 
+    @property
+    def by_change(self) -> bool:
+        """Whether the order is by when the record last changed, not by when it happened."""
+        return self.sort in (LAST_CHANGED_FIRST, FIRST_CHANGED_FIRST)
+
+    @property
+    def ascending(self) -> bool:
+        return self.sort in (OLDEST_FIRST, FIRST_CHANGED_FIRST)
+
     def page(self, count: int, *, after: str | None = None) -> Query:
         return replace(self, count=max(0, min(count, COUNT_MAX)), cursor=after)
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The last record of a page: where the next one begins."""
+    """The last record of a page: where the next one begins. ``at``: µs of when it happened, or last changed."""
 
-    occurred: int
+    at: int
     record: int
 
     def cursor(self, sort: str) -> str:
-        packed = _CURSOR.pack(sort[:1].encode(), self.occurred, self.record)
+        packed = _CURSOR.pack(_MARK[sort], self.at, self.record)
         return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
@@ -70,9 +82,9 @@ def position(query: Query) -> Position | None:
     if query.cursor is None:
         return None
     try:
-        sort, occurred, record = _CURSOR.unpack(base64.urlsafe_b64decode(query.cursor + "=" * (-len(query.cursor) % 4)))
+        mark, at, record = _CURSOR.unpack(base64.urlsafe_b64decode(query.cursor + "=" * (-len(query.cursor) % 4)))
     except (binascii.Error, struct.error, ValueError) as error:
         raise InvalidSearch("_cursor", "not a page of this search") from error
-    if sort != query.sort[:1].encode():
+    if mark != _MARK[query.sort]:
         raise InvalidSearch("_cursor", "a page of a search in another order")
-    return Position(occurred, record)
+    return Position(at, record)

@@ -33,13 +33,16 @@ class Rule:
         return self.since is not None or self.until is not None
 
     def admits_opened(self, resource: dict[str, Any], *, labels: int, source_id: int) -> bool:
-        """The same answer for a resource already open, as the past versions are that have no rows."""
+        """The same answer for a resource already open, as the past versions are that have no rows.
+
+        No where it cannot be told: the home of a past Binary and the time of a past version are known to rows only.
+        """
         known = search_parameters.for_type(resource["resourceType"])
         return (
             not labels & self.withheld
             and (self.sources is None or source_id in self.sources)
             and not self.windowed
-            and all(matching.matches(known[code], resource, [value]) for code, value in self.filters)
+            and all(code in known and matching.matches(known[code], resource, [v]) for code, v in self.filters)
         )
 
 

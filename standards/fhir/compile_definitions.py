@@ -59,7 +59,7 @@ def write(name: str, table: object) -> None:
 
 
 def main() -> None:
-    """Read both sources, write the four tables."""
+    """Read both sources, write the five tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("wheel", type=Path)
     parser.add_argument("us_core", type=Path)
@@ -69,6 +69,7 @@ def main() -> None:
     structures, value_sets = compile_structures.compile_all(resources)
     write("structures.json", structures)
     write("value-sets.json", value_sets)
+    write("summaries.json", compile_structures.compile_summaries(resources))
     core = [resource for resource in resources if resource["resourceType"] == "SearchParameter"]
     write(
         "search-parameters.json",

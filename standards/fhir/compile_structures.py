@@ -38,6 +38,24 @@ def compile_all(resources: Iterable[dict[str, Any]]) -> tuple[Types, ValueSets]:
     return types, expander.used
 
 
+def compile_summaries(resources: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Of each resource type and nested type, the fields that ``_summary=true`` keeps, choices with their ``[x]``."""
+    resources = list(resources)
+    kept: dict[str, list[str]] = {}
+    for definition in resources:
+        if definition["resourceType"] == "StructureDefinition" and _is_type(definition):
+            for element in definition["snapshot"]["element"][1:]:
+                parent, _, name = element["path"].rpartition(".")
+                if element.get("isSummary"):
+                    kept.setdefault(parent, []).append(name)
+    resource_types = {d["id"] for d in resources if d["resourceType"] == "StructureDefinition" and _is_resource(d)}
+    return {path: " ".join(names) for path, names in kept.items() if path.partition(".")[0] in resource_types}
+
+
+def _is_resource(definition: Mapping[str, Any]) -> bool:
+    return _is_type(definition) and definition["kind"] == "resource"
+
+
 def _is_type(definition: Mapping[str, Any]) -> bool:
     return definition.get("derivation") != "constraint" and definition["kind"] in (
         "resource",

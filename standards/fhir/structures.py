@@ -82,6 +82,19 @@ def r4() -> Structures:
 
 
 @cache
+def summary(type_: str) -> frozenset[str]:
+    """The fields of a resource type or of a nested type (by path) that ``_summary=true`` keeps; choices as ``x[x]``."""
+    table: Mapping[str, str] = _summaries()
+    return frozenset(table.get(type_, "").split())
+
+
+@cache
+def _summaries() -> Mapping[str, str]:
+    table: Mapping[str, str] = load("summaries.json")
+    return table
+
+
+@cache
 def value_sets() -> Mapping[str, Mapping[str, list[str]]]:
     """Short name of each required value set to system to codes."""
     value_sets_: Mapping[str, Mapping[str, list[str]]] = load("value-sets.json")
