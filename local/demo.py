@@ -42,10 +42,10 @@ def up(place: Path) -> list[sites.Site]:
         account = seeding.kept(everyone, place)
         if account is None:
             seeding.fill(everyone, place)
-        programs = [program for site in everyone for program in _programs(site)]
-        for program in programs:
+        started = [program for site in everyone for program in programs(site)]
+        for program in started:
             processes.start(program, place=place)
-        for program in programs:
+        for program in started:
             if program.ready:
                 processes.await_ready(program, place=place, seconds=READY_SECONDS)
         account = account or seeding.drive(everyone, place)
@@ -127,7 +127,8 @@ def _begin(site: sites.Site, order: Sequence[str]) -> subprocess.Popen[str]:
     )
 
 
-def _programs(site: sites.Site) -> list[processes.Program]:
+def programs(site: sites.Site) -> list[processes.Program]:
+    """The processes of one site."""
     if not site.is_person:
         return [_web(site, name=f"hospital-{site.slug}", workers=1)]
     return [

@@ -11,11 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from django.db import connection
-from psycopg import Cursor
-
-from records import blind, indexing
-from records.models import CodeSystem, Dating
+from records import blind, indexing, statements
+from records.models import Dating
 from records.numbering import PARAMETER_NUMBER, TYPE_NUMBER
 from records.query import Clause, InvalidSearch, Position, Query
 from records.rules import Rule
@@ -32,6 +29,8 @@ _ABOUT_OWNER: Final = frozenset({"patient", "subject", "beneficiary"})
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CHANGED: Final = "(extract(epoch FROM r.last_updated) * 1000000)::bigint"
+
+_ASK_SYSTEMS: Final = "SELECT system FROM records_codesystem WHERE owner_id = %s AND resource_type = %s AND param = %s"
 
 Test = Callable[[Mapping[str, Any]], bool]
 
@@ -129,10 +128,8 @@ class _Blinding:
         return tuple(dict.fromkeys(blind.value(self.key, text) for text in texts))
 
     def _systems(self, code: str) -> tuple[str, ...]:
-        rows = CodeSystem.unguarded.filter(
-            owner_id=self.owner_id, resource_type=TYPE_NUMBER[self.resource_type], param=PARAMETER_NUMBER[code]
-        )
-        return tuple(rows.values_list("system", flat=True))
+        numbers = (TYPE_NUMBER[self.resource_type], PARAMETER_NUMBER[code])
+        return tuple(row[0] for row in statements.read(_ASK_SYSTEMS, [self.owner_id, *numbers]))
 
 
 def _place(made: Plan, clause: Clause, resource_type: str, blinding: _Blinding, patient_id: str) -> None:
@@ -396,8 +393,5 @@ def predicate(rules: tuple[Rule, ...], resource_type: str, *, owner_id: int, bli
 
 
 def run(sql: Sql, limit: int | None = None) -> list[tuple[Any, ...]]:
-    """All rows of a statement, bodies as bytes: a binary cursor spares the hex of every body."""
-    connection.ensure_connection()
-    text = f"{sql} LIMIT {limit:d}" if limit is not None else str(sql)
-    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-        return cursor.execute(text, sql.values, binary=True).fetchall()
+    """All rows of a statement, or the first ``limit``."""
+    return statements.read(f"{sql} LIMIT {limit:d}" if limit is not None else str(sql), sql.values)

@@ -23,6 +23,11 @@ def own() -> Source:
     return ensure(SourceKind.SELF, "Tributary", SELF_URL)
 
 
+def of_app(client_id: str, name: str) -> Source:
+    """The source of what one app writes: by its client_id, because nothing else of it is nobody else's."""
+    return ensure(SourceKind.APP, name[:200], f"urn:tributary:app:{client_id}")
+
+
 def names() -> dict[int, str]:
     """Every source's name by id."""
     return dict(Source.objects.values_list("id", "name"))

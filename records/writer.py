@@ -13,7 +13,7 @@ from django.db.backends.utils import CursorWrapper
 from records import indexing, keys, sealing
 from records.incoming import Refusal
 
-_WRITER_LOCK: Final = 2
+WRITER_LOCK: Final = 2
 
 
 class OutsideTransaction(Exception):
@@ -65,6 +65,14 @@ class Writer:
         return sealing.place(self.owner_id, type_number, logical_id, version_id)
 
 
+def take_turn(owner_id: int) -> None:
+    """Waits until nobody else writes to this owner's record, and keeps the turn until the transaction ends."""
+    if not connection.in_atomic_block:
+        raise OutsideTransaction("a turn lasts as long as a transaction")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [WRITER_LOCK, owner_id])
+
+
 class writing:  # noqa: N801 - reads as a phrase: with writing(...)
     """Opens the writer of one owner and holds her lock until the transaction ends."""
 
@@ -79,7 +87,7 @@ class writing:  # noqa: N801 - reads as a phrase: with writing(...)
         owner_keys = keys.ensure(owner_id)
         self._savepoint.__enter__()
         cursor = connection.cursor()
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_WRITER_LOCK, owner_id])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [WRITER_LOCK, owner_id])
         self._writer = Writer(cursor, owner_id, source_id, owner_keys, at)
         return self._writer
 

@@ -1,6 +1,7 @@
 """What a site holds, said by that site itself: ``python -m tests.journeys.holdings people | bodies EMAIL [SOURCE]``.
 
 Run with the site's ENV_FILE. ``people``: one JSON object a line. ``bodies``: the exact JSON of each record, one a line.
+``big RESOURCES EMAIL PASSWORD`` puts a person with that many resources into a hospital.
 """
 
 from __future__ import annotations
@@ -29,9 +30,20 @@ def bodies(email: str, source_url: str = "") -> None:
         sys.stdout.buffer.write(body + b"\n")
 
 
+def big(resources: str, email: str, password: str) -> None:
+    from django.utils import timezone
+
+    from sandbox import intake, loading, population
+
+    made = list(population.big_person(int(resources), seed=7))
+    patient = next(one for one in made if one["resourceType"] == "Patient")
+    accounts = {patient["id"]: loading.Account(email, password)}
+    loading.load(intake.gather(made, origin="made here"), at=timezone.now(), accounts=accounts)
+
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     import django
 
     django.setup()
-    {"people": people, "bodies": bodies}[sys.argv[1]](*sys.argv[2:])
+    {"people": people, "bodies": bodies, "big": big}[sys.argv[1]](*sys.argv[2:])

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from local import options, processes, seeding, sites
+import psycopg
+
+from local import demo, options, processes, seeding, sites
 from local.visitor import Visitor
 from standards.fhir import json
 
-PASSWORD = "a good long password"  # noqa: S105 - of people the tests make
+PASSWORD = "a good long password"
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ class Stack:
     def await_records(self, visitor: Visitor, *, seconds: int = 120) -> None:
         seeding.await_records(visitor, self.person, seconds=seconds)
 
+    def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows of the person's own database."""
+        with psycopg.connect(self.person.database) as connection:
+            return connection.execute(statement, values).fetchall()
+
     def connection_page(self, visitor: Visitor, hospital: sites.Site) -> str:
         """The address of her connection to this hospital."""
         import re
@@ -75,7 +82,7 @@ class Stack:
 
 
 def holdings(site: sites.Site, *words: str) -> list[bytes]:
-    done = subprocess.run(  # noqa: S603 - our own command line
+    done = subprocess.run(
         [sys.executable, "-m", "tests.journeys.holdings", *words],
         cwd=options.ROOT,
         env=site.environment(),
@@ -85,6 +92,11 @@ def holdings(site: sites.Site, *words: str) -> list[bytes]:
     )
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.splitlines()
+
+
+def start_worker(stack: Stack) -> None:
+    worker = next(program for program in demo.programs(stack.person) if program.name == "worker")
+    processes.start(worker, place=stack.place)
 
 
 def kill_worker(stack: Stack) -> None:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import random
 import time
 import uuid
 from collections import Counter
-from itertools import count
 
 import pytest
 
 from local import seeding
 from standards.fhir import json
-from tests.journeys.stack import holdings
+from tests.journeys.stack import PASSWORD, holdings, kill_worker, start_worker
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not seeding.SHARED_DATA.exists(), reason="the public data sets do not lie beside the checkout"),
-]
+pytestmark = pytest.mark.slow
 NAMESPACE = uuid.UUID("6f1f3c52-6c1b-5d5e-9a38-0d8b8f4b2c11")
-_numbers = count(1)
+# As many as the largest person of a public set has, who does not lie beside the checkout herself.
+BIG = 10_181
+KILLS = 10
 
 
 def expected(body, *, owner, source_url, remote_patient):
@@ -58,29 +57,102 @@ def content(resource):
     return (resource["resourceType"], resource["id"]), json.dumps({"meta": meta, **rest})
 
 
+@pytest.mark.skipif(not seeding.SHARED_DATA.exists(), reason="the public data sets do not lie beside the checkout")
 @pytest.mark.parametrize("slug", ["riverside", "lakeside"])
-def test_what_is_stored_of_every_person_is_what_her_hospital_holds_byte_for_byte(stack, slug, capsys):
+def test_what_is_stored_of_every_person_is_what_her_hospital_holds_byte_for_byte(stack, slug):
     hospital = stack.hospital(slug)
-    source_url = f"{hospital.url}/fhir/r4"
     patients = stack.patients_at(hospital)
-    assert len(patients) >= 6
+    assert len(patients) >= 8
 
-    for patient in patients:
-        email = f"{slug}{next(_numbers)}@journeys.example"
+    connected = []
+    for number, patient in enumerate(patients):
+        email = f"{slug}{number}@journeys.example"
         visitor = stack.sign_up(email)
-        begun = time.monotonic()
         stack.connect(visitor, hospital, patient)
-        stack.await_records(visitor)
-        took = time.monotonic() - begun
-        owner = next(one for one in stack.people_at(stack.person) if one["email"] == email)
+        connected.append((visitor, email, patient))
 
-        theirs = dict(
-            expected(body, owner=owner, source_url=source_url, remote_patient=patient["patient_id"])
-            for body in holdings(hospital, "bodies", patient["email"])
-        )
-        ours = dict(content(json.loads(body)) for body in holdings(stack.person, "bodies", email, source_url))
+    for visitor, email, patient in connected:
+        stack.await_records(visitor, seconds=600)
+        assert_all_is_here(stack, hospital, email, patient)
 
-        assert Counter(kind for kind, _ in ours) == Counter(kind for kind, _ in theirs)
-        assert ours == theirs
-        with capsys.disabled():
-            print(f"\n  {slug} {len(ours)} resources in {took:.1f} s, {len(ours) / took:.0f}/s", end="", flush=True)
+
+def assert_all_is_here(stack, hospital, email, patient):
+    """Per type and in all: the same resources, and each of them byte for byte, after the documented rewriting."""
+    source_url = f"{hospital.url}/fhir/r4"
+    owner = next(one for one in stack.people_at(stack.person) if one["email"] == email)
+    told = holdings(hospital, "bodies", patient["email"])
+    theirs = dict(
+        expected(body, owner=owner, source_url=source_url, remote_patient=patient["patient_id"]) for body in told
+    )
+    kept = holdings(stack.person, "bodies", email, source_url)
+    ours = dict(content(json.loads(body)) for body in kept)
+
+    assert len(kept) == len(ours) == len(told)
+    assert Counter(kind for kind, _ in ours) == Counter(kind for kind, _ in theirs)
+    assert ours == theirs
+
+
+def test_a_pull_of_ten_thousand_resources_survives_ten_kills_of_its_worker(stack, capsys):
+    """SIGKILL to the worker at ten random pages: the run ends complete, with no duplicate and no gap."""
+    hospital, email = stack.hospital("riverside"), "ten-kills@journeys.example"
+    holdings(hospital, "big", str(BIG), "big@journeys.example", PASSWORD)
+    patient = next(one for one in stack.people_at(hospital) if one["email"] == "big@journeys.example")
+    visitor = stack.sign_up(email)
+    dice = random.Random(20261121)  # noqa: S311 - to choose pages, the same ones each time
+
+    def pages():
+        statement = """
+            SELECT count(*) FROM sync_pageentry p JOIN sync_runstep s ON s.id = p.step_id
+            JOIN sync_run r ON r.id = s.run_id JOIN accounts_person o ON o.id = r.owner_id WHERE o.email = %s
+        """
+        return stack.query(statement, email)[0][0]
+
+    stack.connect(visitor, hospital, {**patient, "password": PASSWORD})
+    for kill in range(KILLS):
+        goal = pages() + dice.randint(2, 8)
+        wait_until(lambda goal=goal: pages() >= goal)
+        time.sleep(dice.random() / 10)
+        kill_worker(stack)
+        assert "yes" in arrivals(stack, visitor, hospital), f"the run was over before kill {kill + 1}"
+        start_worker(stack)
+    stack.await_records(visitor, seconds=600)
+
+    assert_all_is_here(stack, hospital, email, patient)
+    # Written twice would be a second version; her one Patient alone is composed anew as more becomes known.
+    versions = stack.query(
+        """
+        SELECT count(*) FROM records_recordversion v JOIN accounts_person o ON o.id = v.owner_id
+        JOIN records_record r ON r.owner_id = o.id AND r.id = v.record
+        WHERE o.email = %s AND r.logical_id <> o.patient_id
+        """,
+        email,
+    )
+    assert versions == [(0,)]
+
+
+def test_ten_thousand_resources_are_pulled_without_a_kill(stack, capsys):
+    hospital, email = stack.hospital("riverside"), "ten-thousand@journeys.example"
+    holdings(hospital, "big", str(BIG), "big@journeys.example", PASSWORD)
+    patient = next(one for one in stack.people_at(hospital) if one["email"] == "big@journeys.example")
+    visitor = stack.sign_up(email)
+    begun = time.monotonic()
+
+    stack.connect(visitor, hospital, {**patient, "password": PASSWORD})
+    stack.await_records(visitor, seconds=600)
+
+    took = time.monotonic() - begun
+    assert_all_is_here(stack, hospital, email, patient)
+    with capsys.disabled():
+        print(f"\n  {BIG} resources pulled in {took:.1f} s, {BIG / took:.0f}/s", flush=True)
+
+
+def arrivals(stack, visitor, hospital):
+    page = visitor.open(f"{stack.connection_page(visitor, hospital)}?part=arrivals")
+    return page.text.partition('data-under-way="')[2][:3]
+
+
+def wait_until(met, *, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.05)

@@ -1,0 +1,19 @@
+"""Reading statements for the paths every request takes: bound and prepared by the server, answered in binary.
+
+The ORM builds and compiles a statement anew each time, which costs more than running it (docs/benchmarks.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection
+from psycopg import Cursor
+
+
+def read(text: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """All rows; bytea as bytes, jsonb as Python values, timestamps aware. Raises Django's database errors."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        return cursor.execute(text, values, binary=True).fetchall()  # type: ignore[arg-type, no-any-return] - composed here
