@@ -39,7 +39,8 @@ class PersonManager(BaseUserManager["Person"]):
         return self.get(email__iexact=username)
 
 
-class Person(AbstractBaseUser, PermissionsMixin):
+# The toolkit gives its models no managers that the type checker could resolve; nobody follows those from here.
+class Person(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-missing]
     """Someone who signs in. As owner of a record, ``id`` leads every clinical row (DESIGN D2).
 
     ``subject`` is the opaque, stable OIDC ``sub``; ``patient_id`` is the logical id of the one Patient resource that
