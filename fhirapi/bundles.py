@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
@@ -28,6 +28,19 @@ class Entry(Protocol):
     def body(self) -> bytes: ...
 
 
+class Version(Entry, Protocol):
+    """What a history needs of a version besides."""
+
+    @property
+    def version_id(self) -> int: ...
+
+    @property
+    def last_updated(self) -> datetime: ...
+
+    @property
+    def deleted(self) -> bool: ...
+
+
 def address(base: str, resource_type: str, pairs: Iterable[tuple[str, str]]) -> str:
     """``<base>/<type>?<pairs>``, percent-encoded."""
     query = "&".join(f"{quote(name, safe=_BARE)}={quote(value, safe=_BARE)}" for name, value in pairs)
@@ -45,18 +58,34 @@ def searchset(
     outcome: dict[str, Any] | None = None,
 ) -> bytes:
     """A Bundle of type searchset as JSON. ``links`` are (relation, absolute address) pairs."""
-    head = {
-        "resourceType": "Bundle",
-        "id": str(uuid.uuid4()),
-        "meta": {"lastUpdated": at.isoformat(timespec="milliseconds").replace("+00:00", "Z")},
-        "type": "searchset",
-        **({} if total is None else {"total": total}),
-        "link": [{"relation": relation, "url": url} for relation, url in links],
-    }
+    head = _head("searchset", at=at, links=links, total=total)
     entries = [_entry(base, match, _MATCH) for match in matches]
     entries += [_entry(base, record, _INCLUDE) for record in included]
     if outcome is not None:
         entries.append(orjson.dumps({"resource": outcome, "search": {"mode": "outcome"}}))
+    return _spliced(head, entries)
+
+
+def history(
+    base: str, versions: Sequence[Version], *, at: datetime, links: Iterable[tuple[str, str]], total: int | None = None
+) -> bytes:
+    """A Bundle of type history, newest version first (R4 http.html#history)."""
+    head = _head("history", at=at, links=links, total=total)
+    return _spliced(head, [_version(base, version) for version in versions])
+
+
+def _head(kind: str, *, at: datetime, links: Iterable[tuple[str, str]], total: int | None) -> dict[str, Any]:
+    return {
+        "resourceType": "Bundle",
+        "id": str(uuid.uuid4()),
+        "meta": {"lastUpdated": _instant(at)},
+        "type": kind,
+        **({} if total is None else {"total": total}),
+        "link": [{"relation": relation, "url": url} for relation, url in links],
+    }
+
+
+def _spliced(head: dict[str, Any], entries: list[bytes]) -> bytes:
     if not entries:
         return orjson.dumps(head)
     return b"".join((orjson.dumps(head)[:-1], b',"entry":[', b",".join(entries), b"]}"))
@@ -65,3 +94,26 @@ def searchset(
 def _entry(base: str, record: Entry, mode: bytes) -> bytes:
     url = f"{base}/{record.resource_type}/{record.logical_id}"
     return b'{"fullUrl":"%b","resource":%b%b' % (url.encode(), record.body, mode)
+
+
+def _version(base: str, version: Version) -> bytes:
+    """What was done, as if it had been asked of us over HTTP: the first version was posted, a deletion has no body."""
+    name = f"{version.resource_type}/{version.logical_id}"
+    method, status = ("DELETE", "204") if version.deleted else ("PUT", "200")
+    if version.version_id == 1:
+        method, status = "POST", "201"
+    rest = {
+        "request": {"method": method, "url": version.resource_type if method == "POST" else name},
+        "response": {
+            "status": status,
+            "etag": f'W/"{version.version_id}"',
+            "lastModified": _instant(version.last_updated),
+        },
+    }
+    body = b"" if version.deleted else b'"resource":%b,' % version.body
+    return b'{"fullUrl":"%b",%b%b' % (f"{base}/{name}".encode(), body, orjson.dumps(rest)[1:])
+
+
+def _instant(at: datetime) -> str:
+    """As ``meta.lastUpdated`` is written: UTC, milliseconds."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

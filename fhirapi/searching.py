@@ -6,44 +6,63 @@ is left out of the ``self`` link, or an error when the client asked for strictne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-from fhirapi import negotiation
+from fhirapi import chaining, negotiation
+from fhirapi.chaining import Chain
 from fhirapi.errors import UnsupportedParameter
+from fhirapi.including import PATHS_MAX, Path
 from fhirapi.parameters import Pairs
 from records.indexing import MAIN_DATE
-from records.query import COUNT_MAX, NEWEST_FIRST, OLDEST_FIRST, Clause, InvalidSearch, Query
-from standards.fhir import matching, search_parameters
+from records.query import (
+    COUNT_MAX,
+    FIRST_CHANGED_FIRST,
+    LAST_CHANGED_FIRST,
+    NEWEST_FIRST,
+    OLDEST_FIRST,
+    Clause,
+    InvalidSearch,
+    Query,
+)
+from records.reading import Stored
+from standards.fhir import json, matching, search_parameters, subsets
 
 COUNT_DEFAULT: Final = 50
 VALUES_MAX: Final = 500
 """Comma-separated alternatives of one parameter."""
 CURSOR: Final = "_cursor"
 
-INCLUDES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {"MedicationRequest": ("MedicationRequest:medication",), "MedicationDispense": ("MedicationDispense:medication",)}
-)
-"""Type to the ``_include`` it takes (US Core 6.1.0)."""
-REVINCLUDE: Final = "Provenance:target"
-NOT_IN_REVINCLUDE: Final = frozenset({"Provenance", "Binary"})
-
-_SUMMARY: Final = ("count", "false")
+_SUMMARY: Final = ("count", "false", *subsets.SUMMARIES)
 _TOTAL: Final = ("none", "estimate", "accurate")
+
+Subset = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A search understood. ``used`` are the pairs that took part, as they were sent: the ``self`` link."""
+    """A search understood. ``used`` are the pairs that took part, as they were sent: the ``self`` link.
+
+    ``subset`` makes of a whole match what ``_summary`` or ``_elements`` leaves of it.
+    """
 
     query: Query
     used: tuple[tuple[str, str], ...]
     page_only: bool = True
     count_only: bool = False
-    includes_medication: bool = False
-    includes_provenance: bool = False
+    includes: tuple[Path, ...] = ()
+    revincludes: tuple[Path, ...] = ()
+    chains: tuple[Chain, ...] = ()
+    subset: Subset | None = None
+
+    def cut(self, stored: Stored) -> Stored:
+        """A match as far as it was asked for, decimals as written."""
+        if self.subset is None:
+            return stored
+        return replace(stored, body=json.dumps(self.subset(stored.resource)))
 
     @property
     def names(self) -> list[str]:
@@ -60,8 +79,15 @@ class _Shape:
     sort: str = NEWEST_FIRST
     summary: str = "false"
     total: str = "none"
-    includes_medication: bool = False
-    includes_provenance: bool = False
+    elements: tuple[str, ...] = ()
+    includes: list[Path] = field(default_factory=list)
+    revincludes: list[Path] = field(default_factory=list)
+
+    @property
+    def subset(self) -> Subset | None:
+        if self.summary in subsets.SUMMARIES:
+            return subsets.SUMMARIES[self.summary]
+        return partial(subsets.only, names=self.elements) if self.elements else None
 
 
 def parse(resource_type: str, pairs: Pairs, *, base: str, strict: bool) -> Search:
@@ -71,12 +97,16 @@ def parse(resource_type: str, pairs: Pairs, *, base: str, strict: bool) -> Searc
     """
     shape = _Shape()
     clauses: list[Clause] = []
+    chains: list[Chain] = []
     used: list[tuple[str, str]] = []
     for name, value in pairs:
         reader = _RESULT.get(name)
         if reader is not None:
             if reader(shape, resource_type, value, strict):
                 used.append((name, value))
+        elif "." in name:
+            chains.append(_chain(resource_type, name, value, base))
+            used.append((name, value))
         elif name not in search_parameters.RESULT_PARAMETERS and (clause := _clause(resource_type, name, value, base)):
             clauses.append(clause)
             used.append((name, value))
@@ -87,8 +117,10 @@ def parse(resource_type: str, pairs: Pairs, *, base: str, strict: bool) -> Searc
         used=tuple(used),
         page_only=shape.total == "none",
         count_only=shape.summary == "count" or shape.count == 0,
-        includes_medication=shape.includes_medication,
-        includes_provenance=shape.includes_provenance,
+        includes=tuple(dict.fromkeys(shape.includes)),
+        revincludes=tuple(dict.fromkeys(shape.revincludes)),
+        chains=tuple(chains),
+        subset=shape.subset,
     )
 
 
@@ -96,11 +128,23 @@ def _query(resource_type: str, clauses: Iterable[Clause], shape: _Shape) -> Quer
     return Query(resource_type, tuple(clauses), count=shape.count, cursor=shape.cursor, sort=shape.sort)
 
 
+def _chain(resource_type: str, name: str, value: str, base: str) -> Chain:
+    """Raises UnsupportedParameter: a chain left out would give more than was asked for."""
+    parts = None if name.startswith("_has:") else chaining.split(resource_type, name)
+    if parts is None:
+        raise UnsupportedParameter(name, "is no chain that is supported here")
+    code, targets, rest = parts
+    clause = _clause(targets[0], rest, value, base)
+    if clause is None:
+        raise UnsupportedParameter(name, "is no chain that is supported here")
+    return Chain(name, code, targets, clause)
+
+
 def _clause(resource_type: str, name: str, value: str, base: str) -> Clause | None:
     """One AND-ed condition; None for a parameter this type does not have."""
     code, _, modifier = name.partition(":")
-    if code == "_has" or "." in name:
-        raise UnsupportedParameter(name, "chained parameters are not supported")
+    if code == "_has":
+        raise UnsupportedParameter(name, "is not supported")
     parameter = search_parameters.for_type(resource_type).get(code)
     if parameter is None:
         if code in search_parameters.SPECIAL_PARAMETERS:
@@ -132,10 +176,13 @@ def _cursor(shape: _Shape, _type: str, value: str, _strict: bool) -> bool:
 
 
 def _sort(shape: _Shape, resource_type: str, value: str, strict: bool) -> bool:
-    """Reading order is by when it happened; any other order may be left out (R4 search.html#sort)."""
+    """By when it happened or when it changed; any other order may be left out (R4 search.html#sort)."""
     known = search_parameters.for_type(resource_type)
     if not all(part.removeprefix("-") in known for part in value.split(",")):
         raise InvalidSearch("_sort", "names no search parameter of this type")
+    if value in (FIRST_CHANGED_FIRST, LAST_CHANGED_FIRST):
+        shape.sort = value
+        return True
     if value.removeprefix("-") != MAIN_DATE.get(resource_type):
         if strict:
             raise UnsupportedParameter("_sort", "this order is not supported")
@@ -144,15 +191,22 @@ def _sort(shape: _Shape, resource_type: str, value: str, strict: bool) -> bool:
     return True
 
 
-def _summary(shape: _Shape, _type: str, value: str, strict: bool) -> bool:
-    if value not in {"true", "text", "data", *_SUMMARY}:
-        raise InvalidSearch("_summary", "is count or false")
+def _summary(shape: _Shape, _type: str, value: str, _strict: bool) -> bool:
     if value not in _SUMMARY:
-        if strict:
-            raise UnsupportedParameter("_summary", "only count and false are supported")
-        return False
+        raise InvalidSearch("_summary", "is true, text, data, count or false")
     shape.summary = value
     return True
+
+
+def _elements(shape: _Shape, resource_type: str, value: str, strict: bool) -> bool:
+    """Names of another type, or none at all, are left out or refused; ``Type.name`` is the same as ``name``."""
+    names = [name.strip().removeprefix(f"{resource_type}.") for name in value.split(",")]
+    unknown = subsets.unknown(resource_type, names)
+    if unknown and strict:
+        raise UnsupportedParameter("_elements", "names no element of this type")
+    known = [name for name in names if name not in unknown]
+    shape.elements = (*shape.elements, *known)
+    return bool(known)
 
 
 def _total(shape: _Shape, _type: str, value: str, _strict: bool) -> bool:
@@ -163,20 +217,25 @@ def _total(shape: _Shape, _type: str, value: str, _strict: bool) -> bool:
 
 
 def _include(shape: _Shape, resource_type: str, value: str, strict: bool) -> bool:
-    if value.removesuffix(":Medication") in INCLUDES.get(resource_type, ()):
-        shape.includes_medication = True
-        return True
-    if strict:
-        raise UnsupportedParameter("_include", "this path is not supported")
-    return False
+    path = Path.parse(value)
+    return _followed("_include", shape.includes, path, strict, fits=path is not None and path.holder == resource_type)
 
 
 def _revinclude(shape: _Shape, resource_type: str, value: str, strict: bool) -> bool:
-    if value in {REVINCLUDE, f"{REVINCLUDE}:{resource_type}"} and resource_type not in NOT_IN_REVINCLUDE:
-        shape.includes_provenance = True
+    path = Path.parse(value)
+    return _followed(
+        "_revinclude", shape.revincludes, path, strict, fits=path is not None and path.points_at(resource_type)
+    )
+
+
+def _followed(name: str, paths: list[Path], path: Path | None, strict: bool, *, fits: bool) -> bool:
+    if path is not None and fits:
+        if len(paths) == PATHS_MAX:
+            raise InvalidSearch(name, f"is there more than {PATHS_MAX} times")
+        paths.append(path)
         return True
     if strict:
-        raise UnsupportedParameter("_revinclude", "this path is not supported")
+        raise UnsupportedParameter(name, "this path is not supported")
     return False
 
 
@@ -192,6 +251,7 @@ _RESULT: Final = MappingProxyType(
         CURSOR: _cursor,
         "_sort": _sort,
         "_summary": _summary,
+        "_elements": _elements,
         "_total": _total,
         "_include": _include,
         "_revinclude": _revinclude,

@@ -17,12 +17,13 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from consent import gate
-from fhirapi import bundles, capability, catalogue, disclosures, errors, including, parameters, searching
+from fhirapi import bundles, capability, catalogue, chaining, disclosures, errors, including, parameters, searching
 from fhirapi.disclosures import Disclosure
 from fhirapi.negotiation import FhirNegotiation
 from gateway.authentication import SmartAuthentication
 from gateway.bearer import Bearer
 from gateway.errors import InvalidToken
+from records.query import Query
 from records.reading import Page, RecordSet, Stored
 
 VERSION_DIGITS_MAX: Final = 9
@@ -44,10 +45,13 @@ class FhirView(APIView):
     renderer_classes = [FhirRenderer]
     content_negotiation_class = FhirNegotiation
     interaction = "read"
+    """What the gate is asked."""
+    logged: str | None = None
+    """What the access log calls it, where that is another word."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """First who asks, then in which form: a stranger learns nothing, not even what we would accept."""
-        self.disclosure = Disclosure(self.interaction)
+        self.disclosure = Disclosure(self.logged or self.interaction)
         self.bearer: Bearer | None = None
         self.bearer = self.authenticated(request)
         super().initial(request, *args, **kwargs)
@@ -176,34 +180,47 @@ class SearchView(FhirView):
         catalogue.require(resource_type, catalogue.SEARCHED)
         self.disclosure.asked = resource_type
         records = self.records(resource_type)
-        search = searching.parse(resource_type, pairs, base=settings.FHIR_BASE, strict=_is_strict(request))
+        search = searching.parse(resource_type, pairs, base=settings.FHIR_BASE, strict=is_strict(request))
         self.disclosure.parameters = search.names
-        return self.answered(self.bundle(records, search))
+        return self.answered(self.bundle(records, self.bounded(search), self.path(resource_type)))
 
-    def bundle(self, records: RecordSet, search: searching.Search) -> bytes:
+    def bounded(self, search: searching.Search) -> searching.Search:
+        """The search within the compartment of the route, where there is one."""
+        return search
+
+    def path(self, resource_type: str) -> str:
+        """What stands between the base and the ``?``."""
+        return resource_type
+
+    def bundle(self, records: RecordSet, search: searching.Search, path: str) -> bytes:
         base, at = settings.FHIR_BASE, timezone.now()
-        links = [("self", bundles.address(base, search.query.resource_type, search.used))]
-        if search.count_only:
-            return bundles.searchset(base, [], at=at, links=links, total=records.count(search.query))
-        page = records.search(search.query)
-        included = self.included(records, search, page.entries)
-        self.disclosure.add([*page.entries, *included])
+        links = [("self", bundles.address(base, path, search.used))]
+        query = chaining.resolved(records, search.query, search.chains, self.reaches)
+        if query is None or search.count_only:
+            total = 0 if query is None else records.count(query)
+            return bundles.searchset(base, [], at=at, links=links, total=total)
+        page = records.search(query)
+        company = including.along(
+            records,
+            page.entries,
+            included=search.includes,
+            revincluded=search.revincludes,
+            reaches=self.reaches,
+        )
+        self.disclosure.add([*page.entries, *company.records])
         self.note_category(search)
         if page.next is not None:
             pairs = [pair for pair in search.used if pair[0] != searching.CURSOR]
-            pairs.append((searching.CURSOR, page.next))
-            links.append(("next", bundles.address(base, search.query.resource_type, pairs)))
+            links.append(("next", bundles.address(base, path, [*pairs, (searching.CURSOR, page.next)])))
         return bundles.searchset(
-            base, page.entries, at=at, links=links, total=_total(records, search, page), included=included
+            base,
+            [search.cut(stored) for stored in page.entries],
+            at=at,
+            links=links,
+            total=_total(records, search, query, page),
+            included=company.records,
+            outcome=None if company.complete else including.INCOMPLETE,
         )
-
-    def included(self, records: RecordSet, search: searching.Search, matches: list[Stored]) -> list[Stored]:
-        found: list[Stored] = []
-        if search.includes_medication and self.reaches("Medication"):
-            found += including.medications(records, matches)
-        if search.includes_provenance and self.reaches("Provenance"):
-            found += including.provenances(records, matches)
-        return found
 
     def note_category(self, search: searching.Search) -> None:
         category = disclosures.category_of(search.query, self.reader().scopes, letter=gate.LETTER[self.interaction])
@@ -232,14 +249,14 @@ class NowhereView(FhirView):
     post = get
 
 
-def _total(records: RecordSet, search: searching.Search, page: Page) -> int | None:
+def _total(records: RecordSet, search: searching.Search, query: Query, page: Page) -> int | None:
     """Counted when asked for; known for nothing when all matches are on this page."""
-    if search.query.cursor is None and page.next is None:
+    if query.cursor is None and page.next is None:
         return len(page.entries)
-    return None if search.page_only else records.count(search.query)
+    return None if search.page_only else records.count(query)
 
 
-def _is_strict(request: Request) -> bool:
+def is_strict(request: Request) -> bool:
     """``Prefer: handling=strict`` (R4 http.html, search.html#errors; RFC 7240)."""
     words = request.META.get("HTTP_PREFER", "").lower().replace(" ", "")
     return "handling=strict" in words.replace(";", ",").split(",")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from records import blind, indexing, statements
@@ -195,6 +195,11 @@ def _updated(clause: Clause) -> Sql:
     # As the body says it: in milliseconds.
     microseconds = "(extract(epoch FROM date_trunc('milliseconds', r.last_updated)) * 1000000)::bigint"
     return _any_of(_compared(asked, microseconds, f"{microseconds} + 1000") for asked in _asked(clause))
+
+
+def microseconds(moment: datetime) -> int:
+    """Since 1970 UTC, exactly."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _date(made: Plan, clause: Clause, test: Test) -> None:

@@ -80,6 +80,8 @@ def compile_clause(
         wanted = _is_missing(parameter, values)
         return lambda resource: wanted == (not extraction.elements(parameter, resource))
     _check_modifier(parameter, modifier)
+    if parameter.type == "reference":
+        return _test_references(parameter, values, modifier)
     tests = [_test(parameter, value, modifier) for value in values]
     if modifier == "not":
         return lambda resource: not any(test(resource) for test in tests)
@@ -225,27 +227,36 @@ def _is_below(lower: str, upper: str) -> bool:
     return lower == upper or lower.startswith(upper.rstrip("/") + "/")
 
 
-def _test_reference(parameter: SearchParameter, value: str, modifier: str | None) -> Callable[[Resource], bool]:
-    """By id alone, ``Type/id`` (or ``:Type=id``), or the whole address; a version in the resource does not matter."""
-    asked = unescape(value)
-    if modifier is not None and "/" in asked and not asked.startswith(modifier + "/"):
-        raise InvalidValue(f"{parameter.code}:{modifier} names another type")
-    if modifier is not None and "/" not in asked:
-        asked = f"{modifier}/{asked}"
+def _test_references(
+    parameter: SearchParameter, values: Iterable[str], modifier: str | None
+) -> Callable[[Resource], bool]:
+    """By id alone, ``Type/id`` (or ``:Type=id``), or the whole address; a version in the resource does not matter.
+
+    One look-up for each reference of the resource, however many are asked for.
+    """
+    asked = frozenset(_asked_reference(parameter, value, modifier) for value in values)
+    bare = any("/" not in text for text in asked)
 
     def test(resource: Resource) -> bool:
-        return any(_is_reference(held, asked) for held in extraction.references(parameter, resource))
+        return any(_is_reference(held, asked, bare=bare) for held in extraction.references(parameter, resource))
 
     return test
 
 
-def _is_reference(held: str, asked: str) -> bool:
-    if held == asked or held.partition("/_history/")[0] == asked:
+def _asked_reference(parameter: SearchParameter, value: str, modifier: str | None) -> str:
+    if not value:
+        raise InvalidValue(f"{parameter.code} has an empty value")
+    asked = unescape(value)
+    if modifier is not None and "/" in asked and not asked.startswith(modifier + "/"):
+        raise InvalidValue(f"{parameter.code}:{modifier} names another type")
+    return asked if modifier is None or "/" in asked else f"{modifier}/{asked}"
+
+
+def _is_reference(held: str, asked: frozenset[str], *, bare: bool) -> bool:
+    if held in asked or held.partition("/_history/")[0] in asked:
         return True
-    if "/" in asked:
-        return False
-    parsed = references.parse(held)
-    return parsed is not None and parsed.kind is references.Kind.RELATIVE and parsed.id == asked
+    parsed = references.parse(held) if bare else None
+    return parsed is not None and parsed.kind is references.Kind.RELATIVE and parsed.id in asked
 
 
 _TESTS: Final[Mapping[str, Callable[[SearchParameter, str, str | None], Callable[[Resource], bool]]]] = {
@@ -255,5 +266,4 @@ _TESTS: Final[Mapping[str, Callable[[SearchParameter, str, str | None], Callable
     "number": _test_quantity,
     "string": _test_string,
     "uri": _test_uri,
-    "reference": _test_reference,
 }

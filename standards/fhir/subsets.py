@@ -80,8 +80,8 @@ def _nested(value: Any, type_: str) -> Any:
 def _tagged(resource: Resource) -> Resource:
     meta = resource.get("meta")
     meta = dict(meta) if isinstance(meta, dict) else {}
-    tags = meta.get("tag") if isinstance(meta.get("tag"), list) else []
-    meta["tag"] = [*(tag for tag in tags if tag != TAG), TAG]
+    tags = meta.get("tag")
+    meta["tag"] = [*(tag for tag in (tags if isinstance(tags, list) else []) if tag != TAG), TAG]
     return {"resourceType": resource["resourceType"], **resource, "meta": meta}
 
 
