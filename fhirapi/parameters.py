@@ -44,11 +44,21 @@ def of_body(request: Request) -> Pairs:
     return request.data if request.body and isinstance(request.data, list) else []
 
 
+def of_text(text: str) -> Pairs:
+    """What a header or a Bundle's entry says in the form of a query. Raises ParseError, InvalidSearch."""
+    return _parse(text.encode())
+
+
 def _parse(raw: bytes) -> Pairs:
     try:
         pairs = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=PAIRS_MAX)
     except ValueError:  # no UTF-8, or too many of them
         raise exceptions.ParseError from None
+    return checked(pairs)
+
+
+def checked(pairs: Pairs) -> Pairs:
+    """The same pairs. Raises InvalidSearch for a name or a value that no parameter of ours could have."""
     for name, value in pairs:
         if len(name) > NAME_LENGTH_MAX or not name.isprintable():
             raise InvalidSearch(name, "is no name of a parameter")
