@@ -166,7 +166,8 @@ def _kind(resource_type: str, steps: Sequence[RunStep], hospital: str) -> KindPr
     came = [step for step in steps if step.kind != StepKind.ABSENT and step.state != StepState.REPLACED]
     worst = next((step.problem for step in came if step.problem), "")
     unusable = sum(step.unusable for step in came)
-    arrived = sum(step.received + step.included for step in came)
+    # What came along with a match is of another type: it must not hide a match that did not come.
+    arrived = sum(step.received for step in came)
     return KindProgress(
         resource_type=resource_type,
         stated=_stated(came),

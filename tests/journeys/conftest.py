@@ -20,7 +20,7 @@ def stack():
     # The stack's processes are no part of this test run: they find their own surroundings.
     ours = {name: os.environ.pop(name) for name in HELD_BACK if name in os.environ}
     # A lost run is to be taken over within seconds, not a minute: the kill test has ten of them.
-    os.environ["SYNC_LEASE_SECONDS"] = "4"
+    os.environ["SYNC_LEASE_SECONDS"] = "8"
     try:
         everyone = demo.up(place)
         yield Stack(place, everyone, json.loads((place / "demo.json").read_text()))

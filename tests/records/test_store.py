@@ -76,7 +76,7 @@ def test_a_change_keeps_the_past_and_moves_the_search_rows():
     assert record.read("Observation", "a").resource["status"] == "amended"
     assert record.count(Query.of("Observation").where("category", "laboratory")) == 0
     assert record.count(Query.of("Observation").where("category", "vital-signs")) == 1
-    assert SearchRow.unguarded.filter(owner=person).count() == 3
+    assert SearchRow.unguarded.filter(owner=person).count() == 2
 
 
 def test_a_delete_hides_and_adds_a_version():
