@@ -79,6 +79,7 @@ class App:
 
     def close(self) -> None:
         self._server.shutdown()
+        self._server.server_close()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         app = self

@@ -15,8 +15,16 @@ from tests.journeys.stack import PASSWORD, holdings
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 
+@pytest.fixture
+def app(stack):
+    """Lab Lens, the public app of the demo."""
+    opened = App(stack.demo["clients"][0]["client_id"], stack.person.url)
+    yield opened
+    opened.close()
+
+
 @pytest.mark.parametrize("size", [(390, 844), (1280, 900)], ids=["phone", "desktop"])
-def test_from_the_hospital_to_an_app_until_she_withdraws(stack, open_page, size):  # noqa: F811 - the fixture
+def test_from_the_hospital_to_an_app_until_she_withdraws(stack, open_page, app, size):  # noqa: F811 - the fixture
     hospital = stack.hospital("riverside")
     login = next(one for one in stack.patients_at(hospital))
     email = f"browser{size[0]}@journeys.example"
@@ -53,7 +61,6 @@ def test_from_the_hospital_to_an_app_until_she_withdraws(stack, open_page, size)
     assert "Riverside General Hospital" in page.locator("main").inner_text()
 
     # An app asks for all observations and conditions; she keeps laboratory alone.
-    app = App(stack.demo["clients"][0]["client_id"], stack.person.url)
     page.goto(app.address("launch/patient openid fhirUser patient/Observation.rs patient/Condition.rs"))
     for box in page.locator("input[name=box]").all():
         if not box.get_attribute("value").endswith("observation-category|laboratory") and box.is_checked():
@@ -92,7 +99,6 @@ def test_from_the_hospital_to_an_app_until_she_withdraws(stack, open_page, size)
     took = re.findall(r"Lab Lens looked at\s+([\d,]+) × Measurements and findings", log)
     assert sum(int(number.replace(",", "")) for number in took) == len(laboratory) + 1
     assert "Lab Lens" in log
-    app.close()
 
 
 def in_category(resource, code):
