@@ -367,11 +367,14 @@ class RecordSet:
                 sql = (
                     Sql()
                     .add(
-                        "SELECT r.resource_type, ARRAY(SELECT f.value FROM records_searchrow f"
-                        " WHERE f.owner_id = r.owner_id AND f.resource_type = r.resource_type AND f.param = %s"
-                        " AND f.record = r.id ORDER BY 1) AS categories, r.source_id, r.labels, count(*)::int,"
+                        "SELECT r.resource_type, coalesce(c.categories, '{}'), r.source_id, r.labels, count(*)::int,"
                         " count(r.problems)::int, max(r.occurred), max(r.last_updated) FROM records_record r"
+                        " LEFT JOIN (SELECT record, array_agg(value ORDER BY value) AS categories"
+                        " FROM records_searchrow WHERE owner_id = %s AND resource_type = %s AND param = %s"
+                        " GROUP BY record) c ON c.record = r.id"
                         " WHERE r.owner_id = %s AND r.resource_type = %s AND NOT r.deleted AND",
+                        self.owner_id,
+                        number,
                         PARAMETER_NUMBER["category"],
                         self.owner_id,
                         number,
