@@ -27,7 +27,7 @@ class HistoryView(FhirView):
 
     http_method_names = ["get", "head"]
     interaction = "history-instance"
-    logged = "history"
+    logged_as = "history"
 
     def get(self, request: Request, resource_type: str, logical_id: str) -> HttpResponse:
         catalogue.require(resource_type)

@@ -5,6 +5,7 @@ The patient of the address must be the token's own; any other looks as if she di
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -18,11 +19,13 @@ from fhirapi import asking, bundles, catalogue, errors, parameters
 from fhirapi.parameters import Pairs
 from fhirapi.searching import CURSOR, VALUES_MAX
 from fhirapi.views import FhirView, is_strict
+from records import summaries
 from records.query import Clause, InvalidSearch, Query
 from records.reading import Page, RecordSet, Stored
 from records.sweeping import Sweep
-from standards.fhir import matching, occurrence, types
+from standards.fhir import json, matching, occurrence, types
 from standards.fhir.dates import Interval
+from standards.fhir.ips import document
 
 EVERYTHING_MAX: Final = 10_000
 """Records in one answer of $everything, also when no ``_count`` is given."""
@@ -43,7 +46,7 @@ class OperationView(FhirView):
 
     parser_classes = [parameters.FormParser, asking.ParametersParser, asking.PlainParametersParser]
     interaction = "search"
-    logged = "operation"
+    logged_as = "operation"
     names: tuple[str, ...] = ()
     called = ""
 
@@ -133,6 +136,41 @@ class EverythingView(OperationView):
             if not self.reaches(name):
                 raise errors.InsufficientScope(f"patient/{name}.s")
         return asked
+
+
+class SummaryView(OperationView):
+    """``Patient/[id]/$summary`` and ``Patient/$summary?identifier=``: an International Patient Summary."""
+
+    names = ("identifier", "profile")
+    called = "Patient/$summary"
+
+    def performed(self, given: dict[str, str], **kwargs: str) -> HttpResponse:
+        assert self.bearer is not None
+        records = self.records("Patient")
+        if given.get("profile", document.PROFILE).partition("|")[0] != document.PROFILE:
+            raise errors.UnsupportedParameter("profile", "is not one that is supported here")
+        self.require_patient(kwargs.get("logical_id") or self.identified(records, given))
+        written = summaries.write(
+            records,
+            base=settings.FHIR_BASE,
+            author=document.Author(settings.SITE_NAME),
+            identifier=uuid.uuid4(),
+            at=timezone.now(),
+        )
+        if written is None:
+            raise errors.UnknownResource
+        bundle, held = written
+        self.disclosure.add(held)
+        return self.answered(json.dumps(bundle))
+
+    def identified(self, records: RecordSet, given: dict[str, str]) -> str:
+        """The token's patient, if this identifier is hers. Raises InvalidSearch, UnknownResource."""
+        if "identifier" not in given:
+            raise InvalidSearch("identifier", "has to be given")
+        own = Query.of("Patient").where("_id", records.patient_id).where("identifier", given["identifier"])
+        if not records.search(own).entries:
+            raise errors.UnknownResource
+        return records.patient_id
 
 
 class DocumentsView(OperationView):

@@ -46,12 +46,12 @@ class FhirView(APIView):
     content_negotiation_class = FhirNegotiation
     interaction = "read"
     """What the gate is asked."""
-    logged: str | None = None
+    logged_as: str | None = None
     """What the access log calls it, where that is another word."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """First who asks, then in which form: a stranger learns nothing, not even what we would accept."""
-        self.disclosure = Disclosure(self.logged or self.interaction)
+        self.disclosure = Disclosure(self.logged_as or self.interaction)
         self.bearer: Bearer | None = None
         self.bearer = self.authenticated(request)
         super().initial(request, *args, **kwargs)
