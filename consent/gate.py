@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from accounts.models import Person
-from consent import ledger
+from consent import contributions, ledger
 from consent.terms import Terms
 from records.reading import RecordSet
 from records.rules import Rule, enforceable
@@ -21,7 +21,18 @@ from standards.smart import scopes
 from standards.smart.scopes import ResourceScope, Scope
 
 # SMART App Launch 2.2, "Scopes and launch context": which letter each FHIR interaction needs.
-LETTER: Final = MappingProxyType({"read": "r", "vread": "r", "history-instance": "r", "search": "s"})
+LETTER: Final = MappingProxyType(
+    {
+        "read": "r",
+        "vread": "r",
+        "history-instance": "r",
+        "search": "s",
+        "create": "c",
+        "update": "u",
+        "patch": "u",
+        "delete": "d",
+    }
+)
 
 
 class ConsentMissing(Exception):
@@ -51,6 +62,26 @@ class App:
 Reader = Owner | App
 
 
+@dataclass(frozen=True, slots=True)
+class Writable:
+    """What an app may write by one interaction.
+
+    ``own`` are the records it wrote itself, whatever they say: nothing else can be changed or removed by it. ``known``
+    are these and what it may search: where a conditional create looks for what is already there.
+    """
+
+    own: RecordSet
+    known: RecordSet
+    rules: tuple[Rule, ...]
+
+    def admits(self, resource: dict[str, Any]) -> bool:
+        """Whether one of the app's scopes speaks of this resource, filters included."""
+        return any(
+            rule.reaches(resource["resourceType"]) and rule.admits_opened(resource, labels=0, source_id=0)
+            for rule in self.rules
+        )
+
+
 def readable(*, owner_id: int, reader: Reader, interaction: str, at: datetime) -> RecordSet:
     """The records of this owner that this reader may reach by this interaction now.
 
@@ -66,9 +97,25 @@ def readable(*, owner_id: int, reader: Reader, interaction: str, at: datetime) -
     return RecordSet(owner_id, _patient_id(owner_id), rules)
 
 
+def writable(*, owner_id: int, reader: App, interaction: str, source_id: int, at: datetime) -> Writable:
+    """What this app may write into this owner's record by this interaction now.
+
+    ``interaction`` is create, update, patch or delete; ``source_id`` is the source that stands for the app. Her terms
+    (sources, time, sensitive kinds) are about what may be read: an app may always mend what it said itself. Raises
+    ConsentMissing.
+    """
+    admitted = _rules_of_app(owner_id, reader, LETTER[interaction], at)
+    own = RecordSet(owner_id, _patient_id(owner_id), (Rule(sources=frozenset({source_id})),))
+    searched = _rules_of_app(owner_id, reader, LETTER["search"], at)
+    rules = tuple(Rule(rule.resource_type, rule.filters) for rule in admitted)
+    return Writable(own, replace(own, rules=(*own.rules, *searched)), rules)
+
+
 def reaches(reader: App, resource_type: str, interaction: str) -> bool:
     """Whether any scope of the token reaches this type with this interaction at all."""
     letter = LETTER[interaction]
+    if letter in contributions.LETTERS and resource_type not in contributions.ABOUT:
+        return False
     return any(
         scopes.permits(scope, resource_type, letter) or (resource_type == "Binary" and _reads_documents(scope, letter))
         for scope in reader.scopes

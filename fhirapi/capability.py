@@ -10,13 +10,24 @@ import orjson
 from django.conf import settings
 from django.urls import reverse
 
-from fhirapi import catalogue, searching
+from consent import contributions
+from fhirapi import catalogue, including
 from fhirapi.errors import MEDIA_TYPE
 from standards.fhir import search_parameters
 
 FHIR_VERSION: Final = "4.0.1"
 REVISED: Final = "2026-11-21"
 """When what is served last changed."""
+
+OPERATIONS: Final = {
+    "Patient": {"everything": "http://hl7.org/fhir/OperationDefinition/Patient-everything"},
+    "DocumentReference": {"docref": "http://hl7.org/fhir/uv/ipa/OperationDefinition/docref"},
+}
+"""Type to the operations on it: name and canonical of the definition."""
+INSTANTIATES: Final = (
+    "http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server",
+    "http://hl7.org/fhir/uv/ipa/CapabilityStatement/ipa-server",
+)
 
 _OAUTH_URIS: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _SERVICES: Final = "http://terminology.hl7.org/CodeSystem/restful-security-service"
@@ -35,6 +46,7 @@ def statement() -> dict[str, Any]:
         "status": "active",
         "date": REVISED,
         "kind": "instance",
+        "instantiates": list(INSTANTIATES),
         "software": {"name": "Tributary"},
         "implementation": {"description": settings.SITE_NAME, "url": settings.FHIR_BASE},
         "fhirVersion": FHIR_VERSION,
@@ -44,6 +56,7 @@ def statement() -> dict[str, Any]:
                 "mode": "server",
                 "security": _security(),
                 "resource": [_resource(resource_type) for resource_type in sorted(catalogue.SERVED)],
+                "interaction": [{"code": "batch"}, {"code": "transaction"}],
             }
         ],
     }
@@ -74,20 +87,25 @@ def _security() -> dict[str, Any]:
 def _resource(resource_type: str) -> dict[str, Any]:
     described: dict[str, Any] = {
         "type": resource_type,
-        "interaction": [{"code": "read"}, {"code": "vread"}],
+        "interaction": [{"code": "read"}, {"code": "vread"}, {"code": "history-instance"}],
         "versioning": "versioned",
         "readHistory": True,
         "updateCreate": False,
         "conditionalRead": "full-support",
     }
+    if resource_type in contributions.ABOUT:
+        described["interaction"] += [{"code": code} for code in ("create", "update", "patch", "delete")]
+        described["conditionalCreate"] = True
     if resource_type in catalogue.SEARCHED:
         described["interaction"].append({"code": "search-type"})
-        if includes := searching.INCLUDES.get(resource_type):
+        if includes := including.includes(resource_type):
             described["searchInclude"] = list(includes)
-        if resource_type not in searching.NOT_IN_REVINCLUDE:
-            described["searchRevInclude"] = [searching.REVINCLUDE]
+        if revincludes := including.revincludes(resource_type):
+            described["searchRevInclude"] = list(revincludes)
         described["searchParam"] = [
             {"name": code, "definition": parameter.url, "type": parameter.type}
             for code, parameter in sorted(search_parameters.for_type(resource_type).items())
         ]
+    if operations := OPERATIONS.get(resource_type):
+        described["operation"] = [{"name": name, "definition": url} for name, url in operations.items()]
     return described

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from audit import events
 from audit.models import Action, Agent, Outcome
@@ -15,6 +15,16 @@ from records.query import Query
 from standards.smart import scopes
 
 ORIGIN_LENGTH_MAX = 64
+_ACTION: Final = {
+    "create": Action.CREATE,
+    "update": Action.UPDATE,
+    "patch": Action.UPDATE,
+    "delete": Action.DELETE,
+    "search": Action.EXECUTE,
+    "operation": Action.EXECUTE,
+    "batch": Action.EXECUTE,
+    "transaction": Action.EXECUTE,
+}
 
 
 @dataclass
@@ -26,6 +36,8 @@ class Disclosure:
     categories: Counter[str] = field(default_factory=Counter)
     asked: str = ""
     parameters: Sequence[str] = ()
+    told: bool = False
+    """The access log has it already, from the transaction of the change itself."""
 
     def add(self, entries: Iterable[Entry]) -> None:
         self.types.update(entry.resource_type for entry in entries)
@@ -48,9 +60,11 @@ class Disclosure:
 
 def record(disclosure: Disclosure, *, to: Bearer, status: int, origin: str) -> None:
     """Append the one event of this answer; durable when this returns."""
+    if disclosure.told:
+        return
     events.append(
         owner_id=to.owner_id,
-        action=Action.EXECUTE if disclosure.interaction == "search" else Action.READ,
+        action=_ACTION.get(disclosure.interaction, Action.READ),
         interaction=disclosure.interaction,
         outcome=_outcome(status),
         agent_kind=Agent.APP,

@@ -21,10 +21,12 @@ from rest_framework import exceptions
 from consent import gate
 from gateway import errors as gateway_errors
 from records import query
+from sync import refusals
 
 MEDIA_TYPE: Final = "application/fhir+json"
 NAME_LENGTH_MAX: Final = 64
 """Characters of a parameter's name that an answer repeats."""
+REASON_LENGTH_MAX: Final = 200
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +54,18 @@ class UnsupportedParameter(Exception):
         super().__init__(parameter, reason)
         self.parameter = parameter
         self.reason = reason
+
+
+class UnreadableBody(Exception):
+    """The body is no FHIR JSON, or not what the address says. ``reason`` quotes no value."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class TooManyEntries(Exception):
+    """A Bundle with more entries than are taken at once."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +103,21 @@ PROBLEMS: Final[Mapping[type[Exception], Problem]] = {
     gate.ScopeMissing: _NO_SCOPE,
     gateway_errors.InvalidToken: _BAD_TOKEN,
     gateway_errors.AuthorizationEnded: _BAD_TOKEN,
+    # what an app posts
+    UnreadableBody: Problem(400, "structure", ""),
+    TooManyEntries: Problem(413, "too-costly", "The Bundle has more entries than are taken at once."),
+    refusals.Refused: _BAD_REQUEST,
+    refusals.NotContributed: Problem(405, "not-supported", "Apps do not write resources of this type."),
+    refusals.OutsideScope: _NO_SCOPE,
+    refusals.NoSuchRecord: _NOT_FOUND,
+    refusals.IdNotGiven: Problem(405, "not-supported", "No such resource; ids are given here: create it with POST."),
+    refusals.NotItsOwn: Problem(403, "forbidden", "An app changes and removes only what it wrote itself."),
+    refusals.RecordGone: Problem(410, "deleted", "The resource was deleted."),
+    refusals.VersionConflict: Problem(412, "conflict", "This is no longer the version that If-Match names."),
+    refusals.SeveralMatch: Problem(412, "multiple-matches", "If-None-Exist describes more than one resource."),
+    refusals.SameTwice: Problem(400, "invalid", "Two entries are of the same resource."),
+    refusals.Unacceptable: Problem(422, "invalid", "The resource cannot be kept as it is."),
+    refusals.Unpatchable: Problem(422, "processing", ""),
     # REST framework
     exceptions.NotAuthenticated: _NO_TOKEN,
     exceptions.AuthenticationFailed: _BAD_TOKEN,
@@ -121,6 +150,26 @@ def outcome(code: str, text: str, *, parameter: str | None = None, severity: str
     return {"resourceType": "OperationOutcome", "issue": [issue]}
 
 
+def _outcome_of(exception: Exception, problem: Problem) -> dict[str, Any]:
+    """One issue, or one for each thing that is wrong with a resource, with its place in it."""
+    if isinstance(exception, refusals.Unacceptable):
+        issues = [
+            {
+                "severity": "error",
+                "code": "required" if one.message == "is required" else problem.code,
+                "diagnostics": f"{one.path}: {one.message}",
+                "expression": [one.path],
+            }
+            for one in exception.problems
+        ]
+        return {"resourceType": "OperationOutcome", "issue": issues}
+    parameter = None if problem.text else getattr(exception, "parameter", None)
+    body = outcome(problem.code, problem.text or _explain(exception), parameter=parameter)
+    if where := getattr(exception, "where", ""):
+        body["issue"][0]["expression"] = [where]
+    return body
+
+
 def find(exception: Exception) -> Problem:
     """The table's answer for the exception."""
     return find_kind(type(exception))
@@ -136,12 +185,8 @@ def answer(exception: Exception, context: Mapping[str, Any] | None = None) -> Ht
     problem = find(exception)
     if problem.status >= 500:
         _log(exception)
-    parameter = getattr(exception, "parameter", None)
-    text = problem.text or _explain(exception)
     response = HttpResponse(
-        orjson.dumps(outcome(problem.code, text, parameter=parameter if not problem.text else None)),
-        status=problem.status,
-        content_type=MEDIA_TYPE,
+        orjson.dumps(_outcome_of(exception, problem)), status=problem.status, content_type=MEDIA_TYPE
     )
     response["Cache-Control"] = "no-store"
     _add_headers(response, exception, problem)
@@ -166,11 +211,13 @@ def _challenge(error: str, needed: str | None) -> str:
 def _explain(exception: Exception) -> str:
     """The parameter and what is wrong with it; some reasons begin with the name already."""
     parameter, reason = str(getattr(exception, "parameter", "")), str(getattr(exception, "reason", ""))
+    if not parameter:
+        return _say(reason, most=REASON_LENGTH_MAX)
     return f"{_say(parameter)}: {reason.removeprefix(parameter).lstrip(': ') or 'not understood'}"
 
 
-def _say(name: str) -> str:
-    return "".join(character for character in name[:NAME_LENGTH_MAX] if character.isprintable())
+def _say(name: str, *, most: int = NAME_LENGTH_MAX) -> str:
+    return "".join(character for character in name[:most] if character.isprintable())
 
 
 def _log(exception: Exception) -> None:

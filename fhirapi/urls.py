@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import re_path
 
-from fhirapi import views
+from fhirapi import batches, changes, compartments, histories, operations, views
 
 app_name = "fhirapi"
 
@@ -14,10 +14,18 @@ _VERSION = r"(?P<version_id>[A-Za-z0-9\-.]{1,64})"
 
 urlpatterns = [
     re_path(r"^metadata/?\Z", views.MetadataView.as_view(), name="metadata"),
-    re_path(rf"^{_TYPE}/?\Z", views.SearchView.as_view(), name="search"),
+    re_path(rf"^{_TYPE}/?\Z", changes.TypeView.as_view(), name="search"),
     re_path(rf"^{_TYPE}/_search/?\Z", views.FormSearchView.as_view(), name="form-search"),
-    re_path(rf"^{_TYPE}/{_ID}/?\Z", views.InstanceView.as_view(), name="instance"),
+    re_path(rf"^{_TYPE}/{_ID}/?\Z", changes.RecordView.as_view(), name="instance"),
     re_path(rf"^{_TYPE}/{_ID}/_history/{_VERSION}/?\Z", views.VersionView.as_view(), name="version"),
-    re_path(r"^\Z", views.BaseView.as_view(), name="base"),
+    re_path(rf"^{_TYPE}/{_ID}/_history/?\Z", histories.HistoryView.as_view(), name="history"),
+    re_path(rf"^Patient/{_ID}/\$everything/?\Z", operations.EverythingView.as_view(), name="everything"),
+    re_path(r"^DocumentReference/\$docref/?\Z", operations.DocumentsView.as_view(), name="docref"),
+    re_path(rf"^Patient/{_ID}/{_TYPE}/?\Z", compartments.CompartmentView.as_view(), name="compartment"),
+    re_path(
+        rf"^Patient/{_ID}/{_TYPE}/_search/?\Z", compartments.FormCompartmentView.as_view(), name="form-compartment"
+    ),
+    re_path(rf"^Patient/{_ID}/\*/?\Z", compartments.WholeCompartmentView.as_view(), name="whole-compartment"),
+    re_path(r"^\Z", batches.BaseView.as_view(), name="base"),
     re_path(r"^(?P<path>.*)\Z", views.NowhereView.as_view(), name="nowhere"),
 ]

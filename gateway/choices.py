@@ -1,8 +1,9 @@
 """What she can tick on the consent page, and what her ticks grant.
 
 Each asked scope is taken apart into boxes: one per kind of record, and for Observations, Conditions and documents one
-per category that US Core names, offered also when the app asked coarsely. A scope is granted as the app spelt it when
-every box under it is ticked; otherwise only the narrower scopes of the ticked boxes are. Unticking never widens.
+per category that US Core names, offered also when the app asked coarsely. What an app wants to write has boxes of its
+own: one for each kind it would add, change or remove. A scope is granted as the app spelt it when every box under it is
+ticked; otherwise only the narrower scopes of the ticked boxes are. Unticking never widens.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from consent import contributions
 from gateway import scopes
 from standards.smart import scopes as grammar
 from standards.smart.scopes import NamedScope, ResourceScope
@@ -34,6 +36,33 @@ class Box:
     rest: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One choice about writing. ``letter`` is c, u or d; ``category`` is ``system|code`` or empty."""
+
+    letter: str
+    resource: str
+    category: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its value in the form."""
+        return f"{self.letter}:{self.resource}?{self.category}" if self.category else f"{self.letter}:{self.resource}"
+
+
+def wishes(offered: Iterable[str]) -> tuple[Wish, ...]:
+    """What the app would write, each once: first what it would add, then change, then remove."""
+    found = {wish: None for scope in _resource_scopes(offered) for wish in _wishes(scope)}
+    return tuple(
+        sorted(found, key=lambda wish: (contributions.LETTERS.index(wish.letter), _place(wish.resource), wish.key))
+    )
+
+
+def _wishes(scope: ResourceScope) -> list[Wish]:
+    category = next((value for _, value in sorted(scope.filters)), "")
+    return [Wish(letter, scope.resource, category) for letter in scope.permissions if letter in contributions.LETTERS]
+
+
 def boxes(offered: Iterable[str]) -> tuple[Box, ...]:
     """The boxes of all offered resource scopes, each once, in the order of the page."""
     found = {box: None for scope in _resource_scopes(offered) for box in _made_for(scope)}
@@ -48,7 +77,8 @@ def granted(offered: Iterable[str], ticked: Collection[str]) -> list[str]:
     for text in offered:
         scope = grammar.parse(text)
         if isinstance(scope, ResourceScope):
-            records.update((kept, None) for kept in _kept(text, scope, page, ticked))
+            kept = _granted_of(scope, page, ticked)
+            records.update((text if one == scope else str(one), None) for one in kept)
     named = [text for text in offered if _names(text) and _is_ticked(text, ticked, bool(records))]
     return [*named, *records]
 
@@ -74,7 +104,21 @@ def _resource_scopes(offered: Iterable[str]) -> list[ResourceScope]:
     return [scope for text in offered if isinstance(scope := grammar.parse(text), ResourceScope)]
 
 
+def _granted_of(scope: ResourceScope, page: tuple[Box, ...], ticked: Collection[str]) -> list[ResourceScope]:
+    """What remains of one scope: what it may read and what it may write, in one scope again where that says it all."""
+    writing = "".join(wish.letter for wish in _wishes(scope) if wish.key in ticked)
+    reading = scopes.reading(scope)
+    read = _kept(reading, page, ticked) if reading else []
+    if not writing:
+        return read
+    if read in ([], [reading]):
+        return [scopes.with_letters(scope, writing + (reading.permissions if reading and read else ""))]
+    return [*read, scopes.with_letters(scope, writing)]
+
+
 def _made_for(scope: ResourceScope) -> tuple[Box, ...]:
+    if not scopes.reading(scope):
+        return ()
     if scope.filters:
         ((_, value),) = scope.filters
         return (Box(f"{scope.resource}?{value}", scope.resource, value),)
@@ -90,15 +134,15 @@ def _made_for_type(resource: str) -> tuple[Box, ...]:
     return (*named, Box(resource, resource, rest=bool(named)))
 
 
-def _kept(text: str, scope: ResourceScope, page: tuple[Box, ...], ticked: Collection[str]) -> list[str]:
-    """What remains of one scope: all boxes of the page under it count, also those another scope brought there."""
+def _kept(scope: ResourceScope, page: tuple[Box, ...], ticked: Collection[str]) -> list[ResourceScope]:
+    """What remains of a scope that reads: all boxes of the page under it count, also those another scope brought."""
     if scope.filters:
-        return [text] if all(box.key in ticked for box in _made_for(scope)) else []
+        return [scope] if all(box.key in ticked for box in _made_for(scope)) else []
     under = [box for box in page if scope.resource in (EVERYTHING_ELSE, box.resource)]
     if all(box.key in ticked for box in under):
-        return [text]
+        return [scope]
     kinds = dict.fromkeys(box.resource for box in under if box.resource != EVERYTHING_ELSE)
-    return [str(kept) for kind in kinds for kept in _kept_of_type(kind, scope, page, ticked)]
+    return [kept for kind in kinds for kept in _kept_of_type(kind, scope, page, ticked)]
 
 
 def _kept_of_type(
@@ -116,7 +160,10 @@ def _kept_of_type(
 
 
 def _order(box: Box) -> tuple[int, int, str]:
-    place = scopes.KINDS.index(box.resource) if box.resource in scopes.KINDS else len(scopes.KINDS)
     listed = grammar.US_CORE_GRANULAR.get(box.resource, ())
     among = listed.index(box.category) if box.category in listed else len(listed) + box.rest
-    return place + (box.resource == EVERYTHING_ELSE), among, box.key
+    return _place(box.resource) + (box.resource == EVERYTHING_ELSE), among, box.key
+
+
+def _place(resource: str) -> int:
+    return scopes.KINDS.index(resource) if resource in scopes.KINDS else len(scopes.KINDS)

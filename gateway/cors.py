@@ -17,8 +17,11 @@ from gateway.models import Application
 
 OPEN: Final = re.compile(r"/\.well-known/[a-z-]+|/oauth/jwks|/fhir/r4/(\.well-known/smart-configuration|metadata)")
 REGISTERED: Final = re.compile(r"/oauth/(token|revoke|introspect|userinfo)|/fhir/r4(/.*)?")
-METHODS: Final = "GET, HEAD, POST, OPTIONS"
-HEADERS: Final = "Authorization, Content-Type, Accept, Prefer, If-None-Match, If-Modified-Since, X-Request-Id"
+METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+HEADERS: Final = (
+    "Authorization, Content-Type, Accept, Prefer, If-Match, If-None-Exist, If-None-Match, If-Modified-Since,"
+    " X-Request-Id"
+)
 EXPOSED: Final = "Content-Location, ETag, Last-Modified, Location, Retry-After, WWW-Authenticate"
 PREFLIGHT_SECONDS: Final = 600
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from accounts.models import Person
 from gateway import answers, choices, counting, scopes, wording
-from gateway.choices import Box
+from gateway.choices import Box, Wish
 from gateway.models import Application, AuthorizationRequest
 from gateway.wording import Kind, Text
 
@@ -37,6 +37,14 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Writing:
+    """What the app would do to her record, and to which kinds."""
+
+    kind: Kind
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Extra:
     """A choice that is about the app, not about records."""
 
@@ -59,6 +67,7 @@ class Question:
     application: Application
     groups: tuple[Group, ...]
     empty: tuple[Group, ...]
+    writing: tuple[Writing, ...]
     extras: tuple[Extra, ...]
     lengths: tuple[Length, ...]
     total: int
@@ -70,18 +79,24 @@ def ask(
     """The page for this person; ``ticked`` None means as the app asked."""
     offered = request.params["offered"]
     boxes = choices.boxes(offered)
+    wishes = choices.wishes(offered)
     extras = _extra_keys(offered)
-    chosen = set(ticked) if ticked is not None else {box.key for box in boxes} | set(extras)
+    chosen = set(ticked) if ticked is not None else _keys(boxes, wishes) | set(extras)
     totals = counting.of_boxes(person.pk, boxes)
     groups = _groups(boxes, totals, chosen)
     return Question(
         application=request.application,
         groups=tuple(group for group in groups if group.total),
         empty=tuple(group for group in groups if not group.total),
+        writing=tuple(_writing(wishes, chosen)),
         extras=tuple(Extra(key, kind, key in chosen) for key, kind in extras.items()),
         lengths=tuple(Length(value, label, value == length) for value, label in _LENGTHS.items()),
         total=counting.of_scopes(person.pk, choices.granted(offered, chosen)),
     )
+
+
+def _keys(boxes: tuple[Box, ...], wishes: tuple[Wish, ...]) -> set[str]:
+    return {box.key for box in boxes} | {wish.key for wish in wishes}
 
 
 _LENGTHS = {answers.ONCE: wording.ONCE, "90": wording.NINETY_DAYS, "395": wording.THIRTEEN_MONTHS}
@@ -94,6 +109,15 @@ def _extra_keys(offered: Collection[str]) -> dict[str, Kind]:
     if scopes.OFFLINE_ACCESS in offered:
         extras[choices.KEEP_ACCESS] = wording.KEEP_ACCESS
     return extras
+
+
+def _writing(wishes: tuple[Wish, ...], chosen: Collection[str]) -> Iterator[Writing]:
+    for letter, kind in wording.WRITING.items():
+        found = tuple(
+            Choice(wish.key, wording.wish(wish), 0, wish.key in chosen) for wish in wishes if wish.letter == letter
+        )
+        if found:
+            yield Writing(kind, found)
 
 
 def _groups(boxes: tuple[Box, ...], totals: dict[str, int], chosen: Collection[str]) -> list[Group]:

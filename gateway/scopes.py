@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from consent import gate
+from consent import contributions, gate
 from gateway.models import SCOPE_LENGTH_MAX
 from gateway.toolkit.server import BaseScopes
 from standards.fhir import types
@@ -57,10 +57,15 @@ FILTER: Final = "category"
 """The one search parameter a scope may filter by: what the counters know, so that the page can say how many."""
 
 
+_V1_SETS: Final = ("rs", "cud", "cruds")
+
+
 def advertised() -> list[str]:
     """``scopes_supported`` of the metadata: every one of them is granted and enforced."""
     whole = [f"{LEVEL}/{resource}.{READING}" for resource in ("*", *KINDS)]
-    return [*NAMED, *whole, *(str(scope) for scope in grammar.granular(LEVEL))]
+    granular = [str(scope) for scope in grammar.granular(LEVEL)]
+    writing = [f"{LEVEL}/{resource}.{grammar.PERMISSIONS}" for resource in contributions.ABOUT]
+    return [*NAMED, *whole, *writing, *granular]
 
 
 def offerable(asked: Iterable[str], policy: Iterable[str]) -> list[str]:
@@ -69,34 +74,79 @@ def offerable(asked: Iterable[str], policy: Iterable[str]) -> list[str]:
     What is unknown, unsupported or beyond the app is left out (RFC 6749 3.3); a scope wider than the app's policy is
     replaced by the policy's own scopes under it. Each stands once, as the app spelt it where it is unchanged.
     """
-    allowed = [scope for text in policy if (scope := _supported(text)) is not None]
+    return _within_policy(asked, policy, LEVEL)
+
+
+def _within_policy(asked: Iterable[str], policy: Iterable[str], level: str) -> list[str]:
+    allowed = [part for text in policy for part in _parts(text, level)]
     offered: dict[str, None] = {}
     for text in asked:
-        wanted = _supported(text)
-        if wanted is None:
-            continue
-        if any(grammar.covers(wider, wanted) for wider in allowed):
-            offered[text if grammar.parse(text) == wanted else str(wanted)] = None
-        else:
-            offered.update((str(scope), None) for scope in allowed if grammar.covers(wanted, scope))
+        found = [kept for part in _parts(text, level) for kept in _kept(part, allowed)]
+        offered.update((text if grammar.parse(text) == scope else str(scope), None) for scope in _joined(found))
     return list(offered)
 
 
-def _supported(text: str) -> Scope | None:
-    """The scope, narrowed to what this server can do with it; None if nothing remains."""
+def _kept(part: Scope, allowed: list[Scope]) -> list[Scope]:
+    if any(grammar.covers(wider, part) for wider in allowed):
+        return [part]
+    return [scope for scope in allowed if grammar.covers(part, scope)]
+
+
+def _joined(parts: Iterable[Scope]) -> list[Scope]:
+    """Parts of the same target put together again, each letter once."""
+    whole: dict[object, Scope] = {}
+    for part in parts:
+        key = (part.resource, part.filters) if isinstance(part, ResourceScope) else part
+        known = whole.get(key)
+        if isinstance(known, ResourceScope) and isinstance(part, ResourceScope):
+            both = replace(known, v1=known.v1 and part.v1)
+            whole[key] = with_letters(both, known.permissions + part.permissions)
+        else:
+            whole[key] = part
+    return list(whole.values())
+
+
+def with_letters(scope: ResourceScope, letters: str) -> ResourceScope:
+    """The scope with other permissions, in the order of the grammar; v1 has words for three sets of them only."""
+    ordered = "".join(letter for letter in grammar.PERMISSIONS if letter in letters)
+    return replace(scope, permissions=ordered, v1=scope.v1 and ordered in _V1_SETS)
+
+
+def reading(scope: ResourceScope) -> ResourceScope | None:
+    """The part of a scope that reads."""
+    letters = "".join(letter for letter in scope.permissions if letter in READING)
+    return with_letters(scope, letters) if letters else None
+
+
+def _parts(text: str, level: str) -> list[Scope]:
+    """The scope of this level in what this server can do with it: reading, and each kind of writing by itself.
+
+    Writing everything is writing each of the types that apps may write.
+    """
     try:
         scope = grammar.parse(text)
     except InvalidScope:
-        return None
+        return []
     if len(text) > SCOPE_LENGTH_MAX:
-        return None
+        return []
     if isinstance(scope, NamedScope):
-        return scope if scope.name in NAMED else None
-    letters = "".join(letter for letter in scope.permissions if letter in READING)
-    if not letters or scope.level != LEVEL or not _has_known_target(scope):
-        return None
-    # ``.r`` of a v1 ``.write`` does not exist: v1 words shrink only from ``*`` to ``read``.
-    return replace(scope, permissions=letters)
+        return [scope] if scope.name in NAMED and level == LEVEL else []
+    if scope.level != level or not _has_known_target(scope):
+        return []
+    read = reading(scope)
+    found: list[Scope] = [read] if read else []
+    if level == LEVEL:
+        found += [
+            replace(scope, resource=resource, permissions=letter)
+            for resource in _written(scope.resource)
+            for letter in scope.permissions
+            if letter in contributions.LETTERS
+        ]
+    return found
+
+
+def _written(resource: str) -> list[str]:
+    return [name for name in contributions.ABOUT if resource in ("*", name)]
 
 
 def _has_known_target(scope: ResourceScope) -> bool:
@@ -106,7 +156,7 @@ def _has_known_target(scope: ResourceScope) -> bool:
         scope.resource in SUPPORTED
         and {name for name, _ in scope.filters} <= {FILTER}
         and len(scope.filters) <= 1
-        and gate.honours(scope)
+        and gate.honours(replace(scope, level=LEVEL))
     )
 
 

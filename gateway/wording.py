@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from gateway.choices import EVERYTHING_ELSE, Box
+from gateway.choices import EVERYTHING_ELSE, Box, Wish
 
 Text = str | Promise
 
@@ -52,6 +52,8 @@ KINDS: Final[dict[str, Kind]] = {
     "Location": Kind(_("Places"), _("Where you were seen.")),
     "Medication": Kind(_("Medication details"), _("What is in the medicines named in your record.")),
     "Provenance": Kind(_("Where records come from"), _("Who wrote or sent a record.")),
+    "MedicationStatement": Kind(_("Medications reported"), _("Medicines you said you take.")),
+    "FamilyMemberHistory": Kind(_("Family history"), _("Illnesses in your family.")),
     EVERYTHING_ELSE: Kind(_("Everything else"), _("Kinds of records not listed here, also new ones later.")),
 }
 
@@ -65,6 +67,12 @@ CATEGORIES: Final[dict[str, Text]] = {
     "problem-list-item": _("Your list of ongoing problems"),
     "health-concern": _("Health concerns"),
     "clinical-note": _("Notes by doctors and nurses"),
+}
+
+WRITING: Final[dict[str, Kind]] = {
+    "c": Kind(_("Add to your record"), _("New records, marked as coming from this app.")),
+    "u": Kind(_("Change what it added"), _("Only its own records. Earlier versions are kept.")),
+    "d": Kind(_("Remove what it added"), _("Only its own records.")),
 }
 
 REST: Final = _("Everything else of this kind (only together with all of the above)")
@@ -89,6 +97,12 @@ def label(box: Box) -> Text:
         code = box.category.rpartition("|")[2]
         return CATEGORIES.get(code, code)
     return kind(box.resource).name
+
+
+def wish(choice: Wish) -> Text:
+    """The words beside a box about writing."""
+    code = choice.category.rpartition("|")[2]
+    return CATEGORIES.get(code, code) if code else kind(choice.resource).name
 
 
 def kind(resource: str) -> Kind:

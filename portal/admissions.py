@@ -1,4 +1,4 @@
-"""An app she let in, in words: what it may see, since when, until when, and whether it still does."""
+"""An app she let in, in words: what it may see and write, since when, until when, and whether it still does."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from consent import contributions
 from gateway import wording
 from gateway.models import Authorization
+from gateway.scopes import reading
 from portal import names, when
 from standards.smart import scopes
 from standards.smart.scopes import InvalidScope, NamedScope, ResourceScope
@@ -21,6 +23,7 @@ class Admission:
     name: str
     description: str
     sees: tuple[str, ...]
+    writes: tuple[str, ...]
     since: str
     until: str
     used: str
@@ -35,6 +38,7 @@ def of(authorization: Authorization, *, at: datetime) -> Admission:
         name=authorization.application.name,
         description=authorization.application.description,
         sees=tuple(dict.fromkeys(_sees(authorization.scopes))),
+        writes=tuple(dict.fromkeys(_writes(authorization.scopes))),
         since=when.moment(authorization.created),
         until=when.moment(authorization.expires if live else ended),
         used=when.moment(authorization.last_used) or _("not yet"),
@@ -42,14 +46,26 @@ def of(authorization: Authorization, *, at: datetime) -> Admission:
     )
 
 
-def _sees(texts: Iterable[str]) -> Iterator[str]:
+def _parsed(texts: Iterable[str]) -> Iterator[scopes.Scope]:
     for text in texts:
         try:
-            scope = scopes.parse(text)
+            yield scopes.parse(text)
         except InvalidScope:
             continue
-        if isinstance(scope, ResourceScope):
+
+
+def _writes(texts: Iterable[str]) -> Iterator[str]:
+    """What it may add, change or remove; a kind stands once, whichever of these it is."""
+    for scope in _parsed(texts):
+        if isinstance(scope, ResourceScope) and set(scope.permissions) & set(contributions.LETTERS):
             yield from _kinds(scope)
+
+
+def _sees(texts: Iterable[str]) -> Iterator[str]:
+    for scope in _parsed(texts):
+        if isinstance(scope, ResourceScope):
+            if reading(scope):
+                yield from _kinds(scope)
         elif isinstance(scope, NamedScope) and scope.name == "openid":
             yield str(wording.WHO_SHE_IS.name)
 
