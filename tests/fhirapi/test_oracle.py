@@ -16,7 +16,7 @@ from tests.fhirapi import people, population
 pytestmark = pytest.mark.django_db
 
 FIRST_TYPES = people.FIRST_TYPES
-SHARED = Path("/work/shared/data/fhir-synthea/smart-bulk-2023")
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "fhir-synthea" / "smart-bulk-2023"
 VALUES_EACH = 6
 ABOUT_OWNER = {"patient", "subject"}
 
