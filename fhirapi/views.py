@@ -236,10 +236,6 @@ class FormSearchView(SearchView):
         return self.found(request, resource_type, [*parameters.of_query(request), *parameters.of_body(request)])
 
 
-class BaseView(FhirView):
-    """``/fhir/r4`` itself: neither a search over all types nor a batch is supported."""
-
-
 class NowhereView(FhirView):
     """Every other path below ``/fhir/r4``, so that a stray client still gets an OperationOutcome."""
 

@@ -14,7 +14,7 @@ from standards.fhir import json
 
 def find(writer: Writer, candidates: list[Candidate]) -> dict[str, indexing.Indexed]:
     """The index of every home that a Binary of this page belongs to, by reference text."""
-    wanted = {text for one in candidates if one.resource["resourceType"] == "Binary" and (text := _home(one.resource))}
+    wanted = {text for one in candidates if one.resource["resourceType"] == "Binary" and (text := of(one.resource))}
     if not wanted:
         return {}
     homes = {
@@ -30,7 +30,8 @@ def find(writer: Writer, candidates: list[Candidate]) -> dict[str, indexing.Inde
     return homes
 
 
-def _home(resource: dict[str, Any]) -> str | None:
+def of(resource: dict[str, Any]) -> str | None:
+    """The ``Type/id`` of a Binary's home."""
     context = resource.get("securityContext")
     text = context.get("reference") if isinstance(context, dict) else None
     return text if isinstance(text, str) and text.partition("/")[0] in TYPE_NUMBER else None
@@ -54,7 +55,7 @@ def _stored_resource(writer: Writer, resource_type: str, logical_id: str) -> dic
 def index(writer: Writer, resource: dict[str, Any], homes: dict[str, indexing.Indexed]) -> indexing.Indexed:
     """What the resource is found by. A Binary shares the categories, labels and time of its home."""
     found = indexing.index(resource, key=writer.keys.blind)
-    home = _home(resource) if resource["resourceType"] == "Binary" else None
+    home = of(resource) if resource["resourceType"] == "Binary" else None
     if home not in homes:
         return found
     of_home = homes[home]

@@ -80,15 +80,20 @@ def bodies(*, owner_id: int, source_id: int | None = None) -> Iterator[tuple[str
 def _sort(
     writer: Writer, candidates: list[Candidate], standing: dict[tuple[int, str], Standing]
 ) -> tuple[list[Candidate], list[Candidate]]:
-    """New and changed candidates; the unchanged are counted and left alone."""
+    """New and changed candidates; the unchanged are counted and left alone.
+
+    A Binary changes with its home, whose labels and categories are its own.
+    """
     new, changed = [], []
+    moved: set[str] = set()
     outcome = writer.outcome
     for candidate in candidates:
         now = standing.get(candidate.key)
         if now is None:
             new.append(candidate)
-        elif now.deleted or now.content_hash != candidate.content_hash:
+        elif now.deleted or now.content_hash != candidate.content_hash or _home(candidate) in moved:
             changed.append(candidate)
+            moved.add(f"{candidate.resource['resourceType']}/{candidate.logical_id}")
         else:
             outcome.unchanged += 1
             outcome.invalid += now.flagged
@@ -97,6 +102,10 @@ def _sort(
         name = TYPE_NAME[candidate.type_number]
         outcome.by_type[name] = outcome.by_type.get(name, 0) + 1
     return new, changed
+
+
+def _home(candidate: Candidate) -> str | None:
+    return homes.of(candidate.resource) if candidate.resource["resourceType"] == "Binary" else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,11 +167,12 @@ class _Desk:
     def write(self, steps: Sequence[_Step]) -> None:
         gone = [step for step in steps if step.change.interaction == DELETE and not _is_gone(step)]
         references = [(step.change.resource_type, step.logical_id) for step in gone]
-        references += [("Binary", name) for step in gone for name in self._attachments(step)]
+        references += [("Binary", binary["id"]) for step in steps for binary in self._left(step)]
         if references:
             store.delete(owner_id=self.author.owner_id, source_id=self.source.pk, references=references, at=self.at)
         kept = [step for step in steps if step.resource is not None]
-        outcome = self._put([step.resource for step in kept if step.resource is not None])
+        resources = [step.resource for step in kept if step.resource is not None]
+        outcome = self._put([*resources, *(binary for step in kept for binary in self._following(step))])
         if outcome.refused:
             too_large = kept[outcome.refused[0].index].change
             raise refusals.Unacceptable(
@@ -286,19 +287,26 @@ class _Desk:
     def _own(self, step: _Step) -> Stored | None:
         return step.allowed.own.read(step.change.resource_type, step.logical_id)
 
-    def _attachments(self, step: _Step) -> list[str]:
-        """The ids of the Binaries that were moved out of a record of the app's own."""
-        assert step.standing is not None
+    def _attachments(self, step: _Step) -> list[dict[str, Any]]:
+        """The Binaries that were moved out of a record of the app's own."""
+        if step.standing is None or step.standing.deleted:
+            return []
         urls = {text for _, _, key, text in mapping.texts(step.standing.resource, "") if key == "url"}
         names = [url.removeprefix("Binary/") for url in sorted(urls) if url.startswith("Binary/")]
-        return [name for name in names if self._is_home(step, name)]
+        found = [step.allowed.own.read("Binary", name) for name in names]
+        binaries = [one.resource for one in found if one is not None and not one.deleted]
+        return [binary for binary in binaries if binary["securityContext"]["reference"] == step.reference]
 
-    def _is_home(self, step: _Step, name: str) -> bool:
-        binary = step.allowed.own.read("Binary", name)
-        if binary is None or binary.deleted:
-            return False
-        home: object = binary.resource["securityContext"]["reference"]
-        return home == step.reference
+    def _left(self, step: _Step) -> list[dict[str, Any]]:
+        """Binaries that go with a record that is removed, or with a version that named them last."""
+        if step.change.interaction in (CREATE, DELETE):
+            return [] if step.found else self._attachments(step)
+        return [binary for binary in self._attachments(step) if binary not in self._following(step)]
+
+    def _following(self, step: _Step) -> list[dict[str, Any]]:
+        """Binaries that the new version still names: they are found and withheld as it is, so they are kept anew."""
+        named = {text for _, _, key, text in mapping.texts(step.resource or {}, "") if key == "url"}
+        return [binary for binary in self._attachments(step) if f"Binary/{binary['id']}" in named]
 
     def _provenance(self, activity: str, told: Sequence[Stored]) -> dict[str, Any]:
         tags = {(tag["system"], tag["code"]): tag for one in told for tag in mapping.security(one.resource)}
