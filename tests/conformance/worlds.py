@@ -1,0 +1,191 @@
+"""Worlds with something to hide: of every type the server has, one record its reader may see and one it may not.
+
+The shown record points at the hidden ones by every reference its type has, and the hidden one points back, so that
+whatever follows a reference in either direction would find it. Hidden records carry a word that nothing else carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import Person
+from consent.terms import Terms
+from fhirapi import catalogue, including
+from gateway import scopes as offered
+from records import sources, store
+from records.labels import ACT_CODE
+from records.models import SourceKind
+from standards.fhir import search_parameters, structures, types
+from standards.smart import scopes
+from tests.fhirapi import people, population
+
+WORD = "Kept-From-The-Reader"
+EVERYTHING = "patient/*.cruds"
+GRANULAR = {kind: categories[0] for kind, categories in scopes.US_CORE_GRANULAR.items()}
+UNSELECTED = {
+    "Observation": f"{population.OBSERVATION_CATEGORY}|vital-signs",
+    "Condition": f"{population.CONDITION_CATEGORY}|problem-list-item",
+    "DocumentReference": "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category|other",
+}
+"""A category of each type with granular scopes that the reader of the category world was not given."""
+
+
+@dataclass(frozen=True)
+class World:
+    """``whole`` may see the hidden records, ``reader`` may not. Ids of hidden records are ``hidden-<type>``."""
+
+    whole: people.App
+    reader: people.App
+    hidden: tuple[str, ...]
+    shown: tuple[str, ...]
+
+    @property
+    def hidden_patient(self) -> str:
+        """The Patient of the hidden records; the reader's own where they are of the same person."""
+        return self.whole.person.patient_id
+
+
+def hidden_id(kind: str) -> str:
+    return f"hidden-{kind}"[:64]
+
+
+def shown_id(kind: str) -> str:
+    return f"shown-{kind}"[:64]
+
+
+def of_another_person() -> World:
+    her, him = people.sign_up(), people.sign_up()
+    _keep(her, _hidden(her.patient_id))
+    _keep(him, _shown(him.patient_id))
+    return _world(people.let_in(her, EVERYTHING), people.let_in(him, EVERYTHING))
+
+
+def labelled_sensitive() -> World:
+    person = people.sign_up()
+    security = [{"system": ACT_CODE, "code": "HIV"}]
+    _keep(person, _hidden(person.patient_id, meta={"security": security}), _shown(person.patient_id))
+    chosen = Terms(labels=frozenset({"HIV"}))
+    return _world(people.let_in(person, EVERYTHING, terms=chosen), people.let_in(person, EVERYTHING))
+
+
+def of_a_source_left_out() -> World:
+    person = people.sign_up()
+    source_id = _keep(person, _shown(person.patient_id))
+    other = sources.ensure(SourceKind.EHR, "Other", "https://other.example/fhir")
+    with transaction.atomic():
+        store.put_page(owner_id=person.id, source_id=other.id, resources=_hidden(person.patient_id), at=people.LOADED)
+    terms = Terms(sources=frozenset({source_id}))
+    return _world(people.let_in(person, EVERYTHING), people.let_in(person, EVERYTHING, terms=terms))
+
+
+def of_unselected_categories() -> World:
+    """Granular scopes for the types that have them, whole ones for the rest."""
+    person = people.sign_up()
+    hidden = [one for one in _hidden(person.patient_id) if one["resourceType"] in GRANULAR]
+    for one in hidden:
+        one["category"] = [_concept(UNSELECTED[one["resourceType"]])]
+    _keep(person, hidden, _shown(person.patient_id))
+    granted = [f"patient/{kind}.cruds?category={value}" for kind, value in GRANULAR.items()]
+    granted += [scope for kind in (*_kinds(), "Patient") if kind not in GRANULAR and (scope := _scope(kind))]
+    return _world(people.let_in(person, EVERYTHING), people.let_in(person, *granted), tuple(GRANULAR))
+
+
+def of_unselected_types() -> World:
+    """Scopes for half of the types; the records of the other half are hidden."""
+    person = people.sign_up()
+    granted = [kind for kind in _kinds()[::2] if _scope(kind)]
+    resources = [one for one in _hidden(person.patient_id) if one["resourceType"] not in granted]
+    _keep(person, resources, [one for one in _shown(person.patient_id) if one["resourceType"] in granted])
+    reader = people.let_in(person, *map(_scope, granted))
+    return _world(people.let_in(person, EVERYTHING), reader, tuple(kind for kind in _kinds() if kind not in granted))
+
+
+WORLDS: dict[str, Callable[[], World]] = {
+    "another person": of_another_person,
+    "sensitive": labelled_sensitive,
+    "source left out": of_a_source_left_out,
+    "unselected category": of_unselected_categories,
+    "unselected type": of_unselected_types,
+}
+
+
+def _world(whole: people.App, reader: people.App, hidden: tuple[str, ...] | None = None) -> World:
+    return World(whole, reader, hidden or _kinds(), _kinds())
+
+
+def _scope(kind: str) -> str:
+    """A scope for this type alone; empty where none is offered."""
+    scope = f"patient/{kind}.cruds"
+    return scope if offered.offerable([scope], [scope]) else ""
+
+
+@cache
+def _kinds() -> tuple[str, ...]:
+    """Every served type but Patient, of which there is one, and Binary, which belongs to what names it."""
+    return tuple(sorted(catalogue.SEARCHED - {"Patient"}))
+
+
+def _keep(person: Person, *resources: list[dict[str, Any]]) -> int:
+    source_id = people.store_records(person, [population.patient(person.patient_id)])
+    for some in resources:
+        people.store_records(person, some)
+    return source_id
+
+
+def _hidden(patient_id: str, **more: Any) -> list[dict[str, Any]]:
+    made = [_resource(kind, hidden_id(kind), patient_id, shown_id) for kind in _kinds()]
+    for one in made:
+        kind = one["resourceType"]
+        one |= more
+        one["text"] = {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{WORD} {kind}</div>'}
+        one["identifier"] = [{"system": "urn:records", "value": f"{WORD}-{kind}"}]
+        for name, field in structures.r4().fields(kind).items():
+            if field.type == "CodeableConcept" and field.required:
+                one[name] = [{"text": WORD}] if field.many else {"text": WORD}
+    return made
+
+
+def _shown(patient_id: str) -> list[dict[str, Any]]:
+    made = [_resource(kind, shown_id(kind), patient_id, hidden_id) for kind in _kinds()]
+    for one in made:
+        if value := GRANULAR.get(one["resourceType"]):
+            one["category"] = [_concept(value)]
+    return made
+
+
+def _resource(kind: str, logical_id: str, patient_id: str, pointed_at: Callable[[str], str]) -> dict[str, Any]:
+    made: dict[str, Any] = {"resourceType": kind, "id": logical_id, "status": "active"}
+    for code in including.followed(kind):
+        parameter = search_parameters.for_type(kind)[code]
+        target = next((one for one in _kinds() if one != kind and one in (parameter.targets or {"Observation"})), "")
+        if target:
+            _point(made, kind, parameter.paths[0].steps, f"{target}/{pointed_at(target)}")
+    for code in types.PATIENT_COMPARTMENT.get(kind, ())[:1]:
+        _point(made, kind, search_parameters.for_type(kind)[code].paths[0].steps, f"Patient/{patient_id}")
+    return made
+
+
+def _point(resource: dict[str, Any], kind: str, steps: tuple[Any, ...], reference: str) -> None:
+    """Add a reference where the steps lead, arrays where the definitions have them."""
+    holder, of = resource, kind
+    names = [step for step in steps if isinstance(step, str)]
+    for position, name in enumerate(names):
+        field = structures.r4().fields(of)[name]
+        last = position == len(names) - 1
+        value: dict[str, Any] = {"reference": reference} if last else {}
+        if field.many:
+            holder.setdefault(name, []).append(value)
+        else:
+            value = holder.setdefault(name, value) if not last else value
+            holder[name] = value
+        holder, of = value, field.type
+
+
+def _concept(token: str) -> dict[str, Any]:
+    system, _, code = token.partition("|")
+    return {"coding": [{"system": system, "code": code}]}
