@@ -282,7 +282,9 @@ class RecordSet:
         return all(test(resource) for test in tests)
 
     def _body(self, owner_keys: keys.OwnerKeys, row: tuple[Any, ...]) -> bytes:
-        where = sealing.place(self.owner_id, row[7], row[10], row[6])
+        return self._opened(owner_keys, row, sealing.place(self.owner_id, row[7], row[10], row[6]))
+
+    def _opened(self, owner_keys: keys.OwnerKeys, row: tuple[Any, ...], where: bytes) -> bytes:
         if row[13]:
             return attachments.fetch(owner_keys.cipher, row[13], where)
         return sealing.open_body(owner_keys.cipher, row[11], where)
@@ -300,7 +302,7 @@ class RecordSet:
             row[4],
             row[1],
             row[2],
-            b"" if deleted else self._body(owner_keys, row),
+            b"" if deleted else self._opened(owner_keys, row, where),
             problems,
         )
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+import orjson
 from django.db import transaction
 from django.test import Client
 from django.utils import timezone
@@ -84,6 +85,10 @@ class App:
         if isinstance(form, dict):
             return client.post(f"{BASE}{path}", form, content_type="application/x-www-form-urlencoded")
         return client.post(f"{BASE}{path}", form, content_type="application/x-www-form-urlencoded")
+
+    def post_json(self, path: str, body: dict[str, Any] | bytes, **headers: str) -> Any:
+        sent = body if isinstance(body, bytes) else orjson.dumps(body)
+        return self._client(headers).post(f"{BASE}{path}", sent, content_type="application/fhir+json")
 
     def bundle(self, path: str, **headers: str) -> dict[str, Any]:
         """The Bundle of a search that works."""
