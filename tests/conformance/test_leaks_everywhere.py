@@ -174,7 +174,7 @@ def test_every_route_answers_for_a_hidden_record_as_for_one_that_is_not_there(wo
     answer_alike(world, main(world)[:2])
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_every_route_answers_for_a_hidden_record_of_any_type_as_for_one_that_is_not_there(world):
     answer_alike(world, world.hidden)
 
@@ -236,7 +236,7 @@ def test_no_search_parameter_finds_a_hidden_record(world):
     find_nothing_hidden(world, main(world)[:1])
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_no_search_parameter_of_any_type_finds_a_hidden_record(world):
     find_nothing_hidden(world, world.hidden)
 
