@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.db import connection
 from django.db.models import QuerySet
 
 from audit.models import Action, Agent, Event, Outcome
+
+NOBODY: Final = 0
+"""The chain of what concerns no one person: a backend service's tokens and orders. Nobody's id is 0."""
 
 _COLUMNS = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb)"
 

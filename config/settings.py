@@ -156,6 +156,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "ring again for what was lost": {"task": "sync.tasks.ring_again", "schedule": 15.0},
+    "ring again for exports": {"task": "fhirapi.tasks.ring_again", "schedule": 15.0},
+    "sweep out exports": {"task": "fhirapi.tasks.sweep_exports", "schedule": 300.0},
     "sweep out dead codes and tokens": {"task": "gateway.tasks.sweep", "schedule": 3600.0},
 }
 
@@ -222,6 +224,10 @@ STORAGES = {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": env.read_path("ATTACHMENTS_DIR", VAR_DIR / "attachments")},
     },
+    "exports": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": env.read_path("EXPORTS_DIR", VAR_DIR / "exports")},
+    },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
@@ -258,6 +264,8 @@ REST_FRAMEWORK: dict[str, object] = {
     "DEFAULT_PERMISSION_CLASSES": [],
     "UNAUTHENTICATED_USER": None,
 }
+# How long the files of a bulk export can be fetched.
+EXPORT_LIFE = env.read_seconds("EXPORT_SECONDS", 86_400)
 # The largest body we read at all; a page from a hospital has its own bound in sync.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.read_number("REQUEST_BYTES_MAX", 2_500_000)
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
 from accounts.models import Person
 from consent import contributions, ledger
+from consent.models import Decision
 from consent.terms import Terms
 from records.reading import RecordSet
 from records.rules import Rule, enforceable
 from standards.smart import scopes
-from standards.smart.scopes import ResourceScope, Scope
+from standards.smart.scopes import NamedScope, ResourceScope, Scope
 
 # SMART App Launch 2.2, "Scopes and launch context": which letter each FHIR interaction needs.
 LETTER: Final = MappingProxyType(
@@ -33,6 +34,10 @@ LETTER: Final = MappingProxyType(
         "delete": "d",
     }
 )
+# An export lists and hands over, so both letters are asked of the client's scope and of hers.
+EXPORT: Final = "rs"
+# Without ``offline_access`` she was told that the app must ask her again after this (the consent page's words).
+ATTENDED: Final = timedelta(hours=1)
 
 
 class ConsentMissing(Exception):
@@ -59,7 +64,16 @@ class App:
     scopes: tuple[Scope, ...]
 
 
-Reader = Owner | App
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A backend service exporting one person's records: its ``system/`` scopes, and her decision that lets it."""
+
+    client_id: str
+    decision_id: int
+    scopes: tuple[Scope, ...]
+
+
+Reader = Owner | App | Backend
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +99,16 @@ class Writable:
 def readable(*, owner_id: int, reader: Reader, interaction: str, at: datetime) -> RecordSet:
     """The records of this owner that this reader may reach by this interaction now.
 
-    ``interaction`` is read, vread, search or history-instance. Raises ConsentMissing.
+    ``interaction`` is read, vread, search or history-instance; for a Backend it is export. Raises ConsentMissing.
     """
+    if isinstance(reader, Backend):
+        return RecordSet(owner_id, _patient_id(owner_id), _rules_of_backend(owner_id, reader, at))
     letter = LETTER[interaction]
     if isinstance(reader, Owner):
         if reader.person_id != owner_id:
             raise ConsentMissing(f"person {reader.person_id} may not read the record of {owner_id}")
-        rules: tuple[Rule, ...] = (Rule(),)
-    else:
-        rules = _rules_of_app(owner_id, reader, letter, at)
-    return RecordSet(owner_id, _patient_id(owner_id), rules)
+        return RecordSet(owner_id, _patient_id(owner_id), (Rule(),))
+    return RecordSet(owner_id, _patient_id(owner_id), _rules_of_app(owner_id, reader, letter, at))
 
 
 def writable(*, owner_id: int, reader: App, interaction: str, source_id: int, at: datetime) -> Writable:
@@ -122,6 +136,23 @@ def reaches(reader: App, resource_type: str, interaction: str) -> bool:
     )
 
 
+def exports(held: Iterable[Scope], resource_type: str) -> bool:
+    """Whether any of these scopes of a backend service reaches this type in an export at all."""
+    return any(all(scopes.permits(scope, resource_type, letter) for letter in EXPORT) for scope in _of_system(held))
+
+
+def cohort(client_id: str, at: datetime) -> dict[int, int]:
+    """The owners who let this backend service read now, in order, each with her decision: what an export asks for."""
+    granted = ledger.grants_to(client_id, at=at).only("id", "owner_id", "scopes_granted", "decided")
+    return {decision.owner_id: decision.pk for decision in granted.iterator() if _lets_backend(decision, at)}
+
+
+def stands(reader: Backend, *, owner_id: int, at: datetime) -> bool:
+    """Whether her decision still lets the backend service have what it exported under it."""
+    decision = ledger.standing(reader.decision_id, owner_id=owner_id, grantee=reader.client_id, at=at)
+    return decision is not None and _lets_backend(decision, at)
+
+
 def honours(scope: Scope) -> bool:
     """Whether the gate can enforce this scope; one that it cannot must never be granted."""
     if not isinstance(scope, ResourceScope):
@@ -142,6 +173,25 @@ def _rules_of_app(owner_id: int, reader: App, letter: str, at: datetime) -> tupl
     # The token can only ever hold less than what was granted; the ledger has the last word.
     held = [scope for scope in reader.scopes if any(scopes.covers(wider, scope) for wider in granted)]
     return rules(held, Terms.of(decision.terms), letter)
+
+
+def _rules_of_backend(owner_id: int, reader: Backend, at: datetime) -> tuple[Rule, ...]:
+    """What the client was pre-authorised for and she granted, both at once."""
+    decision = ledger.standing(reader.decision_id, owner_id=owner_id, grantee=reader.client_id, at=at)
+    if decision is None or not _lets_backend(decision, at):
+        raise ConsentMissing(f"decision {reader.decision_id} does not stand")
+    granted = [scope for text in decision.scopes_granted if isinstance(scope := scopes.parse(text), ResourceScope)]
+    held = [both for hers in granted for its in _of_system(reader.scopes) if (both := scopes.common(hers, its))]
+    return rules([scope for scope in held if set(EXPORT) <= set(scope.permissions)], Terms.of(decision.terms), "r")
+
+
+def _of_system(held: Iterable[Scope]) -> list[ResourceScope]:
+    return [scope for scope in held if isinstance(scope, ResourceScope) and scope.level == "system"]
+
+
+def _lets_backend(decision: Decision, at: datetime) -> bool:
+    kept = NamedScope("offline_access") in [scopes.parse(text) for text in decision.scopes_granted]
+    return kept or decision.decided + ATTENDED > at
 
 
 def _rules_of_scope(scope: Scope, terms: Terms, letter: str) -> Iterator[Rule]:

@@ -121,18 +121,18 @@ def current(owner_id: int, grantee: str) -> Decision | None:
 
 def standing(decision_id: int, *, owner_id: int, grantee: str, at: datetime) -> Decision | None:
     """This very decision, if it is a grant, has not ended and nothing newer was decided for the same app."""
-    newer = Decision.objects.filter(
-        owner_id=OuterRef("owner_id"),
-        grantee_kind=OuterRef("grantee_kind"),
-        grantee=OuterRef("grantee"),
-        act__in=_DECISIVE,
-        sequence__gt=OuterRef("sequence"),
-    )
     return (
-        _of_grantee(owner_id, grantee)
-        .filter(Q(ends__isnull=True) | Q(ends__gt=at), ~Exists(newer), pk=decision_id, act=Act.GRANT)
-        .only("id", "scopes_granted", "terms", "ends")
+        _standing(at=at)
+        .filter(owner_id=owner_id, grantee_kind=Grantee.APP, grantee=grantee, pk=decision_id)
+        .only("id", "scopes_granted", "terms", "ends", "decided")
         .first()
+    )
+
+
+def grants_to(grantee: str, *, at: datetime) -> QuerySet[Decision]:
+    """The grants to this app that stand now, one per owner with an open account, by owner."""
+    return (
+        _standing(at=at).filter(grantee_kind=Grantee.APP, grantee=grantee, owner__is_active=True).order_by("owner_id")
     )
 
 
@@ -152,6 +152,18 @@ def verify(owner_id: int) -> list[str]:
 
 def _of_grantee(owner_id: int, grantee: str) -> QuerySet[Decision]:
     return Decision.objects.filter(owner_id=owner_id, grantee_kind=Grantee.APP, grantee=grantee, act__in=_DECISIVE)
+
+
+def _standing(*, at: datetime) -> QuerySet[Decision]:
+    """Grants that have not ended and that no newer decision for the same owner and app replaced or withdrew."""
+    newer = Decision.objects.filter(
+        owner_id=OuterRef("owner_id"),
+        grantee_kind=OuterRef("grantee_kind"),
+        grantee=OuterRef("grantee"),
+        act__in=_DECISIVE,
+        sequence__gt=OuterRef("sequence"),
+    )
+    return Decision.objects.filter(Q(ends__isnull=True) | Q(ends__gt=at), ~Exists(newer), act=Act.GRANT)
 
 
 @transaction.atomic

@@ -58,6 +58,7 @@ class Decision(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["owner", "grantee_kind", "grantee", "-sequence"], name="decision_newest_per_grantee"),
+            models.Index(fields=["grantee", "owner", "-sequence"], name="decision_owners_of_grantee"),
         ]
 
     def __str__(self) -> str:

@@ -53,6 +53,8 @@ def _pair(given: Any) -> tuple[str, str]:
     value = values[0]
     if isinstance(value, bool):
         return name, "true" if value else "false"
+    if isinstance(value, dict) and isinstance(value.get("reference"), str):
+        value = value["reference"]
     if isinstance(value, dict):  # an Identifier or a Coding
         value = f"{value.get('system', '')}|{value.get('value', value.get('code', ''))}"
     if not isinstance(value, (str, int)):

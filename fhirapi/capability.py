@@ -19,14 +19,21 @@ FHIR_VERSION: Final = "4.0.1"
 REVISED: Final = "2026-11-21"
 """When what is served last changed."""
 
+_BULK: Final = "http://hl7.org/fhir/uv/bulkdata"
 OPERATIONS: Final = {
-    "Patient": {"everything": "http://hl7.org/fhir/OperationDefinition/Patient-everything"},
+    "Patient": {
+        "everything": "http://hl7.org/fhir/OperationDefinition/Patient-everything",
+        "summary": "http://hl7.org/fhir/uv/ips/OperationDefinition/summary",
+        "export": f"{_BULK}/OperationDefinition/patient-export",
+    },
+    "Group": {"export": f"{_BULK}/OperationDefinition/group-export"},
     "DocumentReference": {"docref": "http://hl7.org/fhir/uv/ipa/OperationDefinition/docref"},
 }
 """Type to the operations on it: name and canonical of the definition."""
 INSTANTIATES: Final = (
     "http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server",
     "http://hl7.org/fhir/uv/ipa/CapabilityStatement/ipa-server",
+    f"{_BULK}/CapabilityStatement/bulk-data",
 )
 
 _OAUTH_URIS: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
@@ -57,6 +64,7 @@ def statement() -> dict[str, Any]:
                 "security": _security(),
                 "resource": [_resource(resource_type) for resource_type in sorted(catalogue.SERVED)],
                 "interaction": [{"code": "batch"}, {"code": "transaction"}],
+                "operation": [{"name": "export", "definition": f"{_BULK}/OperationDefinition/export"}],
             }
         ],
     }

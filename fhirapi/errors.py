@@ -103,6 +103,7 @@ PROBLEMS: Final[Mapping[type[Exception], Problem]] = {
     gate.ScopeMissing: _NO_SCOPE,
     gateway_errors.InvalidToken: _BAD_TOKEN,
     gateway_errors.AuthorizationEnded: _BAD_TOKEN,
+    gateway_errors.InsufficientScope: _NO_SCOPE,
     # what an app posts
     UnreadableBody: Problem(400, "structure", ""),
     TooManyEntries: Problem(413, "too-costly", "The Bundle has more entries than are taken at once."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import re_path
 
 from fhirapi import batches, changes, compartments, histories, operations, views
+from fhirapi.bulk import urls as bulk
 
 app_name = "fhirapi"
 
@@ -13,6 +14,7 @@ _ID = r"(?P<logical_id>[A-Za-z0-9\-.]{1,64})"
 _VERSION = r"(?P<version_id>[A-Za-z0-9\-.]{1,64})"
 
 urlpatterns = [
+    *bulk.urlpatterns,
     re_path(r"^metadata/?\Z", views.MetadataView.as_view(), name="metadata"),
     re_path(rf"^{_TYPE}/?\Z", changes.TypeView.as_view(), name="search"),
     re_path(rf"^{_TYPE}/_search/?\Z", views.FormSearchView.as_view(), name="form-search"),

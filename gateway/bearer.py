@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from gateway import authorizations, scopes, tokens
-from gateway.errors import InvalidToken
+from gateway.errors import InsufficientScope, InvalidToken
 from gateway.models import AccessToken
 from standards.smart.scopes import Scope
 
@@ -34,6 +34,21 @@ class Bearer:
     decision_id: int
     context: dict[str, Any]
     authorization_id: int
+    expires: datetime
+
+    @property
+    def is_authenticated(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class BackendBearer:
+    """A live token of a backend service: it speaks for the service, and for no person."""
+
+    application_id: int
+    client_id: str
+    application_name: str
+    scopes: tuple[Scope, ...]
     expires: datetime
 
     @property
@@ -64,13 +79,16 @@ def resolve(request: HttpRequest) -> Bearer | None:
     """The bearer of the request's Authorization header, None if it has no such header.
 
     A token in the query or the form is never looked at (RFC 9700 4.3.2). Raises InvalidToken for one that is unknown,
-    expired, revoked, withdrawn by her, of a closed account or app, or an id_token.
+    expired, revoked, withdrawn by her, of a closed account or app, or an id_token; InsufficientScope for a backend's.
     """
-    header = request.META.get("HTTP_AUTHORIZATION", "")
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer":
-        return None
-    return of(token.strip(), at=timezone.now())
+    token = presented(request)
+    return None if token is None else of(token, at=timezone.now())
+
+
+def presented(request: HttpRequest) -> str | None:
+    """The bearer token of the request as it was sent."""
+    scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def of(token: str, *, at: datetime) -> Bearer:
@@ -80,6 +98,8 @@ def of(token: str, *, at: datetime) -> Bearer:
     row = AccessToken.objects.filter(token_checksum=tokens.digest(token)).values_list(*_COLUMNS).first()
     if row is None:
         raise InvalidToken("unknown token")
+    if row[0] > at and row[2] is None:
+        raise InsufficientScope("a token of a backend service")
     (expires, scope, authorization_id, revoked, ends, used, context, decision_id, *app_and_person) = row
     app_active, client_id, name, person_active, owner_id, patient_id, subject = app_and_person
     if expires <= at or authorization_id is None or revoked is not None or ends <= at:
@@ -99,6 +119,28 @@ def of(token: str, *, at: datetime) -> Bearer:
         context=context,
         authorization_id=authorization_id,
         expires=expires,
+    )
+
+
+def of_backend(token: str, *, at: datetime) -> BackendBearer:
+    """Raises InvalidToken; InsufficientScope for a token that a person let an app have."""
+    if not 0 < len(token) <= TOKEN_LENGTH_MAX:
+        raise InvalidToken("no token, or no token of ours")
+    found = AccessToken.objects.select_related("application").filter(token_checksum=tokens.digest(token)).first()
+    if found is None or found.expires <= at:
+        raise InvalidToken("unknown or expired token")
+    if found.authorization_id is not None:
+        of(token, at=at)
+        raise InsufficientScope("a token for one patient")
+    application = found.application
+    if not application.active or not application.is_backend:
+        raise InvalidToken(f"application {application.pk}: closed, or no backend service any more")
+    return BackendBearer(
+        application_id=application.pk,
+        client_id=application.client_id,
+        application_name=application.name,
+        scopes=scopes.parse(found.scope.split()),
+        expires=found.expires,
     )
 
 

@@ -40,6 +40,9 @@ def register(
 ) -> Registered:
     """A new active app. ``method`` is one of AuthMethod; ``jwks`` goes with private_key_jwt and only with it.
 
+    ``system/`` scopes make it a backend service as well: only with private_key_jwt. People let it in on the consent
+    page as they do any app, for the ``patient/`` scopes it also has.
+
     Raises InvalidRedirect, InvalidRegistration.
     """
     _check(name, redirect_uris, method, jwks)
@@ -55,7 +58,7 @@ def register(
         client_jwks=json.dumps(jwks) if jwks else "",
         redirect_uris=" ".join(redirect_uris),
         allowed_origins=" ".join(sorted(_origins(redirect_uris))),
-        scopes=" ".join(_checked_scopes(scopes_allowed)),
+        scopes=" ".join(_checked_scopes(scopes_allowed, method)),
         description=description,
         homepage_uri=homepage_uri,
         policy_uri=policy_uri,
@@ -94,7 +97,7 @@ def _check(name: str, redirect_uris: Sequence[str], method: str, jwks: dict[str,
         raise InvalidRegistration(fault)
 
 
-def _checked_scopes(asked: Iterable[str]) -> list[str]:
+def _checked_scopes(asked: Iterable[str], method: str) -> list[str]:
     """As spelt, once each; a scope this server does not support at all cannot be registered."""
     wanted = list(dict.fromkeys(asked))
     for text in wanted:
@@ -102,7 +105,9 @@ def _checked_scopes(asked: Iterable[str]) -> list[str]:
             grammar.parse(text)
         except grammar.InvalidScope as error:
             raise InvalidRegistration(f"a scope: {error}") from error
-        if not scopes.offerable([text], [text]):
+        if scopes.preauthorised([text], [text]) and method != AuthMethod.PRIVATE_KEY_JWT:
+            raise InvalidRegistration("system scopes are for clients with private_key_jwt only")
+        if not scopes.offerable([text], [text]) and not scopes.preauthorised([text], [text]):
             raise InvalidRegistration(f"the scope {text} is not supported")
     if not wanted:
         raise InvalidRegistration("an app needs scopes")

@@ -89,6 +89,12 @@ class Application(AbstractApplication):
     def is_usable(self, request: object) -> bool:
         return self.active
 
+    @property
+    def is_backend(self) -> bool:
+        """A backend service: proves itself by signature, and its policy holds ``system/`` scopes (SMART 2.2)."""
+        asymmetric = self.token_endpoint_auth_method == AuthMethod.PRIVATE_KEY_JWT
+        return asymmetric and any(scope.startswith("system/") for scope in self.scopes.split())
+
 
 class AuthorizationQuerySet(models.QuerySet["Authorization"]):
     def live(self, *, at: datetime) -> AuthorizationQuerySet:
@@ -145,7 +151,10 @@ class Grant(AbstractGrant):
 
 
 class AccessToken(AbstractAccessToken):
-    """An opaque bearer token; ``token`` stays blank, ``token_checksum`` is its SHA-256."""
+    """An opaque bearer token; ``token`` stays blank, ``token_checksum`` is its SHA-256.
+
+    A backend service's token has no ``authorization`` and no person: it opens only what people let the service have.
+    """
 
     authorization = models.ForeignKey(Authorization, models.CASCADE, null=True, related_name="+")
 

@@ -52,6 +52,7 @@ LAUNCH_PATIENT: Final = "launch/patient"
 OFFLINE_ACCESS: Final = "offline_access"
 NAMED: Final = (OPENID, FHIR_USER, LAUNCH_PATIENT, OFFLINE_ACCESS)
 LEVEL: Final = "patient"
+BACKEND_LEVEL: Final = "system"
 READING: Final = "rs"
 FILTER: Final = "category"
 """The one search parameter a scope may filter by: what the counters know, so that the page can say how many."""
@@ -63,9 +64,10 @@ _V1_SETS: Final = ("rs", "cud", "cruds")
 def advertised() -> list[str]:
     """``scopes_supported`` of the metadata: every one of them is granted and enforced."""
     whole = [f"{LEVEL}/{resource}.{READING}" for resource in ("*", *KINDS)]
-    granular = [str(scope) for scope in grammar.granular(LEVEL)]
+    granular = [str(scope) for level in (LEVEL, BACKEND_LEVEL) for scope in grammar.granular(level)]
     writing = [f"{LEVEL}/{resource}.{grammar.PERMISSIONS}" for resource in contributions.ABOUT]
-    return [*NAMED, *whole, *writing, *granular]
+    of_system = [f"{BACKEND_LEVEL}/{resource}.{READING}" for resource in ("*", *KINDS)]
+    return [*NAMED, *whole, *writing, *of_system, *granular]
 
 
 def offerable(asked: Iterable[str], policy: Iterable[str]) -> list[str]:
@@ -75,6 +77,17 @@ def offerable(asked: Iterable[str], policy: Iterable[str]) -> list[str]:
     replaced by the policy's own scopes under it. Each stands once, as the app spelt it where it is unchanged.
     """
     return _within_policy(asked, policy, LEVEL)
+
+
+def preauthorised(asked: Iterable[str], policy: Iterable[str]) -> list[str]:
+    """What a backend service gets of the ``system/`` scopes it asks for: what its policy was given beforehand.
+
+    Nothing if any other scope is among them: a token speaks for one patient or for the service, never for both.
+    """
+    asked = list(asked)
+    if not all(text.startswith(f"{BACKEND_LEVEL}/") for text in asked):
+        return []
+    return _within_policy(asked, policy, BACKEND_LEVEL)
 
 
 def _within_policy(asked: Iterable[str], policy: Iterable[str], level: str) -> list[str]:

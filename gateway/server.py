@@ -1,4 +1,4 @@
-"""The oauthlib server, with only what SMART App Launch needs: codes (with OpenID Connect), refresh, revocation.
+"""The oauthlib server, with only what SMART needs: codes (with OpenID Connect), refresh, backend services, revocation.
 
 Implicit, hybrid, password and device grants are not registered, so no setting can bring them back. The rules of SMART
 run in oauthlib's own hooks: after client and redirect address are proved, so that an error returns to the app.
@@ -14,11 +14,12 @@ from django.conf import settings
 from oauthlib.common import Request
 from oauthlib.oauth2.rfc6749 import errors as oauth
 from oauthlib.oauth2.rfc6749.endpoints import AuthorizationEndpoint, RevocationEndpoint, TokenEndpoint
+from oauthlib.oauth2.rfc6749.grant_types import ClientCredentialsGrant
 from oauthlib.oauth2.rfc6749.tokens import BearerToken
 from oauthlib.openid import RequestValidator
 from oauthlib.openid.connect.core.grant_types import AuthorizationCodeGrant, RefreshTokenGrant
 
-GRANT_TYPES: Final = ("authorization_code", "refresh_token")
+GRANT_TYPES: Final = ("authorization_code", "refresh_token", "client_credentials")
 STATE_LENGTH_MAX: Final = 2048
 NONCE_LENGTH_MAX: Final = 255
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
@@ -45,7 +46,11 @@ class SmartServer(AuthorizationEndpoint, TokenEndpoint, RevocationEndpoint):
         TokenEndpoint.__init__(
             self,
             default_grant_type="authorization_code",
-            grant_types={"authorization_code": code, "refresh_token": RefreshTokenGrant(request_validator)},
+            grant_types={
+                "authorization_code": code,
+                "refresh_token": RefreshTokenGrant(request_validator),
+                "client_credentials": ClientCredentialsGrant(request_validator),
+            },
             default_token_type=bearer,
         )
         RevocationEndpoint.__init__(self, request_validator)

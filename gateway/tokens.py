@@ -18,10 +18,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.errors import CodeSpent, RefreshReplayed
-from gateway.models import AccessToken, Authorization, Grant, RefreshToken
+from gateway.models import AccessToken, Application, Authorization, Grant, RefreshToken
 
 CODE_LIFE: Final = timedelta(seconds=60)
 ACCESS_LIFE_SECONDS: Final = 3600
+# SMART backend-services: at most five minutes, and no refresh token.
+BACKEND_LIFE_SECONDS: Final = 300
 # A refresh token unused for this long is dead, even before its authorization ends.
 IDLE_MAX: Final = timedelta(days=90)
 # How long a client that lost the response of a rotation may ask again with the old token.
@@ -84,6 +86,13 @@ def redeem(grant: Grant, issued: Issued, *, at: datetime) -> None:
         raise CodeSpent(f"grant {grant.pk}")
     _store_access(grant.authorization, issued)
     _store_refresh(grant.authorization, issued)
+
+
+def store_backend(application: Application, token: str, *, scope: str, expires: datetime) -> None:
+    """A backend service's token: of no person, and apart from all others it holds."""
+    AccessToken.objects.create(
+        application=application, token="", token_checksum=digest(token), scope=scope, expires=expires
+    )
 
 
 def rotate(presented: RefreshToken, token: str, issued: Issued, *, at: datetime) -> dict[str, Any]:

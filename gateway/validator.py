@@ -24,6 +24,7 @@ from gateway.toolkit.server import OAuth2Validator
 
 logger = logging.getLogger(__name__)
 
+CLIENT_CREDENTIALS: Final = "client_credentials"
 ID_TOKEN_LIFE: Final = timedelta(minutes=10)
 
 
@@ -67,9 +68,18 @@ class SmartValidator(OAuth2Validator):
         *args: object,
         **kwargs: object,
     ) -> bool:
-        """Leaves on the request what may be offered to her; False if that is nothing."""
-        request.scopes = scopes.offerable(scopes_asked, client.scopes.split())
+        """Leaves on the request what may be offered to her, or given to a backend; False if that is nothing."""
+        allowed = scopes.preauthorised if request.grant_type == CLIENT_CREDENTIALS else scopes.offerable
+        request.scopes = allowed(scopes_asked, client.scopes.split())
         return bool(request.scopes)
+
+    def validate_grant_type(
+        self, client_id: str, grant_type: str, client: Application, request: Request, *args: object, **kwargs: object
+    ) -> bool:
+        if grant_type == CLIENT_CREDENTIALS:
+            return client.is_backend
+        allowed: bool = super().validate_grant_type(client_id, grant_type, client, request, *args, **kwargs)
+        return allowed
 
     def validate_silent_login(self, request: Request) -> bool:
         """True: the view answers ``prompt=none``, for it alone knows the session."""
@@ -165,7 +175,9 @@ class SmartValidator(OAuth2Validator):
     # --- tokens --------------------------------------------------------------------------------------------------
 
     def seconds_to_live(self, request: Request) -> int:
-        """An hour, or what is left of her authorization."""
+        """An hour, or what is left of her authorization; five minutes for a backend service."""
+        if request.grant_type == CLIENT_CREDENTIALS:
+            return tokens.BACKEND_LIFE_SECONDS
         left = request.authorization.expires - request_time(request)
         return min(tokens.ACCESS_LIFE_SECONDS, max(1, int(left.total_seconds())))
 
@@ -176,6 +188,11 @@ class SmartValidator(OAuth2Validator):
         Raises CodeSpent, RefreshReplayed.
         """
         at = request_time(request)
+        if request.grant_type == CLIENT_CREDENTIALS:
+            expires = at + timedelta(seconds=token["expires_in"])
+            tokens.store_backend(request.client, token["access_token"], scope=token["scope"], expires=expires)
+            _note_backend(request, "token")
+            return
         authorization: Authorization = request.authorization
         if scopes.OFFLINE_ACCESS not in authorization.scopes:
             token.pop("refresh_token", None)
@@ -206,10 +223,14 @@ class SmartValidator(OAuth2Validator):
         """Ends the authorization the token belongs to, so that neither half of a pair lives on. Raises ForeignToken."""
         at = request_time(request)
         found = find(token)
-        if found is None or found.authorization is None:
+        if found is None:
             return
         if found.application_id != request.client.pk:
             raise ForeignToken(f"client {request.client.pk}")
+        if found.authorization is None:
+            AccessToken.objects.filter(pk=found.pk, expires__gt=at).update(expires=at)
+            _note_backend(request, "revoke")
+            return
         authorization: Authorization = found.authorization
         with transaction.atomic():
             authorizations.revoke(authorization, at=at)
@@ -295,4 +316,17 @@ def _note(
         consent_id=authorization.decision_id,
         origin=request.headers.get("Origin-Address", ""),
         detail={"reason": reason} if reason else {},
+    )
+
+
+def _note_backend(request: Request, interaction: str) -> None:
+    events.append(
+        owner_id=events.NOBODY,
+        action=Action.EXECUTE,
+        interaction=interaction,
+        outcome=Outcome.SUCCESS,
+        agent_kind=Agent.APP,
+        agent=request.client.client_id,
+        agent_name=request.client.name,
+        origin=request.headers.get("Origin-Address", ""),
     )

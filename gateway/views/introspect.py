@@ -57,6 +57,8 @@ def _may_know(
 
 
 def _told(found: AccessToken | RefreshToken | None, *, at: datetime) -> dict[str, Any]:
+    if isinstance(found, AccessToken) and found.authorization is None:
+        return _told_of_backend(found, at=at)
     authorization = found.authorization if found else None
     if found is None or authorization is None or not authorizations.is_live(authorization, at=at):
         return INACTIVE
@@ -80,4 +82,16 @@ def _known(authorization: Authorization, scope: str) -> dict[str, Any]:
         "client_id": authorization.application.client_id,
         **authorization.context,
         **about,
+    }
+
+
+def _told_of_backend(found: AccessToken, *, at: datetime) -> dict[str, Any]:
+    if found.expires <= at or not found.application.active or not found.application.is_backend:
+        return INACTIVE
+    return {
+        "active": True,
+        "scope": found.scope,
+        "client_id": found.application.client_id,
+        "token_type": "Bearer",
+        "exp": int(found.expires.timestamp()),
     }

@@ -156,6 +156,15 @@ def permits(scope: Scope, resource_type: str, letter: str) -> bool:
     return isinstance(scope, ResourceScope) and scope.resource in ("*", resource_type) and letter in scope.permissions
 
 
+def common(one: ResourceScope, other: ResourceScope) -> ResourceScope | None:
+    """What both allow, at the level of ``one``; None if that is nothing. Filters add up: all of them must match."""
+    letters = "".join(letter for letter in one.permissions if letter in other.permissions)
+    if not letters or not ("*" in (one.resource, other.resource) or one.resource == other.resource):
+        return None
+    resource = other.resource if one.resource == "*" else one.resource
+    return ResourceScope(one.level, resource, letters, one.filters | other.filters)
+
+
 def granular(level: str, *, permissions: str = "rs") -> tuple[ResourceScope, ...]:
     """US Core's category scopes at one level."""
     return tuple(

@@ -38,16 +38,33 @@ def paths(resources):
         yield "search", f"/{kind}?_id={logical_id}&_summary=count"
         yield "search", f"/{kind}?_id={logical_id}&_total=accurate&_revinclude=Provenance:target"
         yield "form-search", f"/{kind}/_search"
+        yield "history", f"/{kind}/{logical_id}/_history"
     yield "search", "/MedicationRequest?_include=MedicationRequest:medication"
     yield "search", f"/Observation?patient={resources[0]['id']}&_count=1000"
     yield "search", f"/Provenance?target=Observation/{resources[1]['id']}"
+    patient_id = resources[0]["id"]
+    for kind in dict.fromkeys(resource["resourceType"] for resource in resources):
+        yield "compartment", f"/Patient/{patient_id}/{kind}"
+        yield "form-compartment", f"/Patient/{patient_id}/{kind}/_search"
+    yield "search", "/Condition?patient.name=Ana&_include=Condition:encounter&_revinclude=Provenance:target"
+    yield "whole-compartment", f"/Patient/{patient_id}/*"
+    yield "everything", f"/Patient/{patient_id}/$everything"
+    yield "summary", f"/Patient/{patient_id}/$summary"
+    yield "summary-by-identifier", "/Patient/$summary?identifier=urn:oid:1.2.36|MRN%5C,7"
+    yield "docref", f"/DocumentReference/$docref?patient={patient_id}&start=2000"
     yield "metadata", "/metadata"
     yield "base", "/"
+    # An app of one person is no backend service: test_exports.py walks these with one.
+    yield "export", "/$export"
+    yield "export-patient", "/Patient/$export"
+    yield "export-group", f"/Group/{resources[0]['id']}/$export"
+    yield "export-status", "/_export/00000000-0000-4000-8000-000000000000"
+    yield "export-file", "/_export/00000000-0000-4000-8000-000000000000/Patient.ndjson"
     yield "nowhere", f"/Observation/{resources[1]['id']}/$everything"
 
 
 def ask(app, route, path):
-    return app.post(path, "_count=1000&_total=accurate") if route == "form-search" else app.get(path)
+    return app.post(path, "_count=1000&_total=accurate") if route.startswith("form-") else app.get(path)
 
 
 def test_every_route_is_walked():

@@ -31,7 +31,7 @@ OFFLINE = "openid patient/Observation.rs offline_access"
         ({"grant_type": None}, "invalid_request"),
         ({"grant_type": "password"}, "unsupported_grant_type"),
         ({"grant_type": "openid"}, "unsupported_grant_type"),
-        ({"grant_type": "client_credentials"}, "unsupported_grant_type"),
+        ({"grant_type": "client_credentials"}, "unauthorized_client"),
     ],
 )
 def test_wrong_redemption_is_refused_and_leaves_the_code(changes, error):
