@@ -6,7 +6,24 @@ import random
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from sandbox import catalogue, notes, oddities
+from sandbox import (
+    allergies,
+    catalogue,
+    coverage,
+    demographics,
+    documents,
+    laboratory,
+    medicines,
+    notes,
+    oddities,
+    plans,
+    problems,
+    procedures,
+    provenance,
+    surveys,
+    visits,
+    vitals,
+)
 from sandbox.catalogue import Code
 from sandbox.chart import Chart, Resource
 from sandbox.people import Persona
@@ -67,7 +84,8 @@ class _Story:
     def introduce(self) -> None:
         """The Patient, her cover and allergies."""
         persona, chart = self.persona, self.chart
-        chart.patient(
+        demographics.register(
+            chart,
             given=persona.given if chart.hospital.name != LAKESIDE else persona.given[:1],
             family=persona.family,
             gender=persona.gender,
@@ -81,11 +99,11 @@ class _Story:
             maiden=persona.maiden if chart.hospital.name == LAKESIDE else None,
         )
         first = self._day(AS_OF.year - persona.years, 1)
-        chart.coverage(first.date().replace(day=1), f"EX{self.rng.randrange(10**8, 10**9)}")
+        coverage.enrol(chart, first.date().replace(day=1), f"EX{self.rng.randrange(10**8, 10**9)}")
         for name in persona.allergies:
-            chart.allergy(first, name)
+            allergies.record(chart, first, name)
         if not persona.allergies:
-            chart.no_known_allergy(first)
+            allergies.rule_out(chart, first)
 
     def _problem_list(self, at: datetime, encounter: Resource) -> None:
         """Write the problems known by then that are not yet on the list, with the plan that goes with them."""
@@ -93,12 +111,12 @@ class _Story:
             if name in self.problems or began > at.year:
                 continue
             onset = None if began >= AS_OF.year - self.persona.years else f"{began}-{self.rng.randint(1, 12):02d}"
-            condition = self.chart.condition(
-                at, catalogue.CONDITIONS[name], encounter, category="problem-list-item", onset=onset
+            condition = problems.diagnose(
+                self.chart, at, catalogue.CONDITIONS[name], encounter, category="problem-list-item", onset=onset
             )
             self.problems[name] = condition
             if name in catalogue.PLANS:
-                self.chart.plan(at, name, condition, encounter, self.staff)
+                plans.make(self.chart, at, name, condition, encounter, self.staff)
 
     # --- visits ---------------------------------------------------------------------------------------------------
     def check_up(self, year: int) -> None:
@@ -107,51 +125,52 @@ class _Story:
             return
         chart, at = self.chart, self._day(year)
         age = year - self.persona.birth_year
-        encounter = chart.encounter(at, catalogue.WELL_CHILD if age < 18 else catalogue.CHECK_UP, self.staff)
+        encounter = visits.record(chart, at, catalogue.WELL_CHILD if age < 18 else catalogue.CHECK_UP, self.staff)
         self._problem_list(at, encounter)
         self._vitals(at, encounter, age)
         if age >= 12:
-            chart.smoking(at, encounter, catalogue.SMOKING.answers[self.persona.smoking])
-            chart.survey(at, encounter, self.rng.choice(catalogue.SURVEYS), self.staff)
+            surveys.ask_smoking(chart, at, encounter, catalogue.SMOKING.answers[self.persona.smoking])
+            surveys.ask(chart, at, encounter, self.rng.choice(catalogue.SURVEYS), self.staff)
         if age >= 18:
             self._laboratory(at, encounter)
         if year == AS_OF.year - 1 and not self.child:
-            chart.needs(at, encounter)
+            surveys.ask_needs(chart, at, encounter)
         vaccines = self._vaccines(age)
-        given = [chart.immunization(at, vaccine, encounter) for vaccine in vaccines]
-        chart.procedure(at, catalogue.PROCEDURES[0], encounter)
+        given = [medicines.vaccinate(chart, at, vaccine, encounter) for vaccine in vaccines]
+        procedures.perform(chart, at, catalogue.PROCEDURES[0], encounter)
         prescribed = self._prescriptions(at, encounter, year)
         current = year == AS_OF.year
-        note = chart.note(at, self._note(at, vaccines=vaccines), encounter, self.staff, current=current)
+        note = documents.file(chart, at, self._note(at, vaccines=vaccines), encounter, self.staff, current=current)
         if current:
-            chart.provenance(at, [encounter, note, *given, *prescribed], self.staff)
+            provenance.attest(chart, at, [encounter, note, *given, *prescribed], self.staff)
 
     def _vitals(self, at: datetime, encounter: Resource, age: int) -> None:
         chart = self.chart
         height = 76 + age * 6.2 if age < 18 else self.height
         weight = 9 + age * 2.8 if age < 18 else self.weight + self.rng.uniform(-3, 3)
-        chart.vital(at, catalogue.HEIGHT, encounter, near=height)
-        chart.vital(at, catalogue.WEIGHT, encounter, near=weight)
-        chart.vital(at, catalogue.BMI, encounter, near=weight / (height / 100) ** 2)
+        vitals.measure(chart, at, catalogue.HEIGHT, encounter, near=height)
+        vitals.measure(chart, at, catalogue.WEIGHT, encounter, near=weight)
+        vitals.measure(chart, at, catalogue.BMI, encounter, near=weight / (height / 100) ** 2)
         if age < 18:
-            chart.vital(at, catalogue.BMI_PERCENTILE, encounter)
-        chart.blood_pressure(at, encounter, systolic=self.persona.systolic)
+            vitals.measure(chart, at, catalogue.BMI_PERCENTILE, encounter)
+        vitals.measure_pressure(chart, at, encounter, systolic=self.persona.systolic)
         for measure in (catalogue.HEART_RATE, catalogue.RESPIRATION, catalogue.OXYGEN, catalogue.TEMPERATURE):
-            chart.vital(at, measure, encounter)
-        chart.vital(at, catalogue.PAIN, encounter)
+            vitals.measure(chart, at, measure, encounter)
+        vitals.measure(chart, at, catalogue.PAIN, encounter)
 
     def _laboratory(self, at: datetime, encounter: Resource) -> None:
         chart = self.chart
         names = {name for name, _ in self.persona.problems}
-        chart.panel(at, catalogue.CBC, encounter, self.staff)
-        chart.panel(at, catalogue.METABOLIC if at.year % 2 else catalogue.COMPREHENSIVE, encounter, self.staff)
+        laboratory.run(chart, at, catalogue.CBC, encounter, self.staff)
+        chemistry = catalogue.METABOLIC if at.year % 2 else catalogue.COMPREHENSIVE
+        laboratory.run(chart, at, chemistry, encounter, self.staff)
         if at.year % 2:
-            chart.panel(at, catalogue.LIPIDS, encounter, self.staff)
+            laboratory.run(chart, at, catalogue.LIPIDS, encounter, self.staff)
         if names & {"diabetes", "prediabetes"}:
-            chart.lab(at, catalogue.HBA1C, encounter, near=7.2)
-            chart.panel(at, catalogue.URINALYSIS, encounter, self.staff)
+            laboratory.measure(chart, at, catalogue.HBA1C, encounter, near=7.2)
+            laboratory.run(chart, at, catalogue.URINALYSIS, encounter, self.staff)
         for measure in self.rng.sample(catalogue.SINGLE_LABS[1:], 2):
-            chart.lab(at, measure, encounter)
+            laboratory.measure(chart, at, measure, encounter)
 
     def _vaccines(self, age: int) -> list[Code]:
         if age <= 2:
@@ -164,8 +183,8 @@ class _Story:
     def _prescriptions(self, at: datetime, encounter: Resource, year: int) -> list[Resource]:
         reasons = list(self.problems.values())
         return [
-            self.chart.prescription(
-                at, catalogue.MEDICINES[name], encounter, self.staff, active=year == AS_OF.year,
+            medicines.prescribe(
+                self.chart, at, catalogue.MEDICINES[name], encounter, self.staff, active=year == AS_OF.year,
                 reason=reasons[number % len(reasons)] if reasons else None, by_reference=number == 0,
             )
             for number, name in enumerate(self.persona.medicines)
@@ -201,32 +220,34 @@ class _Story:
         """A passing illness or injury, seen in the emergency room and over."""
         chart, at, staff = self.chart, self._day(year), self.chart.hospital.staff[-1]
         codes = self.rng.choice(catalogue.PASSING[:15])
-        encounter = chart.encounter(at, catalogue.EMERGENCY, staff, minutes=110, reason=codes[0])
-        condition = chart.condition(at, codes, encounter, ended=at + timedelta(days=self.rng.randint(5, 30)))
-        chart.vital(at, catalogue.TEMPERATURE, encounter)
-        chart.blood_pressure(at, encounter, systolic=self.persona.systolic + 8)
+        encounter = visits.record(chart, at, catalogue.EMERGENCY, staff, minutes=110, reason=codes[0])
+        condition = problems.diagnose(chart, at, codes, encounter, ended=at + timedelta(days=self.rng.randint(5, 30)))
+        vitals.measure(chart, at, catalogue.TEMPERATURE, encounter)
+        vitals.measure_pressure(chart, at, encounter, systolic=self.persona.systolic + 8)
         picture = self.rng.choice(catalogue.PROCEDURES[6:10])
-        chart.procedure(at, picture, encounter, minutes=30, reason=condition)
-        chart.prescription(at, catalogue.MEDICINES["acetaminophen"], encounter, staff, reason=condition)
+        procedures.perform(chart, at, picture, encounter, minutes=30, reason=condition)
+        medicines.prescribe(chart, at, catalogue.MEDICINES["acetaminophen"], encounter, staff, reason=condition)
         text = self._note(at, complaint=codes[0].display, done=[picture])
-        chart.note(at, text, encounter, staff, codes=(catalogue.EMERGENCY_NOTE,))
+        documents.file(chart, at, text, encounter, staff, codes=(catalogue.EMERGENCY_NOTE,))
 
     def admission(self, year: int) -> None:
         """A stay: an operation that was ordered, a device, daily laboratory and a summary of more than 64 kB."""
         chart, at, staff = self.chart, self._day(year, 9), self.staff
         days = 5
-        encounter = chart.encounter(at, catalogue.INPATIENT, staff, minutes=days * 24 * 60)
+        encounter = visits.record(chart, at, catalogue.INPATIENT, staff, minutes=days * 24 * 60)
         reason = next(iter(self.problems.values()), None)
         surgery = catalogue.PROCEDURES[25 if reason and "femur" in reason["code"]["text"] else 12]
-        order = chart.order(at, surgery, encounter, staff)
-        chart.procedure(at + timedelta(hours=20), surgery, encounter, minutes=95, reason=reason, order=order)
-        chart.device(at + timedelta(hours=21), catalogue.DEVICES[2 if surgery is catalogue.PROCEDURES[25] else 0])
+        order = procedures.order(chart, at, surgery, encounter, staff)
+        procedures.perform(chart, at + timedelta(hours=20), surgery, encounter, minutes=95, reason=reason, order=order)
+        procedures.implant(
+            chart, at + timedelta(hours=21), catalogue.DEVICES[2 if surgery is catalogue.PROCEDURES[25] else 0]
+        )
         for day in range(days):
-            chart.panel(at + timedelta(days=day, hours=6), catalogue.CBC, encounter, staff)
-            chart.panel(at + timedelta(days=day, hours=6), catalogue.METABOLIC, encounter, staff)
-            chart.blood_pressure(at + timedelta(days=day, hours=7), encounter, systolic=self.persona.systolic)
+            laboratory.run(chart, at + timedelta(days=day, hours=6), catalogue.CBC, encounter, staff)
+            laboratory.run(chart, at + timedelta(days=day, hours=6), catalogue.METABOLIC, encounter, staff)
+            vitals.measure_pressure(chart, at + timedelta(days=day, hours=7), encounter, systolic=self.persona.systolic)
         summary = notes.write_discharge_summary(self._visit(at, done=[surgery]), days=110)
-        chart.note(at + timedelta(days=days), summary, encounter, staff, codes=(catalogue.DISCHARGE_NOTE,))
+        documents.file(chart, at + timedelta(days=days), summary, encounter, staff, codes=(catalogue.DISCHARGE_NOTE,))
 
     def pregnancy(self, year: int) -> None:
         """Seven prenatal visits."""
@@ -234,32 +255,32 @@ class _Story:
         first: Resource | None = None
         for visit in range(7):
             at = start + timedelta(days=30 * visit)
-            encounter = chart.encounter(at, catalogue.PRENATAL, self.staff)
-            first = first or chart.condition(
-                at, catalogue.CONDITIONS["pregnancy"], encounter, ended=start + timedelta(days=278)
+            encounter = visits.record(chart, at, catalogue.PRENATAL, self.staff)
+            first = first or problems.diagnose(
+                chart, at, catalogue.CONDITIONS["pregnancy"], encounter, ended=start + timedelta(days=278)
             )
-            chart.blood_pressure(at, encounter, systolic=self.persona.systolic)
-            chart.vital(at, catalogue.WEIGHT, encounter, near=self.weight + visit)
+            vitals.measure_pressure(chart, at, encounter, systolic=self.persona.systolic)
+            vitals.measure(chart, at, catalogue.WEIGHT, encounter, near=self.weight + visit)
             done = list(catalogue.PROCEDURES[29:31])
             for procedure in done:
-                chart.procedure(at, procedure, encounter, reason=first)
-            chart.note(at, self._note(at, done=done), encounter, self.staff, current=False)
+                procedures.perform(chart, at, procedure, encounter, reason=first)
+            documents.file(chart, at, self._note(at, done=done), encounter, self.staff, current=False)
 
     def chemotherapy(self, cycle: int) -> None:
         """One cycle: blood count before, two infusions, the note."""
         chart, at = self.chart, self._day(AS_OF.year - 2, 1) + timedelta(days=28 * cycle)
-        encounter = chart.encounter(at, catalogue.PROBLEM_VISIT, self.staff, minutes=240)
-        chart.panel(at, catalogue.CBC, encounter, self.staff)
-        chart.panel(at, catalogue.COMPREHENSIVE, encounter, self.staff)
+        encounter = visits.record(chart, at, catalogue.PROBLEM_VISIT, self.staff, minutes=240)
+        laboratory.run(chart, at, catalogue.CBC, encounter, self.staff)
+        laboratory.run(chart, at, catalogue.COMPREHENSIVE, encounter, self.staff)
         reason = self.problems.get("breast")
         for name in ("paclitaxel", "cisplatin"):
-            chart.prescription(at, catalogue.MEDICINES[name], encounter, self.staff, reason=reason)
+            medicines.prescribe(chart, at, catalogue.MEDICINES[name], encounter, self.staff, reason=reason)
         treatment = catalogue.PROCEDURES[18]
-        chart.procedure(at + timedelta(hours=1), treatment, encounter, minutes=180, reason=reason)
-        chart.vital(at, catalogue.PAIN, encounter)
-        chart.note(at, self._note(at, done=[treatment]), encounter, self.staff, current=False)
+        procedures.perform(chart, at + timedelta(hours=1), treatment, encounter, minutes=180, reason=reason)
+        vitals.measure(chart, at, catalogue.PAIN, encounter)
+        documents.file(chart, at, self._note(at, done=[treatment]), encounter, self.staff, current=False)
 
     def oddities(self) -> None:
         at = self._day(AS_OF.year, 10)
-        encounter = self.chart.encounter(at, catalogue.FOLLOW_UP, self.staff)
+        encounter = visits.record(self.chart, at, catalogue.FOLLOW_UP, self.staff)
         oddities.write(self.chart, at, encounter, self.staff)

@@ -28,11 +28,21 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
-    """Something measured: values are drawn between ``low`` and ``high`` and written with ``places`` decimals."""
+class Named:
+    """Something with a code in LOINC."""
 
     code: str
     display: str
+
+    @property
+    def loinc(self) -> Code:
+        return Code(LOINC, self.code, self.display)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure(Named):
+    """Something measured: values are drawn between ``low`` and ``high`` and written with ``places`` decimals."""
+
     unit: str
     low: float
     high: float
@@ -40,20 +50,16 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Named):
     """Something observed in words: one of ``answers``."""
 
-    code: str
-    display: str
     answers: tuple[Code, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class Panel(Named):
     """A laboratory panel: its own code and what it holds."""
 
-    code: str
-    display: str
     measures: tuple[Measure, ...]
     answers: tuple[Answer, ...] = ()
 

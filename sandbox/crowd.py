@@ -8,7 +8,26 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final
 
-from sandbox import catalogue, notes, staff
+from sandbox import (
+    allergies,
+    catalogue,
+    coverage,
+    demographics,
+    documents,
+    elements,
+    laboratory,
+    medicines,
+    notes,
+    observations,
+    plans,
+    problems,
+    procedures,
+    provenance,
+    staff,
+    surveys,
+    visits,
+    vitals,
+)
 from sandbox.catalogue import Code
 from sandbox.chart import Chart, Resource
 from sandbox.staff import Staff
@@ -22,7 +41,7 @@ def mixed(resources: int, *, seed: int) -> Iterator[Resource]:
     return islice(_visits(resources, seed), resources)
 
 
-def observations(number: int, *, seed: int) -> Iterator[Resource]:
+def observed(number: int, *, seed: int) -> Iterator[Resource]:
     """A Patient, then ``number`` Observations spread over fifty years, without encounters."""
     chart, rng = _new_chart(seed)
     yield chart.resources.pop()
@@ -30,15 +49,16 @@ def observations(number: int, *, seed: int) -> Iterator[Resource]:
     for count in range(number):
         at = _FIRST + timedelta(days=_DAYS * count / number, seconds=rng.randrange(86_400))
         if count % 3:
-            chart.lab(at, rng.choice(labs), None)
+            laboratory.measure(chart, at, rng.choice(labs), None)
         else:
-            chart.observation(
+            observations.record(
+                chart,
                 at,
                 "vital-signs",
-                [catalogue.loinc("8867-4", "Heart rate")],
+                [catalogue.HEART_RATE.loinc],
                 None,
                 profiles=["us-core-heart-rate"],
-                valueQuantity={"value": rng.randint(52, 110), "unit": "/min", "system": catalogue.UCUM, "code": "/min"},
+                valueQuantity=elements.quantity(rng.randint(52, 110), "/min"),
             )
         yield chart.resources.pop()
 
@@ -46,7 +66,8 @@ def observations(number: int, *, seed: int) -> Iterator[Resource]:
 def _new_chart(seed: int) -> tuple[Chart, random.Random]:
     rng = random.Random(f"crowd {seed}")  # noqa: S311 - a made-up life, not a secret
     chart = Chart(staff.hospital(staff.RIVERSIDE, seed), name=f"Crowd {seed}", rng=rng)
-    chart.patient(
+    demographics.register(
+        chart,
         given=["Max", "Imilian"],
         family=f"Loadwell-{seed}",
         gender="male",
@@ -65,10 +86,10 @@ def _visits(resources: int, seed: int) -> Iterator[Resource]:
     chart, rng = _new_chart(seed)
     yield from _drained(chart)
     yield from chart.hospital.resources()
-    visits = max(1, resources // 12)
+    expected = max(1, resources // 12)
     number = 0
     while True:
-        at = _FIRST + timedelta(days=_DAYS * number / visits, seconds=rng.randrange(7200))
+        at = _FIRST + timedelta(days=_DAYS * number / expected, seconds=rng.randrange(7200))
         _visit(chart, at, rng.choice(chart.hospital.staff), number)
         yield from _drained(chart)
         number += 1
@@ -82,8 +103,8 @@ def _drained(chart: Chart) -> list[Resource]:
 def _visit(chart: Chart, at: datetime, doctor: Staff, number: int) -> None:
     rng = chart.rng
     reason = rng.choice([None, rng.choice(catalogue.PASSING)[0]])
-    encounter = chart.encounter(
-        at, rng.choice(catalogue.VISITS), doctor, minutes=rng.choice([15, 30, 60]), reason=reason
+    encounter = visits.record(
+        chart, at, rng.choice(catalogue.VISITS), doctor, minutes=rng.choice([15, 30, 60]), reason=reason
     )
     events = _EVERY_VISIT + tuple(event for often, event in _SOMETIMES if number % often == 0)
     for event in events:
@@ -95,18 +116,18 @@ _Event = Callable[[Chart, datetime, Resource, Staff], object]
 
 def _measure(chart: Chart, at: datetime, encounter: Resource, _doctor: Staff) -> None:
     for measure in chart.rng.sample(catalogue.VITALS, 2):
-        chart.vital(at, measure, encounter)
-    chart.blood_pressure(at, encounter, systolic=chart.rng.uniform(105, 150))
+        vitals.measure(chart, at, measure, encounter)
+    vitals.measure_pressure(chart, at, encounter, systolic=chart.rng.uniform(105, 150))
 
 
 def _draw_blood(chart: Chart, at: datetime, encounter: Resource, doctor: Staff) -> None:
-    chart.panel(at, chart.rng.choice(catalogue.PANELS), encounter, doctor)
-    chart.lab(at, chart.rng.choice(catalogue.SINGLE_LABS), encounter)
+    laboratory.run(chart, at, chart.rng.choice(catalogue.PANELS), encounter, doctor)
+    laboratory.measure(chart, at, chart.rng.choice(catalogue.SINGLE_LABS), encounter)
 
 
 def _act(chart: Chart, at: datetime, encounter: Resource, doctor: Staff) -> None:
     del doctor
-    chart.procedure(at, chart.rng.choice(catalogue.PROCEDURES), encounter)
+    procedures.perform(chart, at, chart.rng.choice(catalogue.PROCEDURES), encounter)
 
 
 def _diagnose(chart: Chart, at: datetime, encounter: Resource, doctor: Staff) -> None:
@@ -114,57 +135,57 @@ def _diagnose(chart: Chart, at: datetime, encounter: Resource, doctor: Staff) ->
     codes = rng.choice([*catalogue.PASSING, *catalogue.CONDITIONS.values()])[: rng.choice([1, 2])]
     ended = at + timedelta(days=rng.randint(4, 90)) if rng.random() < 0.7 else None
     category = rng.choice(["encounter-diagnosis", "encounter-diagnosis", "problem-list-item"])
-    condition = chart.condition(at, codes, encounter, ended=ended, category=category)
-    chart.prescription(
-        at, rng.choice(list(catalogue.MEDICINES.values())), encounter, doctor, reason=condition, active=ended is None
-    )
+    condition = problems.diagnose(chart, at, codes, encounter, ended=ended, category=category)
+    medicine = rng.choice(list(catalogue.MEDICINES.values()))
+    medicines.prescribe(chart, at, medicine, encounter, doctor, reason=condition, active=ended is None)
 
 
 def _prescribe(chart: Chart, at: datetime, encounter: Resource, doctor: Staff) -> None:
-    chart.prescription(at, chart.rng.choice(list(catalogue.MEDICINES.values())), encounter, doctor)
+    medicines.prescribe(chart, at, chart.rng.choice(list(catalogue.MEDICINES.values())), encounter, doctor)
 
 
 def _ask(chart: Chart, at: datetime, encounter: Resource, doctor: Staff) -> None:
-    chart.survey(at, encounter, chart.rng.choice(catalogue.SURVEYS), doctor)
-    chart.smoking(at, encounter, chart.rng.choice(catalogue.SMOKING.answers))
+    surveys.ask(chart, at, encounter, chart.rng.choice(catalogue.SURVEYS), doctor)
+    surveys.ask_smoking(chart, at, encounter, chart.rng.choice(catalogue.SMOKING.answers))
 
 
 def _ask_needs(chart: Chart, at: datetime, encounter: Resource, _doctor: Staff) -> None:
-    chart.needs(at, encounter)
+    surveys.ask_needs(chart, at, encounter)
 
 
 def _vaccinate(chart: Chart, at: datetime, encounter: Resource, _doctor: Staff) -> None:
-    chart.immunization(at, chart.rng.choice(catalogue.VACCINES), encounter)
+    medicines.vaccinate(chart, at, chart.rng.choice(catalogue.VACCINES), encounter)
 
 
 def _write_down(chart: Chart, at: datetime, encounter: Resource, doctor: Staff) -> None:
     rng = chart.rng
-    problems = [codes[0].display for codes in rng.sample(list(catalogue.CONDITIONS.values()), 3)]
-    medicines = [medicine.display for medicine in rng.sample(list(catalogue.MEDICINES.values()), 2)]
+    known = [codes[0].display for codes in rng.sample(list(catalogue.CONDITIONS.values()), 3)]
+    taken = [medicine.display for medicine in rng.sample(list(catalogue.MEDICINES.values()), 2)]
     visit = notes.Visit(
-        at, "Max", at.year - 1958, "nonhispanic white male", "", problems, medicines, (),
+        at, "Max", at.year - 1958, "nonhispanic white male", "", known, taken, (),
         done=[code.display for code in rng.sample(catalogue.PROCEDURES, 2)],
         vaccines=[rng.choice(catalogue.VACCINES).display],
     )  # fmt: skip
-    chart.note(at, notes.write(visit), encounter, doctor, current=False)
+    documents.file(chart, at, notes.write(visit), encounter, doctor, current=False)
 
 
 def _plan_care(chart: Chart, at: datetime, encounter: Resource, doctor: Staff) -> None:
     name = chart.rng.choice(list(catalogue.PLANS))
-    condition = chart.condition(at, catalogue.CONDITIONS[name], encounter, category="problem-list-item")
-    chart.plan(at, name, condition, encounter, doctor)
+    condition = problems.diagnose(chart, at, catalogue.CONDITIONS[name], encounter, category="problem-list-item")
+    plans.make(chart, at, name, condition, encounter, doctor)
 
 
 def _operate(chart: Chart, at: datetime, encounter: Resource, doctor: Staff) -> None:
     code = chart.rng.choice(catalogue.PROCEDURES)
-    chart.procedure(at, code, encounter, minutes=90, order=chart.order(at, code, encounter, doctor))
-    chart.device(at, chart.rng.choice(catalogue.DEVICES))
+    order = procedures.order(chart, at, code, encounter, doctor)
+    procedures.perform(chart, at, code, encounter, minutes=90, order=order)
+    procedures.implant(chart, at, chart.rng.choice(catalogue.DEVICES))
 
 
 def _react(chart: Chart, at: datetime, encounter: Resource, doctor: Staff) -> None:
-    allergy = chart.allergy(at, chart.rng.choice(list(catalogue.ALLERGIES)))
-    chart.provenance(at, [encounter, allergy], doctor)
-    chart.coverage(at.date(), f"EX{chart.rng.randrange(10**8, 10**9)}")
+    allergy = allergies.record(chart, at, chart.rng.choice(list(catalogue.ALLERGIES)))
+    provenance.attest(chart, at, [encounter, allergy], doctor)
+    coverage.enrol(chart, at.date(), f"EX{chart.rng.randrange(10**8, 10**9)}")
 
 
 _EVERY_VISIT: Final[tuple[_Event, ...]] = (_measure, _act)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sandbox import catalogue
-from sandbox.chart import Chart, Resource, profile, quantity, token
+from sandbox import catalogue, elements, laboratory, medicines, problems, vitals
+from sandbox.chart import Chart, Resource
 from sandbox.staff import Staff
 from standards.fhir.json import ExactDecimal
 
@@ -16,55 +16,55 @@ BROKEN_CATEGORY: Final = "Vital Signs"
 def write(chart: Chart, at: datetime, encounter: Resource, staff: Staff) -> None:
     """Add the oddities; exactly one of them, the reading whose ``category`` is a text, breaks the R4 models."""
     _broken_reading(chart, at, encounter)
-    chart.condition(at, catalogue.CONDITIONS["migraine"], encounter, status="entered-in-error")
+    problems.diagnose(chart, at, catalogue.CONDITIONS["migraine"], encounter, status="entered-in-error")
     _text_only_problem(chart, encounter)
     _unmeasured(chart, at, encounter)
     _precise_value(chart, at, encounter)
-    chart.immunization(at, catalogue.FLU, encounter, done=False)
+    medicines.vaccinate(chart, at, catalogue.FLU, encounter, done=False)
     _historic_vaccine(chart)
     _unnamed_medicine(chart, at, staff)
 
 
 def _broken_reading(chart: Chart, at: datetime, encounter: Resource) -> None:
-    reading = chart.vital(at + timedelta(minutes=3), catalogue.HEART_RATE, encounter)
+    reading = vitals.measure(chart, at + timedelta(minutes=3), catalogue.HEART_RATE, encounter)
     reading["category"] = BROKEN_CATEGORY
 
 
 def _text_only_problem(chart: Chart, encounter: Resource) -> None:
     chart.write(
         "Condition",
-        profile("us-core-condition-problems-health-concerns"),
-        clinicalStatus=token("condition-clinical", "active"),
-        category=[token("condition-category", "problem-list-item", "Problem List Item")],
+        elements.profile("us-core-condition-problems-health-concerns"),
+        clinicalStatus=elements.token("condition-clinical", "active"),
+        category=[elements.token("condition-category", "problem-list-item", "Problem List Item")],
         code={"text": "Knee gives way on stairs, left > right <since the fall>"},
         subject=chart.subject,
-        encounter={"reference": f"Encounter/{encounter['id']}"},
+        encounter=elements.reference(encounter),
         onsetDateTime="2019",
         recordedDate="2020-03",
     )
 
 
 def _unmeasured(chart: Chart, at: datetime, encounter: Resource) -> None:
-    reading = chart.lab(at, catalogue.HBA1C, encounter)
+    reading = laboratory.measure(chart, at, catalogue.HBA1C, encounter)
     del reading["valueQuantity"]
-    reading["dataAbsentReason"] = token("data-absent-reason", "not-performed", "Not Performed")
+    reading["dataAbsentReason"] = elements.token("data-absent-reason", "not-performed", "Not Performed")
 
 
 def _precise_value(chart: Chart, at: datetime, encounter: Resource) -> None:
-    reading = chart.lab(at, catalogue.SINGLE_LABS[2], encounter)
-    reading["valueQuantity"] = quantity(ExactDecimal("1.10"), "mg/dL")
+    reading = laboratory.measure(chart, at, catalogue.SINGLE_LABS[2], encounter)
+    reading["valueQuantity"] = elements.quantity(ExactDecimal("1.10"), "mg/dL")
     reading["referenceRange"] = [{"low": _plain("0.50"), "high": _plain("1.10"), "text": "0.50 - 1.10 mg/dL"}]
     reading["effectiveDateTime"] = reading["effectiveDateTime"][:7]
 
 
 def _plain(value: str) -> dict[str, Any]:
-    return quantity(ExactDecimal(value), "mg/dL")
+    return elements.quantity(ExactDecimal(value), "mg/dL")
 
 
 def _historic_vaccine(chart: Chart) -> None:
     chart.write(
         "Immunization",
-        profile("us-core-immunization"),
+        elements.profile("us-core-immunization"),
         status="completed",
         vaccineCode={"text": "Tetanus shot, per patient"},
         patient=chart.subject,
@@ -76,7 +76,7 @@ def _historic_vaccine(chart: Chart) -> None:
 def _unnamed_medicine(chart: Chart, at: datetime, staff: Staff) -> None:
     chart.write(
         "MedicationRequest",
-        profile("us-core-medicationrequest"),
+        elements.profile("us-core-medicationrequest"),
         status="unknown",
         intent="plan",
         reportedBoolean=True,

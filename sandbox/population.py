@@ -76,7 +76,7 @@ def big_person(resources: int, *, seed: int = 1) -> Iterator[Resource]:
 
 def big_observer(observations: int, *, seed: int = 1) -> Iterator[Resource]:
     """A Patient and exactly that many Observations of hers, two thirds of them laboratory, streamed."""
-    return crowd.observations(observations, seed=seed)
+    return crowd.observed(observations, seed=seed)
 
 
 def all_resources(hospital: str, *, seed: int = 1) -> Iterable[Resource]:
