@@ -155,7 +155,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
 )
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
-    "ring again for what was lost": {"task": "sync.tasks.ring_again", "schedule": 15.0},
+    "ring again for what was lost": {
+        "task": "sync.tasks.ring_again",
+        "schedule": max(1.0, SYNC_LEASE.total_seconds() / 4),
+    },
     "ring again for exports": {"task": "fhirapi.tasks.ring_again", "schedule": 15.0},
     "sweep out exports": {"task": "fhirapi.tasks.sweep_exports", "schedule": 300.0},
     "sweep out dead codes and tokens": {"task": "gateway.tasks.sweep", "schedule": 3600.0},
@@ -199,7 +202,12 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "10/m/ip,5/5m/key",
+    # Many people behind one address (a clinic, a library) need more than one household does.
+    "login": env.read_text("SIGN_IN_LIMIT", "30/m/ip"),
+    "signup": env.read_text("SIGN_UP_LIMIT", "20/m/ip"),
+}
 SESSION_COOKIE_AGE = int(env.read_seconds("SESSION_SECONDS", 5400).total_seconds())
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 

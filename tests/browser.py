@@ -1,7 +1,7 @@
 """Pages in headless Chromium, as a person sees them: Debian's, or the one ``CHROMIUM`` names, or Playwright's own.
 
-A room's conftest imports the fixtures: ``from tests.browser import chromium, open_page``. Every page watches itself: a
-script error, a refused policy or a failed request fails the test that opened it.
+The fixtures are everybody's (tests/conftest.py). Every page watches itself: a script error, a refused policy or a
+failed request fails the test that opened it.
 """
 
 from __future__ import annotations

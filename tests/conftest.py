@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests import network
+from tests.browser import chromium, open_page
 
 network.close()
 
@@ -19,3 +20,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if item.get_closest_marker("thorough")]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
+
+
+# One browser for all rooms: a run can drive only one.
+__all__ = ["chromium", "open_page"]

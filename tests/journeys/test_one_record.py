@@ -8,7 +8,6 @@ import time
 import pytest
 
 from standards.fhir import json
-from tests.browser import chromium, open_page  # noqa: F401 - fixtures
 from tests.journeys.app import App
 from tests.journeys.stack import PASSWORD, holdings
 
@@ -24,7 +23,7 @@ def app(stack):
 
 
 @pytest.mark.parametrize("size", [(390, 844), (1280, 900)], ids=["phone", "desktop"])
-def test_from_the_hospital_to_an_app_until_she_withdraws(stack, open_page, app, size):  # noqa: F811 - the fixture
+def test_from_the_hospital_to_an_app_until_she_withdraws(stack, open_page, app, size):
     hospital = stack.hospital("riverside")
     login = next(one for one in stack.patients_at(hospital))
     email = f"browser{size[0]}@journeys.example"
