@@ -21,6 +21,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.db import transaction
 from django.http import HttpResponse
 from django.urls import Resolver404, resolve
+from rest_framework import exceptions
 from rest_framework.request import Request
 
 from fhirapi import errors, views, writing
@@ -222,11 +223,11 @@ def _patch(entry: Entry) -> Any:
 
 
 def _change(entry: Entry) -> Change:
-    """An entry of a transaction as a change. Raises UnreadableBody, InvalidSearch."""
+    """An entry of a transaction as a change. Raises UnreadableBody, MethodNotAllowed, InvalidSearch."""
     _, kwargs = _route(entry)
     resource_type, logical_id = kwargs["resource_type"], kwargs.get("logical_id", "")
     if bool(logical_id) == (entry.method == "POST"):
-        raise UnreadableBody(f"{entry.where}.request.url does not go with its method")
+        raise exceptions.MethodNotAllowed(entry.method)
     content = None
     if entry.method in ("POST", "PUT"):
         content = writing.checked(entry.content, resource_type, logical_id=logical_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from fhirapi.batches import BaseView
 from sandbox import views
 
 urlpatterns = [
@@ -11,5 +12,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("accounts/", include("accounts.urls")),
     path("", include("gateway.urls")),
+    # A Bundle is posted to the base as it is spelt; a redirect would lose it.
+    path("fhir/r4", BaseView.as_view()),
     path("fhir/r4/", include("fhirapi.urls")),
 ]
