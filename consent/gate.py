@@ -108,7 +108,8 @@ def readable(*, owner_id: int, reader: Reader, interaction: str, at: datetime) -
         if reader.person_id != owner_id:
             raise ConsentMissing(f"person {reader.person_id} may not read the record of {owner_id}")
         return RecordSet(owner_id, _patient_id(owner_id), (Rule(),))
-    return RecordSet(owner_id, _patient_id(owner_id), _rules_of_app(owner_id, reader, letter, at))
+    patient_id, rules = _rules_of_app(owner_id, reader, letter, at)
+    return RecordSet(owner_id, patient_id, rules)
 
 
 def writable(*, owner_id: int, reader: App, interaction: str, source_id: int, at: datetime) -> Writable:
@@ -118,9 +119,9 @@ def writable(*, owner_id: int, reader: App, interaction: str, source_id: int, at
     (sources, time, sensitive kinds) are about what may be read: an app may always mend what it said itself. Raises
     ConsentMissing.
     """
-    admitted = _rules_of_app(owner_id, reader, LETTER[interaction], at)
-    own = RecordSet(owner_id, _patient_id(owner_id), (Rule(sources=frozenset({source_id})),))
-    searched = _rules_of_app(owner_id, reader, LETTER["search"], at)
+    patient_id, admitted = _rules_of_app(owner_id, reader, LETTER[interaction], at)
+    own = RecordSet(owner_id, patient_id, (Rule(sources=frozenset({source_id})),))
+    _, searched = _rules_of_app(owner_id, reader, LETTER["search"], at)
     rules = tuple(Rule(rule.resource_type, rule.filters) for rule in admitted)
     return Writable(own, replace(own, rules=(*own.rules, *searched)), rules)
 
@@ -165,14 +166,15 @@ def rules(held: Iterable[Scope], terms: Terms, letter: str) -> tuple[Rule, ...]:
     return tuple(rule for scope in held for rule in _rules_of_scope(scope, terms, letter))
 
 
-def _rules_of_app(owner_id: int, reader: App, letter: str, at: datetime) -> tuple[Rule, ...]:
+def _rules_of_app(owner_id: int, reader: App, letter: str, at: datetime) -> tuple[str, tuple[Rule, ...]]:
+    """The id of the owner's one Patient, and what the app's scopes and her terms admit together."""
     decision = ledger.standing(reader.decision_id, owner_id=owner_id, grantee=reader.client_id, at=at)
     if decision is None:
         raise ConsentMissing(f"decision {reader.decision_id} does not stand")
     granted = [scopes.parse(text) for text in decision.scopes_granted]
     # The token can only ever hold less than what was granted; the ledger has the last word.
     held = [scope for scope in reader.scopes if any(scopes.covers(wider, scope) for wider in granted)]
-    return rules(held, Terms.of(decision.terms), letter)
+    return decision.patient_id, rules(held, Terms.of(decision.terms), letter)
 
 
 def _rules_of_backend(owner_id: int, reader: Backend, at: datetime) -> tuple[Rule, ...]:
@@ -189,7 +191,7 @@ def _of_system(held: Iterable[Scope]) -> list[ResourceScope]:
     return [scope for scope in held if isinstance(scope, ResourceScope) and scope.level == "system"]
 
 
-def _lets_backend(decision: Decision, at: datetime) -> bool:
+def _lets_backend(decision: Decision | ledger.Standing, at: datetime) -> bool:
     kept = NamedScope("offline_access") in [scopes.parse(text) for text in decision.scopes_granted]
     return kept or decision.decided + ATTENDED > at
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -14,6 +15,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.models import Person
 from consent.models import Act, Decision, Grantee
 from consent.terms import Terms
+from records import statements
 
 _LEDGER_LOCK: Final = 3
 # A refusal is on record but ends nothing: she may say no to a new question and keep what she granted before.
@@ -119,14 +121,32 @@ def current(owner_id: int, grantee: str) -> Decision | None:
     return newest if newest is not None and newest.act == Act.GRANT else None
 
 
-def standing(decision_id: int, *, owner_id: int, grantee: str, at: datetime) -> Decision | None:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the gate needs of a decision that stands; ``patient_id`` is that of the owner's one Patient."""
+
+    pk: int
+    scopes_granted: list[str]
+    terms: dict[str, Any]
+    decided: datetime
+    patient_id: str
+
+
+# Asked at every read by an app: the same question as _standing, as one prepared statement.
+_ASK_STANDING: Final = """
+    SELECT d.id, d.scopes_granted, d.terms, d.decided, o.patient_id
+    FROM consent_decision d JOIN accounts_person o ON o.id = d.owner_id
+    WHERE d.id = %s AND d.owner_id = %s AND d.grantee_kind = 'app' AND d.grantee = %s AND d.act = 'grant'
+    AND (d.ends IS NULL OR d.ends > %s) AND NOT EXISTS (
+        SELECT 1 FROM consent_decision n WHERE n.owner_id = d.owner_id AND n.grantee_kind = d.grantee_kind
+        AND n.grantee = d.grantee AND n.act IN ('grant', 'withdraw') AND n.sequence > d.sequence)
+"""
+
+
+def standing(decision_id: int, *, owner_id: int, grantee: str, at: datetime) -> Standing | None:
     """This very decision, if it is a grant, has not ended and nothing newer was decided for the same app."""
-    return (
-        _standing(at=at)
-        .filter(owner_id=owner_id, grantee_kind=Grantee.APP, grantee=grantee, pk=decision_id)
-        .only("id", "scopes_granted", "terms", "ends", "decided")
-        .first()
-    )
+    rows = statements.read(_ASK_STANDING, [decision_id, owner_id, grantee, at])
+    return Standing(*rows[0]) if rows else None
 
 
 def grants_to(grantee: str, *, at: datetime) -> QuerySet[Decision]:
