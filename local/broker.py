@@ -85,10 +85,7 @@ def stop(directory: Path) -> bool:
         path = _socket(directory)
         pid = _running(directory, path)
         if pid is not None:
-            pids.send(pid, signal.SIGTERM)
-            if not pids.await_end(pid, seconds=STOP_SECONDS):
-                pids.send(pid, signal.SIGKILL)
-                pids.await_end(pid, seconds=STOP_SECONDS)
+            pids.end(pid, by=signal.SIGTERM, or_by=signal.SIGKILL, seconds=STOP_SECONDS)
         places.release_socket_directory(directory, path.parent)
     return pid is not None
 

@@ -111,6 +111,14 @@ def send(pid: int, number: signal.Signals, *, whole_group: bool = False) -> None
         return
 
 
+def end(pid: int, *, by: signal.Signals, or_by: signal.Signals, seconds: float) -> None:
+    """Ask the process to end with one signal and, if it still lives after ``seconds``, make it with the other."""
+    send(pid, by)
+    if not await_end(pid, seconds=seconds):
+        send(pid, or_by)
+        await_end(pid, seconds=seconds)
+
+
 def _all() -> list[int]:
     return [int(path.name) for path in Path("/proc").glob("[0-9]*") if path.name.isdigit()]
 

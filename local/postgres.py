@@ -150,10 +150,8 @@ def stop(directory: Path) -> bool:
         cluster = _describe(directory)
         pid = cluster.running()
         if pid is not None:
-            pids.send(pid, signal.SIGINT)
-            if not pids.await_end(pid, seconds=STOP_SECONDS):
-                pids.send(pid, signal.SIGQUIT)  # as a crash would: the next start replays the log
-                pids.await_end(pid, seconds=STOP_SECONDS)
+            # SIGQUIT ends it as a crash would: the next start replays the log.
+            pids.end(pid, by=signal.SIGINT, or_by=signal.SIGQUIT, seconds=STOP_SECONDS)
         places.release_socket_directory(directory, cluster.socket)
     return pid is not None
 
