@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +13,6 @@ from standards.fhir import json, references
 
 Resource = dict[str, Any]
 SUFFIXES: Final = frozenset({".json", ".ndjson"})
-_ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _URN: Final = "urn:uuid:"
 _MADE: Final = uuid.UUID("2f4c7c3b-51f1-5c1b-9a4e-7f0d6a6b8f10")
 
@@ -147,13 +145,13 @@ def _take_bundle(intake: Intake, bundle: Resource, origin: str) -> None:
 def _identify(resource: Resource, full_url: str) -> None:
     """Give it a valid id: its own, else its Bundle's name for it, else one that follows from its content."""
     own = resource.get("id")
-    if isinstance(own, str) and _ID.fullmatch(own):
+    if isinstance(own, str) and references.ID.fullmatch(own):
         return
     named = full_url.removeprefix(_URN) if full_url.startswith(_URN) else ""
     parsed = references.parse(full_url)
-    if not _ID.fullmatch(named) and parsed and parsed.type == resource["resourceType"]:
+    if not references.ID.fullmatch(named) and parsed and parsed.type == resource["resourceType"]:
         named = parsed.id or ""
-    if not _ID.fullmatch(named):
+    if not references.ID.fullmatch(named):
         named = str(uuid.uuid5(_MADE, sha256(json.dumps(resource)).hexdigest()))
     kind = resource.pop("resourceType")
     rest = {name: value for name, value in resource.items() if name != "id"}

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 _TYPE: Final = r"[A-Z][A-Za-z]{1,63}"
 _ID: Final = r"[A-Za-z0-9\-.]{1,64}"
+ID: Final = re.compile(_ID, re.ASCII)
+"""What a resource's id is made of, to be matched in full (datatypes.html#id)."""
 _RELATIVE: Final = re.compile(rf"({_TYPE})/({_ID})(?:/_history/({_ID}))?", re.ASCII)
 _TAIL: Final = re.compile(rf"(?:.*/)?({_TYPE})/({_ID})(?:/_history/({_ID}))?/?", re.ASCII | re.DOTALL)
 _CONDITIONAL: Final = re.compile(rf"({_TYPE})\?.+", re.ASCII | re.DOTALL)

@@ -7,7 +7,6 @@ gets the deterministic id of what it points to, without a version, since version
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,7 +18,6 @@ from sync.sources.fhir_rest import plan
 SUBJECT_ELEMENTS: Final = ("subject", "patient", "beneficiary", "individual", "for", "target")
 """Elements that say whom a resource is about, whatever its type; each is a reference or a list of them."""
 
-_ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 _HERE: Final = frozenset({references.Kind.RELATIVE, references.Kind.OWN})
 
 
@@ -156,7 +154,7 @@ def flaw(resource: object) -> str | None:
     if resource.get("resourceType") not in types.RESOURCE_TYPES:
         return "no resourceType of R4"
     remote_id = resource.get("id")
-    if not isinstance(remote_id, str) or not _ID.fullmatch(remote_id):
+    if not isinstance(remote_id, str) or not references.ID.fullmatch(remote_id):
         return "no id"
     return None
 
