@@ -107,16 +107,18 @@ def _kept(part: Scope, allowed: list[Scope]) -> list[Scope]:
 
 def _joined(parts: Iterable[Scope]) -> list[Scope]:
     """Parts of the same target put together again, each letter once."""
-    whole: dict[object, Scope] = {}
+    groups: dict[object, list[Scope]] = {}
     for part in parts:
-        key = (part.resource, part.filters) if isinstance(part, ResourceScope) else part
-        known = whole.get(key)
-        if isinstance(known, ResourceScope) and isinstance(part, ResourceScope):
-            both = replace(known, v1=known.v1 and part.v1)
-            whole[key] = with_letters(both, known.permissions + part.permissions)
-        else:
-            whole[key] = part
-    return list(whole.values())
+        groups.setdefault((part.resource, part.filters) if isinstance(part, ResourceScope) else part, []).append(part)
+    return [_whole(group) for group in groups.values()]
+
+
+def _whole(group: list[Scope]) -> Scope:
+    found = [part for part in group if isinstance(part, ResourceScope)]
+    if not found:
+        return group[0]
+    alike = replace(found[0], v1=all(part.v1 for part in found))
+    return with_letters(alike, "".join(part.permissions for part in found))
 
 
 def with_letters(scope: ResourceScope, letters: str) -> ResourceScope:

@@ -86,3 +86,20 @@ def test_metadata_is_itself_valid():
     from standards.fhir import validation
 
     assert validation.problems(capability.statement()) == []
+
+
+@pytest.mark.django_db
+def test_metadata_says_which_types_apps_write_and_how(statement):
+    app = people.let_in(people.sign_up(), "patient/*.cruds")
+    client = Client(headers={"Authorization": f"Bearer {app.token}"})
+    methods = {"create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
+
+    for described in statement["rest"][0]["resource"]:
+        kind, said = described["type"], {one["code"] for one in described["interaction"]}
+        for interaction, method in methods.items():
+            where = f"{people.BASE}/{kind}" + ("" if interaction == "create" else "/none")
+            answer = client.generic(method, where, b"x", content_type="application/fhir+json")
+            served = answer.status_code != 405 and method in answer["Allow"]
+            assert served is (interaction in said), (kind, interaction, answer.status_code)
+        assert described.get("conditionalCreate", False) is ("create" in said)
+    assert {one["code"] for one in statement["rest"][0]["interaction"]} >= {"batch", "transaction"}

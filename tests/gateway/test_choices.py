@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consent import contributions
 from gateway import choices, scopes, wording
 from standards.smart import scopes as grammar
 from standards.smart.scopes import ResourceScope
@@ -23,6 +24,11 @@ ASKED = st.lists(
             "patient/Immunization.s",
             "patient/Appointment.rs",
             "patient/Observation.rs?category=imaging",
+            "patient/Observation.cruds",
+            "patient/Observation.cu?category=imaging",
+            "patient/Condition.write",
+            "patient/Goal.d",
+            "patient/Immunization.*",
             *GRANULAR,
             *scopes.NAMED,
         ]
@@ -33,7 +39,8 @@ ASKED = st.lists(
 
 
 def keys(offered: list[str]) -> list[str]:
-    return [box.key for box in choices.boxes(offered)] + [choices.WHO_SHE_IS, choices.KEEP_ACCESS]
+    found = [*choices.boxes(offered), *choices.wishes(offered)]
+    return [box.key for box in found] + [choices.WHO_SHE_IS, choices.KEEP_ACCESS]
 
 
 @given(ASKED)
@@ -123,3 +130,58 @@ def test_kind_without_words_is_called_by_its_own_name():
 def test_same_wording_has_the_same_version():
     assert wording._version() == wording.VERSION
     assert len(wording.VERSION) == 16
+
+
+@pytest.mark.parametrize(
+    ("asked", "unticked", "granted"),
+    [
+        ("patient/Goal.cruds", "c:Goal", ["patient/Goal.ruds"]),
+        ("patient/Goal.cruds", "Goal", ["patient/Goal.cud"]),
+        ("patient/Goal.write", "d:Goal", ["patient/Goal.cu"]),
+        ("patient/Goal.*", "Goal", ["patient/Goal.write"]),
+        ("patient/Goal.*", "u:Goal", ["patient/Goal.crds"]),
+        ("patient/Goal.c", "c:Goal", []),
+    ],
+)
+def test_each_kind_of_writing_is_a_choice_of_its_own(asked, unticked, granted):
+    assert choices.granted([asked], [key for key in keys([asked]) if key != unticked]) == granted
+
+
+def test_leaving_out_a_category_leaves_writing_as_it_was_ticked():
+    asked = ["patient/DocumentReference.crs"]
+    (category,) = (box.key for box in choices.boxes(asked) if box.category)
+
+    granted = choices.granted(asked, [category, "c:DocumentReference"])
+
+    assert granted == [
+        f"patient/DocumentReference.rs?category={category.partition('?')[2]}",
+        "patient/DocumentReference.c",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "policy", "offered"),
+    [
+        (["patient/Goal.cruds"], ["patient/*.rs"], ["patient/Goal.rs"]),
+        (["patient/Goal.cruds"], ["patient/*.cruds"], ["patient/Goal.cruds"]),
+        (["patient/Goal.write"], ["patient/Goal.c"], ["patient/Goal.c"]),
+        (["patient/Encounter.cruds"], ["patient/*.cruds"], ["patient/Encounter.rs"]),
+        (["patient/Encounter.write"], ["patient/*.cruds"], []),
+        (["patient/Patient.*"], ["patient/*.*"], ["patient/Patient.read"]),
+        (["patient/*.cruds"], ["patient/*.rs", "patient/Goal.cu"], ["patient/*.rs", "patient/Goal.cu"]),
+        (["patient/Goal.crs", "patient/Goal.write"], ["patient/Goal.*"], ["patient/Goal.crs", "patient/Goal.write"]),
+    ],
+)
+def test_an_app_is_offered_what_it_is_registered_for_and_apps_may_write(asked, policy, offered):
+    assert scopes.offerable(asked, policy) == offered
+
+
+def test_writing_everything_is_writing_each_kind_that_apps_write():
+    offered = scopes.offerable(["patient/*.cruds"], ["patient/*.cruds"])
+
+    assert offered == ["patient/*.rs", *(f"patient/{name}.cud" for name in contributions.ABOUT)]
+
+
+def test_every_kind_that_apps_write_has_words():
+    assert contributions.ABOUT.keys() <= wording.KINDS.keys()
+    assert list(wording.WRITING) == list(contributions.LETTERS)

@@ -49,6 +49,16 @@ def test_public_app_gets_tokens_patient_and_identity():
     assert {"exp", "iat", "auth_time", "at_hash"} <= proof.claims.keys()
 
 
+def test_she_chooses_what_an_app_may_write():
+    person, app = parties.sign_up(), App.register("patient/*.cruds")
+    asked = "patient/Observation.cruds patient/Goal.cud"
+
+    assert app.let_in(person, asked)["scope"] == asked
+    narrowed = app.let_in(person, asked, keep=lambda box: not box.startswith(("d:", "u:Goal")))
+
+    assert narrowed["scope"] == "patient/Observation.crus patient/Goal.c"
+
+
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
 def test_confidential_app_gets_tokens_with_its_secret(method):
     person, app = parties.sign_up(), App.register(method=method)

@@ -32,6 +32,15 @@ def test_app_is_shown_with_what_it_may_see_in_words():
     assert "patient/" not in page
 
 
+def test_app_is_shown_with_what_it_may_write():
+    person = people.sign_up()
+    people.let_in(person, "patient/Immunization.cud", "patient/Condition.crs")
+
+    page = words(people.browser_of(person).get("/apps/"))
+
+    assert "Heart Diary May see Conditions May write Immunizations Conditions Since" in page
+
+
 def test_withdrawing_asks_once_more_and_ends_both():
     person = people.sign_up()
     authorization = people.let_in(person, LABORATORY)
