@@ -19,22 +19,22 @@ FHIR_VERSION: Final = "4.0.1"
 REVISED: Final = "2026-11-21"
 """When what is served last changed."""
 
-_BULK: Final = "http://hl7.org/fhir/uv/bulkdata"
 OPERATIONS: Final = {
     "Patient": {
         "everything": "http://hl7.org/fhir/OperationDefinition/Patient-everything",
         "summary": "http://hl7.org/fhir/uv/ips/OperationDefinition/summary",
-        "export": f"{_BULK}/OperationDefinition/patient-export",
     },
-    "Group": {"export": f"{_BULK}/OperationDefinition/group-export"},
     "DocumentReference": {"docref": "http://hl7.org/fhir/uv/ipa/OperationDefinition/docref"},
 }
 """Type to the operations on it: name and canonical of the definition."""
 INSTANTIATES: Final = (
     "http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server",
     "http://hl7.org/fhir/uv/ipa/CapabilityStatement/ipa-server",
-    f"{_BULK}/CapabilityStatement/bulk-data",
 )
+
+_BULK: Final = "http://hl7.org/fhir/uv/bulkdata"
+EXPORTS: Final = {"Patient": "patient-export", "Group": "group-export"}
+"""Type to the definition of its ``$export``; where the routes of bulk export are mounted."""
 
 _OAUTH_URIS: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _SERVICES: Final = "http://terminology.hl7.org/CodeSystem/restful-security-service"
@@ -53,7 +53,10 @@ def statement() -> dict[str, Any]:
         "status": "active",
         "date": REVISED,
         "kind": "instance",
-        "instantiates": list(INSTANTIATES),
+        "instantiates": [
+            *INSTANTIATES,
+            *([f"{_BULK}/CapabilityStatement/bulk-data"] if catalogue.makes_exports() else []),
+        ],
         "software": {"name": "Tributary"},
         "implementation": {"description": settings.SITE_NAME, "url": settings.FHIR_BASE},
         "fhirVersion": FHIR_VERSION,
@@ -64,10 +67,14 @@ def statement() -> dict[str, Any]:
                 "security": _security(),
                 "resource": [_resource(resource_type) for resource_type in sorted(catalogue.SERVED)],
                 "interaction": [{"code": "batch"}, {"code": "transaction"}],
-                "operation": [{"name": "export", "definition": f"{_BULK}/OperationDefinition/export"}],
+                **({"operation": [_export("export")]} if catalogue.makes_exports() else {}),
             }
         ],
     }
+
+
+def _export(definition: str) -> dict[str, str]:
+    return {"name": "export", "definition": f"{_BULK}/OperationDefinition/{definition}"}
 
 
 def _security() -> dict[str, Any]:
@@ -114,6 +121,9 @@ def _resource(resource_type: str) -> dict[str, Any]:
             {"name": code, "definition": parameter.url, "type": parameter.type}
             for code, parameter in sorted(search_parameters.for_type(resource_type).items())
         ]
-    if operations := OPERATIONS.get(resource_type):
-        described["operation"] = [{"name": name, "definition": url} for name, url in operations.items()]
+    operations = [{"name": name, "definition": url} for name, url in OPERATIONS.get(resource_type, {}).items()]
+    if resource_type in EXPORTS and catalogue.makes_exports():
+        operations.append(_export(EXPORTS[resource_type]))
+    if operations:
+        described["operation"] = operations
     return described

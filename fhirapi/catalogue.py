@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from django.conf import settings
+
 from fhirapi.errors import UnknownResource
 from standards.fhir import types
 
@@ -23,3 +25,8 @@ def require(resource_type: str, served: frozenset[str] = SERVED) -> None:
     """Raises UnknownResource for a type that is not served."""
     if resource_type not in served:
         raise UnknownResource
+
+
+def makes_exports() -> bool:
+    """Whether bulk export is served: a simulated hospital has no worker that would make one."""
+    return bool(settings.SITE == "person")

@@ -11,9 +11,8 @@ from typing import Any, Final
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 
-from gateway import assertions, claims, keys, scopes
+from gateway import assertions, claims, keys, scopes, server
 from gateway.models import AuthMethod
-from gateway.server import GRANT_TYPES
 from standards.smart import capabilities
 
 CAPABILITIES: Final = (
@@ -66,7 +65,7 @@ def _common() -> dict[str, Any]:
         "scopes_supported": scopes.advertised(),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": list(GRANT_TYPES),
+        "grant_types_supported": list(server.grant_types()),
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": list(assertions.ALGORITHMS),

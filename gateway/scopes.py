@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from django.conf import settings
+
 from consent import contributions, gate
 from gateway.models import SCOPE_LENGTH_MAX
 from gateway.toolkit.server import BaseScopes
@@ -64,10 +66,14 @@ _V1_SETS: Final = ("rs", "cud", "cruds")
 def advertised() -> list[str]:
     """``scopes_supported`` of the metadata: every one of them is granted and enforced."""
     whole = [f"{LEVEL}/{resource}.{READING}" for resource in ("*", *KINDS)]
-    granular = [str(scope) for level in (LEVEL, BACKEND_LEVEL) for scope in grammar.granular(level)]
+    granular = [str(scope) for scope in grammar.granular(LEVEL)]
     writing = [f"{LEVEL}/{resource}.{grammar.PERMISSIONS}" for resource in contributions.ABOUT]
-    of_system = [f"{BACKEND_LEVEL}/{resource}.{READING}" for resource in ("*", *KINDS)]
-    return [*NAMED, *whole, *writing, *of_system, *granular]
+    return [*NAMED, *whole, *writing, *granular, *(_of_backends() if settings.SITE == "person" else ())]
+
+
+def _of_backends() -> list[str]:
+    whole = [f"{BACKEND_LEVEL}/{resource}.{READING}" for resource in ("*", *KINDS)]
+    return [*whole, *(str(scope) for scope in grammar.granular(BACKEND_LEVEL))]
 
 
 def offerable(asked: Iterable[str], policy: Iterable[str]) -> list[str]:

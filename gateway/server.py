@@ -19,11 +19,16 @@ from oauthlib.oauth2.rfc6749.tokens import BearerToken
 from oauthlib.openid import RequestValidator
 from oauthlib.openid.connect.core.grant_types import AuthorizationCodeGrant, RefreshTokenGrant
 
-GRANT_TYPES: Final = ("authorization_code", "refresh_token", "client_credentials")
 STATE_LENGTH_MAX: Final = 2048
 NONCE_LENGTH_MAX: Final = 255
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}", re.ASCII)
+
+
+def grant_types() -> tuple[str, ...]:
+    """What this site offers. A simulated hospital has no worker, so no exports, and nothing for a service to fetch."""
+    of_people = ("authorization_code", "refresh_token")
+    return (*of_people, "client_credentials") if settings.SITE == "person" else of_people
 
 
 class SmartServer(AuthorizationEndpoint, TokenEndpoint, RevocationEndpoint):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
+from fhirapi import catalogue
 from fhirapi.bulk import views
 
-urlpatterns = [
+_PATTERNS = [
     re_path(r"^\$export/?\Z", views.KickOffView.as_view(), name="export"),
     re_path(r"^Patient/\$export/?\Z", views.PatientKickOffView.as_view(), name="export-patient"),
     re_path(
@@ -15,3 +16,4 @@ urlpatterns = [
     path("_export/<uuid:uid>", views.StatusView.as_view(), name="export-status"),
     path("_export/<uuid:uid>/<slug:name>.ndjson", views.FileView.as_view(), name="export-file"),
 ]
+urlpatterns = _PATTERNS if catalogue.makes_exports() else []

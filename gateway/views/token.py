@@ -16,7 +16,7 @@ from oauthlib.oauth2.rfc6749.errors import OAuth2Error
 
 from gateway import parameters, throttle
 from gateway.errors import GatewayError, GrantTypeMissing, GrantTypeUnsupported
-from gateway.server import GRANT_TYPES
+from gateway.server import grant_types
 from gateway.toolkit.server import server
 from gateway.views import answering
 
@@ -42,7 +42,7 @@ def revoke(request: HttpRequest) -> HttpResponse:
 def _issue(request: HttpRequest, form: Form) -> HttpResponse:
     if "grant_type" not in form:
         raise GrantTypeMissing("no grant_type")
-    if form["grant_type"] not in GRANT_TYPES:
+    if form["grant_type"] not in grant_types():
         raise GrantTypeUnsupported("unknown grant type")
     _, body, status = server().create_token_response(
         reverse("gateway:token"), "POST", urlencode(form), answering.oauth_headers(request)

@@ -200,3 +200,15 @@ def test_discovery_tells_of_backend_services():
     named = [scope for scope in told["scopes_supported"] if scope.startswith("system/")]
     service = Service.register(*named, "patient/*.rs")
     assert set(service.ask_token(" ".join(named)).json()["scope"].split()) == set(named)
+
+
+def test_a_simulated_hospital_offers_services_nothing(settings):
+    """It has no worker that would make an export, and says so."""
+    settings.SITE = "hospital"
+
+    told = Client().get(f"{people.BASE}/.well-known/smart-configuration").json()
+
+    assert "client_credentials" not in told["grant_types_supported"]
+    assert not [scope for scope in told["scopes_supported"] if scope.startswith("system/")]
+    refused = Service.register().ask_token()
+    assert (refused.status_code, refused.json()["error"]) == (400, "unsupported_grant_type")
