@@ -100,15 +100,18 @@ class OperationView(FhirView):
 
 
 class EverythingView(OperationView):
-    """``Patient/[id]/$everything``: all of her record that scopes and consent admit, and whom it points at."""
+    """``Patient/[id]/$everything``: all of her record that scopes and consent admit, and whom it points at.
+
+    Without an id it is about every patient the token sees: her alone.
+    """
 
     names = ("start", "end", "_since", "_type", "_count", CURSOR)
     called = "Patient/$everything"
 
     def performed(self, given: dict[str, str], **kwargs: str) -> HttpResponse:
-        logical_id = kwargs["logical_id"]
+        assert self.bearer is not None
         reached = self.types(given)
-        self.require_patient(logical_id)
+        self.require_patient(kwargs.get("logical_id", self.bearer.patient_id))
         start, end = asking.interval(given, "start"), asking.interval(given, "end")
         sweep = Sweep(
             reached,
@@ -120,7 +123,7 @@ class EverythingView(OperationView):
         )
         count = asking.count(given, default=EVERYTHING_MAX, most=EVERYTHING_MAX)
         page = self.whole_record().everything(sweep, count=count, size=EVERYTHING_BYTES_MAX)
-        return self.paged(f"Patient/{logical_id}/$everything", given, page)
+        return self.paged(f"Patient/{self.bearer.patient_id}/$everything", given, page)
 
     def types(self, given: dict[str, str]) -> frozenset[str]:
         """The types asked for, or all that the scopes reach. Raises InsufficientScope, InvalidSearch."""

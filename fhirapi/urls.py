@@ -22,6 +22,7 @@ urlpatterns = [
     re_path(rf"^{_TYPE}/{_ID}/_history/{_VERSION}/?\Z", views.VersionView.as_view(), name="version"),
     re_path(rf"^{_TYPE}/{_ID}/_history/?\Z", histories.HistoryView.as_view(), name="history"),
     re_path(rf"^Patient/{_ID}/\$everything/?\Z", operations.EverythingView.as_view(), name="everything"),
+    re_path(r"^Patient/\$everything/?\Z", operations.EverythingView.as_view(), name="everything-of-all"),
     re_path(rf"^Patient/{_ID}/\$summary/?\Z", operations.SummaryView.as_view(), name="summary"),
     re_path(r"^Patient/\$summary/?\Z", operations.SummaryView.as_view(), name="summary-by-identifier"),
     re_path(r"^DocumentReference/\$docref/?\Z", operations.DocumentsView.as_view(), name="docref"),

@@ -18,7 +18,7 @@ from gateway import errors as gateway_errors
 from records import query
 from standards.smart import scopes
 from sync import refusals
-from tests.fhirapi import people, population
+from tests.fhirapi import people
 
 
 def exceptions_of(module):
@@ -70,9 +70,7 @@ def test_a_parameters_name_is_shortened_and_cleaned():
 
 @pytest.fixture
 def person(db):
-    person = people.sign_up()
-    people.store_records(person, [population.observation(person.patient_id, "one")])
-    return person
+    return people.with_observation()
 
 
 @pytest.fixture
@@ -110,7 +108,7 @@ def test_a_token_in_the_address_is_never_looked_at(app):
         ("/Nothing", 404),
         ("/observation/one", 404),
         ("/Binary", 404),
-        ("/Observation/one/_history", 404),
+        ("/Observation/none/_history", 404),
         ("/Observation/a b", 404),
         ("/Observation/%00", 404),
         ("/Observation/%ff%fe", 404),

@@ -49,6 +49,7 @@ def paths(resources):
     yield "search", "/Condition?patient.name=Ana&_include=Condition:encounter&_revinclude=Provenance:target"
     yield "whole-compartment", f"/Patient/{patient_id}/*"
     yield "everything", f"/Patient/{patient_id}/$everything"
+    yield "everything-of-all", "/Patient/$everything"
     yield "summary", f"/Patient/{patient_id}/$summary"
     yield "summary-by-identifier", "/Patient/$summary?identifier=urn:oid:1.2.36|MRN%5C,7"
     yield "docref", f"/DocumentReference/$docref?patient={patient_id}&start=2000"

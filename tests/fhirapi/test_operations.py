@@ -22,16 +22,6 @@ LAB = f"{population.OBSERVATION_CATEGORY}|laboratory"
 VITALS = f"{population.OBSERVATION_CATEGORY}|vital-signs"
 
 
-@pytest.fixture
-def person():
-    return people.with_record()
-
-
-@pytest.fixture
-def app(person):
-    return people.let_in(person, "patient/*.rs")
-
-
 def held(person):
     """What was stored, by name."""
     resources = population.resources(person.patient_id)
@@ -78,6 +68,13 @@ def test_everything_is_every_record_once(app, person):
     assert (modes["Observation"], modes["Practitioner"]) == ("match", "include")
     assert bundle["total"] == sum(one["search"]["mode"] == "match" for one in bundle["entry"])
     assert validation.problems(bundle) == []
+
+
+def test_everything_of_all_patients_is_that_of_the_one(app, person):
+    bundle = app.bundle("/Patient/$everything?_count=20")
+
+    assert names(bundle) == names(app.bundle(f"/Patient/{person.patient_id}/$everything?_count=20"))
+    assert f"/Patient/{person.patient_id}/$everything?" in people.link(bundle, "next")
 
 
 @pytest.mark.parametrize("count", [1, 7, 1000])

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from django.conf import settings
 
+from standards.fhir import json
 from tests.fhirapi import people, population
 
 pytestmark = pytest.mark.django_db
 
 LAB = f"{population.OBSERVATION_CATEGORY}|laboratory"
-
-
-@pytest.fixture
-def person():
-    return people.with_record()
-
-
-@pytest.fixture
-def app(person):
-    return people.let_in(person, "patient/*.rs")
 
 
 def used(bundle, relation="self"):
@@ -284,3 +275,61 @@ def test_a_search_costs_as_many_statements_for_one_record_as_for_fifty(app, djan
         app.bundle("/Observation?category=laboratory&date=ge2019&_count=1")
     with django_assert_max_num_queries(8):
         app.bundle("/Observation?category=laboratory&date=ge2019&_count=50")
+
+
+@pytest.mark.spec("FHIR R4", "search.html#summary", "_summary=true, text and data")
+@pytest.mark.parametrize("word", ["true", "text", "data"])
+def test_summary_cuts_the_matches_and_says_so(app, word):
+    whole = app.bundle("/Observation?category=laboratory")
+
+    bundle = app.bundle(f"/Observation?category=laboratory&_summary={word}&_revinclude=Provenance:target")
+
+    assert people.matches(bundle) == people.matches(whole)
+    assert ("_summary", word) in used(bundle)
+    for entry in bundle["entry"]:
+        tags = entry["resource"]["meta"].get("tag", [])
+        assert [tag["code"] for tag in tags] == (["SUBSETTED"] if entry["search"]["mode"] == "match" else [])
+    assert ("valueQuantity" in bundle["entry"][0]["resource"]) == (word != "text")
+
+
+@pytest.mark.spec("FHIR R4", "search.html#elements", "_elements and the mandatory ones")
+def test_elements_cuts_the_matches(app, person):
+    resource = app.bundle("/Observation?_id=obs-3&_elements=value,Observation.subject")["entry"][0]["resource"]
+
+    assert resource.keys() == {"resourceType", "id", "meta", "status", "code", "subject", "valueQuantity"}
+    assert used(app.bundle("/Observation?_elements=value,colour")) == [("_elements", "value,colour")]
+    assert used(app.bundle("/Observation?_elements=colour")) == []
+    assert app.get("/Observation?_elements=colour", Prefer="handling=strict").status_code == 400
+
+
+def test_a_cut_match_keeps_its_decimals(app, person):
+    said = json.loads(json.dumps(population.observation(person.patient_id, "exact")))
+    said["valueQuantity"] = json.loads(b'{"value":1.10}')
+    people.store_records(person, [said])
+
+    for query in ("_summary=true", "_summary=data", "_elements=value"):
+        assert b'"value":1.10' in app.get(f"/Observation?_id=exact&{query}").content
+
+
+@pytest.mark.spec("FHIR R4", "search.html#sort", "_sort by _lastUpdated, page after page")
+def test_sort_by_when_it_changed_gives_each_match_once(app, person):
+    order = ["obs-9", "obs-40", "obs-2", "new-1", "new-2"]
+    for number, logical_id in enumerate(order, start=1):
+        when = "1990-01-01" if logical_id == "obs-2" else "2025-01-01"
+        changed = population.observation(person.patient_id, logical_id, when=when)
+        people.store_records(person, [changed], at=people.LOADED + timedelta(microseconds=number))
+    expected = [f"Observation/{one}" for one in order]
+
+    newest = app.ids("/Observation?_sort=-_lastUpdated&_count=7")
+    assert newest[:5] == expected[::-1]
+    assert len(newest) == len(set(newest)) == 74
+    assert app.ids("/Observation?_sort=_lastUpdated&_count=7") == newest[::-1]
+    assert app.ids("/Observation?category=laboratory&_sort=-_lastUpdated&_count=2")[:5] == expected[::-1]
+    tested = app.ids("/Observation?value-quantity:missing=true&_sort=-_lastUpdated&_count=2")
+    assert tested[:5] == expected[::-1]
+
+
+def test_a_cursor_of_the_order_of_change_is_of_no_other(app):
+    cursor = dict(parse_qsl(urlsplit(people.link(app.bundle("/Observation?_count=10"), "next")).query))["_cursor"]
+
+    assert app.get(f"/Observation?_sort=-_lastUpdated&_cursor={cursor}").status_code == 400
