@@ -27,7 +27,7 @@ from rest_framework.request import Request
 from fhirapi import errors, views, writing
 from fhirapi.errors import TooManyEntries, UnreadableBody
 from standards.fhir import json
-from sync.submissions import CREATE, DELETE, PATCH, UPDATE, Change, Done
+from sync.changes import CREATE, DELETE, PATCH, UPDATE, Change, Done
 
 ENTRIES_MAX: Final = 200
 ANSWER_BYTES_MAX: Final = 32 * 1024 * 1024

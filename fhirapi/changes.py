@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from consent import contributions, gate
 from fhirapi import catalogue, errors, views, writing
 from sync import refusals
-from sync.submissions import Change
+from sync.changes import Change
 
 _WRITES: Final = frozenset(writing.INTERACTION)
 

@@ -21,7 +21,7 @@ from records.query import InvalidSearch, Query
 from records.reading import Stored
 from standards.fhir import json
 from sync import submissions
-from sync.submissions import CREATE, DELETE, PATCH, UPDATE, Author, Change, Done
+from sync.changes import CREATE, DELETE, PATCH, UPDATE, Author, Change, Done
 
 JSON_PATCH: Final = "application/json-patch+json"
 INTERACTION: Final = {"POST": CREATE, "PUT": UPDATE, "PATCH": PATCH, "DELETE": DELETE}

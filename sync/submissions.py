@@ -21,66 +21,15 @@ from audit.models import Action, Agent
 from consent import contributions, gate
 from records import sources, store, writer
 from records.models import Source
-from records.query import Query
-from records.reading import Stored
+from records.reading import RecordSet, Stored
 from standards.fhir import patching
 from standards.fhir.validation import Problem
 from sync import refusals
+from sync.changes import CREATE, DELETE, PATCH, UPDATE, Author, Change, Done
 from sync.refusals import Refused
-from sync.sources.apps import mapping, provenance
+from sync.sources.apps import files, mapping, provenance
 
-CREATE: Final = "create"
-UPDATE: Final = "update"
-PATCH: Final = "patch"
-DELETE: Final = "delete"
 _ACTION: Final = {CREATE: Action.CREATE, UPDATE: Action.UPDATE, PATCH: Action.UPDATE, DELETE: Action.DELETE}
-
-
-@dataclass(frozen=True, slots=True)
-class Author:
-    """The app that writes, for whom, and under which decision."""
-
-    owner_id: int
-    patient_id: str
-    reader: gate.App
-    name: str
-    origin: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One thing to be done. ``content`` is the resource, or the operations of a patch.
-
-    ``expected``: the versions of which the current one must be one; None for any. ``unless``: nothing is created if a
-    record like this exists. ``placeholder``: what other entries call it (``urn:uuid:…``). ``where`` is its place in a
-    Bundle (``Bundle.entry[2]``).
-    """
-
-    interaction: str
-    resource_type: str
-    logical_id: str = ""
-    content: Any = None
-    expected: frozenset[int] | None = None
-    unless: Query | None = None
-    placeholder: str = ""
-    where: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What became of one change. ``readable``: whether the app may be shown ``stored``.
-
-    ``stored`` is the version that now stands; ``written`` is False when it stood already.
-    """
-
-    change: Change
-    stored: Stored
-    written: bool
-    readable: bool
-
-    @property
-    def created(self) -> bool:
-        return self.written and self.change.interaction == CREATE
 
 
 @dataclass(slots=True)
@@ -114,7 +63,7 @@ def submit(author: Author, changes: Sequence[Change], *, base: str, interaction:
     desk.adopt(steps)
     desk.write(steps)
     done = [desk.done(step) for step in steps]
-    desk.attribute([one for one in done if one.written])
+    desk.attribute(steps, done)
     desk.tell(done, interaction)
     return done
 
@@ -128,6 +77,7 @@ class _Desk:
     base: str
     at: datetime
     _allowed: dict[str, gate.Writable] = field(default_factory=dict)
+    _readable: RecordSet | None = None
 
     def place(self, change: Change) -> _Step:
         """Whether this may be done at all, and to what."""
@@ -167,12 +117,16 @@ class _Desk:
     def write(self, steps: Sequence[_Step]) -> None:
         gone = [step for step in steps if step.change.interaction == DELETE and not _is_gone(step)]
         references = [(step.change.resource_type, step.logical_id) for step in gone]
-        references += [("Binary", binary["id"]) for step in steps for binary in self._left(step)]
-        if references:
-            store.delete(owner_id=self.author.owner_id, source_id=self.source.pk, references=references, at=self.at)
         kept = [step for step in steps if step.resource is not None]
         resources = [step.resource for step in kept if step.resource is not None]
-        outcome = self._put([*resources, *(binary for step in kept for binary in self._following(step))])
+        for step in steps:
+            stay, leave = self._files(step)
+            resources += stay
+            references += [("Binary", name) for name in leave]
+        resources += self._attributed("CREATE", [_target(step, 1) for step in kept if step.standing is None])
+        if references:
+            store.delete(owner_id=self.author.owner_id, source_id=self.source.pk, references=references, at=self.at)
+        outcome = self._put(resources)
         if outcome.refused:
             too_large = kept[outcome.refused[0].index].change
             raise refusals.Unacceptable(
@@ -180,20 +134,24 @@ class _Desk:
             )
 
     def done(self, step: _Step) -> Done:
-        stored = step.standing if step.found else self._own(step)
+        shown = None if step.change.interaction == DELETE else self._reads(step.change.resource_type, step.logical_id)
+        stored = shown or (step.standing if step.found else self._own(step))
         assert stored is not None
         before = 0 if step.standing is None else step.standing.version_id
-        return Done(step.change, stored, stored.version_id != before, self._may_read(step))
+        return Done(step.change, stored, stored.version_id != before, shown is not None)
 
-    def attribute(self, written: Sequence[Done]) -> None:
-        """One Provenance for all that was added, one for all that was changed."""
-        kinds = {"CREATE": (CREATE,), "UPDATE": (UPDATE, PATCH)}
-        resources = []
-        for activity, interactions in kinds.items():
-            told = [one.stored for one in written if one.change.interaction in interactions]
-            if told:
-                resources.append(self._provenance(activity, told))
-        self._put(resources)
+    def _own(self, step: _Step) -> Stored | None:
+        return step.allowed.own.read(step.change.resource_type, step.logical_id)
+
+    def attribute(self, steps: Sequence[_Step], done: Sequence[Done]) -> None:
+        """The Provenance of what was changed: only now is it known which versions there are."""
+        changed = [
+            _target(step, one.stored.version_id)
+            for step, one in zip(steps, done, strict=True)
+            if one.written and step.resource is not None and step.standing is not None
+        ]
+        if changed:
+            self._put(self._attributed("UPDATE", changed))
 
     def tell(self, done: Sequence[Done], interaction: str) -> None:
         """One event for each kind of change; what was found instead of created was looked for, not written."""
@@ -261,15 +219,14 @@ class _Desk:
         )
 
     def _reads(self, resource_type: str, logical_id: str) -> Stored | None:
+        """The record, if the app may read it."""
         if not gate.reaches(self.author.reader, resource_type, "read"):
             return None
-        readable = gate.readable(
-            owner_id=self.author.owner_id, reader=self.author.reader, interaction="read", at=self.at
-        )
-        return readable.read(resource_type, logical_id)
-
-    def _may_read(self, step: _Step) -> bool:
-        return step.change.interaction != DELETE and self._reads(step.change.resource_type, step.logical_id) is not None
+        if self._readable is None:
+            self._readable = gate.readable(
+                owner_id=self.author.owner_id, reader=self.author.reader, interaction="read", at=self.at
+            )
+        return self._readable.read(resource_type, logical_id)
 
     def _adopt(self, step: _Step, frame: mapping.Frame) -> list[Problem]:
         change = step.change
@@ -284,35 +241,23 @@ class _Desk:
     def _put(self, resources: list[dict[str, Any]]) -> writer.PageOutcome:
         return store.put_page(owner_id=self.author.owner_id, source_id=self.source.pk, resources=resources, at=self.at)
 
-    def _own(self, step: _Step) -> Stored | None:
-        return step.allowed.own.read(step.change.resource_type, step.logical_id)
+    def _files(self, step: _Step) -> tuple[list[dict[str, Any]], list[str]]:
+        """The files that stay with a record, kept anew since they are found and withheld as it is; ids of the rest."""
+        if step.standing is None or step.found or step.standing.deleted:
+            return [], []
+        named = files.named(step.resource or {})
+        held = files.of(step.standing, own=step.allowed.own)
+        stay = [binary for binary in held if f"Binary/{binary['id']}" in named]
+        return stay, [binary["id"] for binary in held if binary not in stay]
 
-    def _attachments(self, step: _Step) -> list[dict[str, Any]]:
-        """The Binaries that were moved out of a record of the app's own."""
-        if step.standing is None or step.standing.deleted:
+    def _attributed(self, activity: str, told: Sequence[_Target]) -> list[dict[str, Any]]:
+        """One Provenance of all that was added, or changed; none of nothing."""
+        if not told:
             return []
-        urls = {text for _, _, key, text in mapping.texts(step.standing.resource, "") if key == "url"}
-        names = [url.removeprefix("Binary/") for url in sorted(urls) if url.startswith("Binary/")]
-        found = [step.allowed.own.read("Binary", name) for name in names]
-        binaries = [one.resource for one in found if one is not None and not one.deleted]
-        return [binary for binary in binaries if binary["securityContext"]["reference"] == step.reference]
-
-    def _left(self, step: _Step) -> list[dict[str, Any]]:
-        """Binaries that go with a record that is removed, or with a version that named them last."""
-        if step.change.interaction in (CREATE, DELETE):
-            return [] if step.found else self._attachments(step)
-        return [binary for binary in self._attachments(step) if binary not in self._following(step)]
-
-    def _following(self, step: _Step) -> list[dict[str, Any]]:
-        """Binaries that the new version still names: they are found and withheld as it is, so they are kept anew."""
-        named = {text for _, _, key, text in mapping.texts(step.resource or {}, "") if key == "url"}
-        return [binary for binary in self._attachments(step) if f"Binary/{binary['id']}" in named]
-
-    def _provenance(self, activity: str, told: Sequence[Stored]) -> dict[str, Any]:
         tags = {(tag["system"], tag["code"]): tag for one in told for tag in mapping.security(one.resource)}
-        return provenance.compose(
+        made = provenance.compose(
             logical_id=str(uuid.uuid4()),
-            targets=[f"{one.resource_type}/{one.logical_id}/_history/{one.version_id}" for one in told],
+            targets=[one.reference for one in told],
             activity=activity,
             app_uri=self.source.url,
             app_name=self.author.name,
@@ -320,6 +265,20 @@ class _Desk:
             recorded=store.instant(self.at),
             security=[tags[key] for key in sorted(tags)],
         )
+        return [made]
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A version that was written, for its Provenance."""
+
+    reference: str
+    resource: dict[str, Any]
+
+
+def _target(step: _Step, version_id: int) -> _Target:
+    assert step.resource is not None
+    return _Target(f"{step.reference}/_history/{version_id}", step.resource)
 
 
 def _is_gone(step: _Step) -> bool:

@@ -117,6 +117,16 @@ def test_if_none_exist_looks_only_where_the_app_may(person):
     assert again["Location"] == first["Location"]
 
 
+def test_what_is_found_by_an_app_that_only_searches_is_named_and_not_shown(person):
+    code = population.observation(person.patient_id, "x")["code"]["coding"][0]["code"]
+    searching = let_write(person, "patient/Observation.cs")
+
+    answer = searching.create(observation(person), If_None_Exist=f"code={code}")
+
+    assert (answer.status_code, answer.json()["resourceType"]) == (200, "OperationOutcome")
+    assert answer["Location"].endswith("/Observation/one/_history/1")
+
+
 # ---- update, patch, delete
 
 
@@ -390,6 +400,7 @@ def test_a_resource_about_nobody_is_told_which_element_is_missing(app, person):
         {"note": [{"text": "a\x00b"}]},
         {"meta": {"security": [{"system": "https://x.example/access", "code": "staff"}]}},
         {"meta": {"security": [{"code": "N"}]}},
+        {"meta": {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode"}]}},
     ],
 )
 def test_what_may_not_be_kept_is_refused_with_its_place(app, person, elsewhere):

@@ -13,8 +13,8 @@ from records import store
 from records.models import Counter, Record
 from standards.fhir import validation
 from sync import refusals, submissions
+from sync.changes import CREATE, DELETE, PATCH, UPDATE, Author, Change
 from sync.sources.apps import provenance
-from sync.submissions import CREATE, DELETE, PATCH, UPDATE, Author, Change
 from tests.fhirapi import people, writing
 from tests.fhirapi.writing import LAB, VITALS, let_write, observation
 

@@ -60,7 +60,7 @@ def security(resource: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _is_sensitivity(tag: Any) -> bool:
-    return isinstance(tag, dict) and tag.get("system") in _SENSITIVITY
+    return isinstance(tag, dict) and tag.get("system") in _SENSITIVITY and isinstance(tag.get("code"), str)
 
 
 def _meta(resource: dict[str, Any], standing: dict[str, Any] | None) -> tuple[dict[str, Any], list[Problem]]:
