@@ -22,6 +22,7 @@ from consent import ledger
 from fhirapi import capability, catalogue, urls
 from gateway.authentication import SmartAuthentication
 from standards.fhir import json
+from tests import decisions
 from tests.conformance import routes, worlds
 from tests.conformance.worlds import WORD, hidden_id, shown_id
 from tests.fhirapi import people, population, spelling
@@ -409,21 +410,7 @@ def test_without_standing_consent_every_route_says_only_that(how, monkeypatch):
 
 def replace_decision(app: people.App) -> None:
     """She decides anew and gives less; the token still names the old decision."""
-    old = app.decision
-    ledger.grant(
-        owner=app.person,
-        actor=app.person,
-        grantee=old.grantee,
-        grantee_name=app.application.name,
-        asked=["patient/Condition.rs"],
-        granted=["patient/Condition.rs"],
-        terms=worlds.Terms(),
-        purpose="patient request",
-        ends=None,
-        text_version="1",
-        language="en",
-        at=people.now(),
-    )
+    decisions.grant(app.person, app.application, "patient/Condition.rs")
 
 
 # ---- what stands between

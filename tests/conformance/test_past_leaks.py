@@ -20,11 +20,11 @@ from django.db import transaction
 from django.test import Client
 from django.urls import get_resolver
 
-from consent import ledger
 from consent.terms import Terms
 from records import sources, store
 from records.labels import ACT_CODE
 from records.models import SourceKind
+from tests import decisions
 from tests.conformance import worlds
 from tests.fhirapi import people, population
 from tests.fhirapi.test_leaks import LAB, VITALS
@@ -36,20 +36,7 @@ HIV = {"security": [{"system": ACT_CODE, "code": "HIV"}]}
 
 def decide_again(app: people.App, *granted: str, ends=None, terms: Terms | None = None):
     """Her new decision about the app; the token follows it, as after a new authorization."""
-    decision = ledger.grant(
-        owner=app.person,
-        actor=app.person,
-        grantee=app.application.client_id,
-        grantee_name=app.application.name,
-        asked=list(granted),
-        granted=list(granted),
-        terms=terms or Terms(),
-        purpose="patient request",
-        ends=ends,
-        text_version="1",
-        language="en",
-        at=people.now(),
-    )
+    decision = decisions.grant(app.person, app.application, *granted, terms=terms, ends=ends)
     type(app.authorization).objects.filter(pk=app.authorization.pk).update(decision=decision)
     return decision
 

@@ -25,6 +25,7 @@ from fhirapi.bulk import runs
 from fhirapi.models import Export
 from gateway import assertions, clients
 from gateway.models import Application
+from tests import decisions
 from tests.fhirapi import people
 
 EVERYTHING = ("system/*.rs", "patient/*.rs", "openid", "fhirUser", "launch/patient", "offline_access")
@@ -176,20 +177,7 @@ def let_in(
     at: datetime | None = None,
 ) -> Decision:
     """She grants these patient scopes to the service, as on its consent page."""
-    return ledger.grant(
-        owner=person,
-        actor=person,
-        grantee=service.client_id,
-        grantee_name=service.application.name,
-        asked=list(granted),
-        granted=list(granted),
-        terms=terms or Terms(),
-        purpose="patient request",
-        ends=ends,
-        text_version="1",
-        language="en",
-        at=at or timezone.now(),
-    )
+    return decisions.grant(person, service.application, *granted, terms=terms, ends=ends, at=at)
 
 
 def withdraw(person: Person, service: Service) -> None:

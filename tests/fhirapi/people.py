@@ -15,13 +15,13 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Person
-from consent import ledger
 from consent.models import Decision
 from consent.terms import Terms
-from gateway import authorizations, clients, tokens
+from gateway import clients, tokens
 from gateway.models import AccessToken, Application, AuthMethod, Authorization
 from records import sources, store
 from records.models import SourceKind
+from tests import decisions
 from tests.fhirapi import population
 
 BASE = "/fhir/r4"
@@ -112,36 +112,14 @@ class App:
 
 def let_in(person: Person, *scopes: str, terms: Terms | None = None) -> App:
     """She grants these scopes to a new app; it holds a token."""
-    at = timezone.now()
     application = clients.register(
         f"App {next(_numbers)}",
         redirect_uris=["https://app.example/back"],
         method=AuthMethod.NONE,
         scopes_allowed=scopes,
     ).application
-    decision = ledger.grant(
-        owner=person,
-        actor=person,
-        grantee=application.client_id,
-        grantee_name=application.name,
-        asked=list(scopes),
-        granted=list(scopes),
-        terms=terms or Terms(),
-        purpose="patient request",
-        ends=None,
-        text_version="1",
-        language="en",
-        at=at,
-    )
-    authorization = authorizations.begin(
-        decision,
-        person=person,
-        application=application,
-        granted=list(scopes),
-        ends=at + timedelta(days=30),
-        authenticated=at,
-        at=at,
-    )
+    decision = decisions.grant(person, application, *scopes, terms=terms)
+    authorization = decisions.authorize(decision, person, application)
     token = secrets.token_urlsafe(32)
     AccessToken.objects.create(
         user=person,
@@ -149,7 +127,7 @@ def let_in(person: Person, *scopes: str, terms: Terms | None = None) -> App:
         authorization=authorization,
         token="",
         token_checksum=tokens.digest(token),
-        expires=at + timedelta(hours=1),
+        expires=timezone.now() + timedelta(hours=1),
         scope=" ".join(scopes),
     )
     return App(person, application, decision, authorization, token)
@@ -159,6 +137,13 @@ def with_record() -> Person:
     """A person whose record holds the synthetic population's resources."""
     person = sign_up()
     store_records(person, population.resources(person.patient_id))
+    return person
+
+
+def with_observation() -> Person:
+    """A person whose record holds ``Observation/one``."""
+    person = sign_up()
+    store_records(person, [population.observation(person.patient_id, "one")])
     return person
 
 

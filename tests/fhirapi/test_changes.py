@@ -22,9 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def person():
-    person = people.sign_up()
-    people.store_records(person, [population.observation(person.patient_id, "one")])
-    return person
+    return people.with_observation()
 
 
 @pytest.fixture

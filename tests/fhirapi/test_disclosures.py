@@ -16,16 +16,6 @@ pytestmark = pytest.mark.django_db
 LAB = f"{population.OBSERVATION_CATEGORY}|laboratory"
 
 
-@pytest.fixture
-def person():
-    return people.with_record()
-
-
-@pytest.fixture
-def app(person):
-    return people.let_in(person, "patient/*.rs")
-
-
 def logged(person):
     """Her events of reading, oldest first."""
     return [event for event in reversed(events.of(person.id, 100)) if event.agent_kind == Agent.APP]

@@ -21,11 +21,6 @@ def person():
     return people.sign_up()
 
 
-@pytest.fixture
-def app(person):
-    return people.let_in(person, "patient/*.rs")
-
-
 def write(person, number, category="laboratory", **more):
     record = population.observation(person.patient_id, "one", category, note=[{"text": f"version {number}"}], **more)
     people.store_records(person, [record], at=people.LOADED + number * DAY)

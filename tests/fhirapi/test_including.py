@@ -21,11 +21,6 @@ def person():
     return person
 
 
-@pytest.fixture
-def app(person):
-    return people.let_in(person, "patient/*.rs")
-
-
 def roles():
     practitioners = [
         {

@@ -13,15 +13,14 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Person
-from consent import ledger
-from consent.terms import Terms
-from gateway import authorizations, clients
+from gateway import clients
 from gateway.models import AuthMethod, Authorization
 from records import sources, store
 from records.models import SourceKind
 from sync import connections, hospitals
 from sync.models import Connection, Hospital, Run, RunState, RunStep, StepKind, StepState
 from sync.tokens import Tokens
+from tests import decisions
 
 PASSWORD = "a-long-enough-secret"
 LOADED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -105,7 +104,6 @@ def end_run(connection: Connection, state: RunState, *, problem: str = "", **ste
 
 
 def let_in(person: Person, *scopes: str, name: str = "Heart Diary") -> Authorization:
-    at = timezone.now()
     application = clients.register(
         name,
         redirect_uris=["https://app.example/back"],
@@ -113,26 +111,4 @@ def let_in(person: Person, *scopes: str, name: str = "Heart Diary") -> Authoriza
         scopes_allowed=scopes,
         client_id=secrets.token_urlsafe(8),
     ).application
-    decision = ledger.grant(
-        owner=person,
-        actor=person,
-        grantee=application.client_id,
-        grantee_name=application.name,
-        asked=list(scopes),
-        granted=list(scopes),
-        terms=Terms(),
-        purpose="patient request",
-        ends=None,
-        text_version="1",
-        language="en",
-        at=at,
-    )
-    return authorizations.begin(
-        decision,
-        person=person,
-        application=application,
-        granted=list(scopes),
-        ends=at + timedelta(days=30),
-        authenticated=at,
-        at=at,
-    )
+    return decisions.authorize(decisions.grant(person, application, *scopes), person, application)
