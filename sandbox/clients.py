@@ -21,6 +21,8 @@ APPS_FILE: Final = "apps.json"
 """In our ``VAR_DIR``: the credentials of the demo's third-party apps."""
 TRIBUTARY: Final = "tributary"
 SCOPE: Final = "launch/patient openid fhirUser offline_access patient/*.rs"
+BACKEND_SCOPE: Final = f"{SCOPE} system/*.rs"
+"""A backend service asks people for the patient scopes and fetches by itself with the system ones."""
 REDIRECT_URI: Final = "http://127.0.0.1:8765/callback"
 
 
@@ -46,16 +48,22 @@ class DemoApp:
     type: str
     description: str
 
+    @property
+    def signs(self) -> bool:
+        return self.type in ("asymmetric", "backend")
+
 
 APPS: Final = (
     DemoApp("demo-lab-lens", "Lab Lens", "public", "Draws your laboratory results as lines over time."),
     DemoApp("demo-care-notes", "Care Notes", "symmetric", "Puts your record in order before a visit."),
     DemoApp("demo-study-bridge", "Study Bridge", "asymmetric", "Brings your record to a study that you chose."),
+    DemoApp("demo-heart-cohort", "Heart Cohort", "backend", "Follows the hearts of many people over years."),
 )
 _METHODS: Final = {
     "public": AuthMethod.NONE,
     "symmetric": AuthMethod.BASIC,
     "asymmetric": AuthMethod.PRIVATE_KEY_JWT,
+    "backend": AuthMethod.PRIVATE_KEY_JWT,
 }
 
 
@@ -81,16 +89,20 @@ def register_apps(path: Path) -> list[Credentials]:
     """The demo's third-party apps at this site; their credentials are kept in the file, and stay what they were."""
     known = {one["client_id"]: one for one in keepsakes.read(path) or []}
     with transaction.atomic():
-        apps = [_ensure(app, REDIRECT_URI, SCOPE, known.get(app.client_id, {})) for app in APPS]
+        apps = [_ensure(app, REDIRECT_URI, _scope(app), known.get(app.client_id, {})) for app in APPS]
     keepsakes.write(path, [asdict(app) for app in apps])
     return apps
+
+
+def _scope(app: DemoApp) -> str:
+    return BACKEND_SCOPE if app.type == "backend" else SCOPE
 
 
 def _ensure(app: DemoApp, redirect_uri: str, scope: str, known: Mapping[str, Any]) -> Credentials:
     application = Application.objects.select_for_update().filter(client_id=app.client_id).first()
     secret, jwk = str(known.get("secret") or ""), known.get("jwk")
     if application is None:
-        jwk = _new_key() if app.type == "asymmetric" else None
+        jwk = _new_key() if app.signs else None
         registered = clients.register(
             app.name,
             redirect_uris=[redirect_uri],
@@ -104,7 +116,7 @@ def _ensure(app: DemoApp, redirect_uri: str, scope: str, known: Mapping[str, Any
     else:
         if app.type == "symmetric" and not secrets.matches(secret, application.client_secret):
             secret = clients.renew_secret(application)
-        if app.type == "asymmetric" and not jwk:
+        if app.signs and not jwk:
             jwk = _new_key()
             application.client_jwks = json.dumps({"keys": [_public(jwk)]})
         application.redirect_uris = redirect_uri

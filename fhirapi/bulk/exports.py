@@ -21,6 +21,8 @@ from records.query import InvalidSearch
 
 AT_ONCE: Final = 5
 """Exports of one client that may wait or run at the same time."""
+HELD: Final = 50
+"""Exports of one client whose files lie here at the same time: more are taken when some were deleted or expired."""
 POLL_PAUSE: Final = timedelta(seconds=1)
 RETRY_SECONDS: Final = 2
 AT_ONCE_WAIT: Final = 60
@@ -39,8 +41,9 @@ class ExportFailed(exceptions.APIException):
 @transaction.atomic
 def begin(order: Order, *, service: BackendBearer, request: str, at: datetime) -> Export:
     """Raises InvalidSearch for a patient who is not the client's, TooManyRequests."""
-    running = Export.objects.filter(application_id=service.application_id, state__in=OPEN_STATES).count()
-    if running >= AT_ONCE:
+    own = Export.objects.filter(application_id=service.application_id)
+    held = own.filter(Q(expires__isnull=True) | Q(expires__gt=at))
+    if own.filter(state__in=OPEN_STATES).count() >= AT_ONCE or held.count() >= HELD:
         raise TooManyRequests(AT_ONCE_WAIT)
     export = Export.objects.create(
         application_id=service.application_id,

@@ -444,6 +444,16 @@ def test_no_more_than_five_at_once(scene):
     assert scene.other.kick_off().status_code == 202
 
 
+def test_no_more_than_fifty_are_kept(scene, monkeypatch):
+    monkeypatch.setattr(exports, "HELD", 2)
+    first, _ = (scene.service.complete("/$export?_type=Goal") for _ in range(2))
+    assert scene.service.kick_off().status_code == 429
+
+    scene.service.cancel(first)
+
+    assert scene.service.kick_off().status_code == 202
+
+
 # --- status ----------------------------------------------------------------------------------------------------------
 
 

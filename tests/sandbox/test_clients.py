@@ -79,8 +79,8 @@ def test_demo_apps_are_one_of_each_type_and_stay_what_they_were(tmp_path):
     again = clients.register_apps(path)
 
     assert again == first
-    assert [app.type for app in first] == ["public", "symmetric", "asymmetric"]
-    assert Application.objects.count() == 3
+    assert [app.type for app in first] == ["public", "symmetric", "asymmetric", "backend"]
+    assert Application.objects.count() == 4
     by_id = {app.client_id: app for app in Application.objects.all()}
     signing = next(app for app in first if app.jwk)
     assert secrets.matches(first[1].secret, by_id[first[1].client_id].client_secret)
