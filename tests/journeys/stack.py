@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import psycopg
 
-from local import demo, options, processes, seeding, sites
+from local import demo, options, pids, processes, seeding, sites
 from local.visitor import Visitor
 from standards.fhir import json
 
@@ -104,3 +104,4 @@ def kill_worker(stack: Stack) -> None:
     pid = processes.running("worker", place=stack.place)
     assert pid is not None
     os.killpg(pid, signal.SIGKILL)
+    assert pids.await_end(pid, seconds=10)
