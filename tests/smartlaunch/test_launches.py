@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -24,23 +23,6 @@ from sync.models import Connection, ConnectionState, Hospital, Run, RunKind
 from tests.fakes.ehr import CLIENT_ID, FakeEHR
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def ehr() -> Iterator[FakeEHR]:
-    with FakeEHR().running() as running:
-        running.hold({"resourceType": "Patient", "id": "p1"})
-        yield running
-
-
-@pytest.fixture
-def owner(transactional_db: None) -> Person:
-    return Person.objects.create_user("ana@example.org", "a long enough password")
-
-
-@pytest.fixture
-def hospital(ehr: FakeEHR, transactional_db: None) -> Hospital:
-    return hospitals.register(ehr.base, name="Cedar Hospital", client_id=CLIENT_ID)
 
 
 @pytest.fixture

@@ -1,34 +1,18 @@
-"""A fake hospital over real HTTP, a person, and her connection to it."""
+"""A person's connection to a fake hospital."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import pytest
 from django.utils import timezone
 
 from accounts.models import Person
-from sync import connections, hospitals
+from sync import connections
 from sync.models import Connection, Hospital
 from sync.tokens import Tokens
-from tests.fakes.ehr import CLIENT_ID, FakeEHR
+from tests.fakes.cedar import ehr, hospital, owner
+from tests.fakes.ehr import FakeEHR
 
-
-@pytest.fixture
-def ehr() -> Iterator[FakeEHR]:
-    with FakeEHR().running() as running:
-        running.hold({"resourceType": "Patient", "id": "p1", "name": [{"family": "Rivera", "given": ["Ana"]}]})
-        yield running
-
-
-@pytest.fixture
-def owner(transactional_db: None) -> Person:
-    return Person.objects.create_user("ana@example.org", "a long enough password")
-
-
-@pytest.fixture
-def hospital(ehr: FakeEHR, transactional_db: None) -> Hospital:
-    return hospitals.register(ehr.base, name="Cedar Hospital", client_id=CLIENT_ID)
+__all__ = ["connect", "connection", "ehr", "hospital", "owner"]
 
 
 @pytest.fixture
