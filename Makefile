@@ -9,10 +9,10 @@ FILES ?=
 SETTINGS := ENV_FILE=/dev/null SECRET_KEY=unused DATABASE_URL=postgresql:///unused BROKER_URL=memory://
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo stop test check lint types layers format bench messages
+.PHONY: help setup browser demo stop test conformance fuzz check lint types layers format bench messages
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Make .venv from requirements.lock (nothing to do when it is current)
 	@$(PYTHON) local/environment.py
@@ -28,6 +28,13 @@ stop: ## End what `make demo` started
 
 test: browser ## Run all tests (FILES=tests/consent for some)
 	@$(BIN)/python -m pytest $(FILES)
+
+conformance: setup ## Show every clause of the specifications, write docs/conformance.md and docs/validation.md
+	@$(BIN)/python -m tests.conformance
+
+fuzz: setup ## 20,000 hostile requests against a live server, thousands of random consents and searches
+	@$(BIN)/python -m pytest --thorough -q tests/fuzz tests/conformance/test_gate_oracle.py \
+		tests/conformance/test_leaks_everywhere.py; status=$$?; cat var/fuzz.txt; exit $$status
 
 check: setup ## Formatting, lint, types, import rules, migrations
 	@$(BIN)/ruff format --check --quiet .

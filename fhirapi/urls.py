@@ -32,5 +32,5 @@ urlpatterns = [
     ),
     re_path(rf"^Patient/{_ID}/\*/?\Z", compartments.WholeCompartmentView.as_view(), name="whole-compartment"),
     re_path(r"^\Z", batches.BaseView.as_view(), name="base"),
-    re_path(r"^(?P<path>.*)\Z", views.NowhereView.as_view(), name="nowhere"),
+    re_path(r"^(?P<path>(?s:.*))\Z", views.NowhereView.as_view(), name="nowhere"),
 ]

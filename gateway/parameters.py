@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from django.http import HttpRequest
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, UnreadablePostError
 
 from gateway.errors import Malformed
 
@@ -24,10 +25,14 @@ def of_form(request: HttpRequest) -> dict[str, str]:
     """The form's parameters; a query beside it is refused, and so is any other media type. Raises Malformed."""
     if request.META.get("QUERY_STRING"):
         raise Malformed("parameters in the query of a form request")
-    if request.content_type != FORM:
+    charset = (request.content_params or {}).get("charset", "utf-8")
+    if request.content_type != FORM or charset.lower() not in ("utf-8", "utf8"):
         raise Malformed("not a form")
-    _refuse_broken(request.body)
-    return _single({name: request.POST.getlist(name) for name in request.POST})
+    try:
+        _refuse_broken(request.body)
+        return _single({name: request.POST.getlist(name) for name in request.POST})
+    except (SuspiciousOperation, UnreadablePostError):  # larger than the settings allow, or cut off
+        raise Malformed("too large, or cut off") from None
 
 
 def _refuse_broken(raw: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from standards.fhir import extraction, search_parameters
@@ -54,10 +55,16 @@ def _uris(parameter: SearchParameter, resource: Resource) -> list[str]:
     return [text for text in extraction.uris(parameter, resource) if _plain(text)]
 
 
+def _references(parameter: SearchParameter, resource: Resource) -> list[str]:
+    """Those into a record; a ``urn:uuid`` has been made one before it is stored."""
+    return [text for text in extraction.references(parameter, resource) if _RELATIVE.fullmatch(text)]
+
+
+_RELATIVE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9.-]+")
 _SPELLINGS: dict[str, Any] = {
     "token": _tokens,
     "date": _dates,
     "string": _strings,
-    "reference": extraction.references,
+    "reference": _references,
     "uri": _uris,
 }
