@@ -13,6 +13,7 @@ from django.urls import reverse
 from consent import contributions
 from fhirapi import catalogue, including
 from fhirapi.errors import MEDIA_TYPE
+from fhirapi.writing import JSON_PATCH
 from standards.fhir import search_parameters
 
 FHIR_VERSION: Final = "4.0.1"
@@ -61,6 +62,7 @@ def statement() -> dict[str, Any]:
         "implementation": {"description": settings.SITE_NAME, "url": settings.FHIR_BASE},
         "fhirVersion": FHIR_VERSION,
         "format": [MEDIA_TYPE, "json"],
+        "patchFormat": [JSON_PATCH],
         "rest": [
             {
                 "mode": "server",

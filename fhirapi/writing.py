@@ -15,7 +15,7 @@ from rest_framework.request import Request
 
 from consent import gate
 from fhirapi import catalogue, negotiation, parameters, searching
-from fhirapi.errors import MEDIA_TYPE, UnreadableBody, outcome
+from fhirapi.errors import MEDIA_TYPE, UnreadableBody, UnsupportedParameter, outcome
 from gateway.bearer import Bearer
 from records.query import InvalidSearch, Query
 from records.reading import Stored
@@ -65,12 +65,17 @@ def expected(tag: str | None) -> frozenset[int] | None:
 
 
 def unless(resource_type: str, criteria: str | None) -> Query | None:
-    """The search of ``If-None-Exist``. Every parameter counts, or too much would match. Raises InvalidSearch."""
+    """The search of ``If-None-Exist``. Every parameter counts, or too much would match.
+
+    Raises InvalidSearch, UnsupportedParameter.
+    """
     if criteria is None:
         return None
     catalogue.require(resource_type)
     pairs = parameters.of_text(criteria.strip().removeprefix(f"{resource_type}?").removeprefix("?"))
     search = searching.parse(resource_type, pairs, base=settings.FHIR_BASE, strict=True)
+    if search.chains:
+        raise UnsupportedParameter("If-None-Exist", "takes no chained parameters")
     if not search.query.clauses:
         raise InvalidSearch("If-None-Exist", "names no search parameter")
     return Query(resource_type, search.query.clauses)

@@ -96,7 +96,10 @@ def test_if_none_exist(app, person):
     assert again["ETag"] == 'W/"1"'
 
 
-@pytest.mark.parametrize("criteria", ["", "_count=1", "nothing=x", "status:odd=x", "\x01"])
+@pytest.mark.parametrize(
+    "criteria",
+    ["", "_count=1", "nothing=x", "status:odd=x", "\x01", "code=1&device.identifier=x", "_has:Provenance:target:_id=1"],
+)
 def test_if_none_exist_that_means_nothing_is_400(app, person, criteria):
     assert app.create(observation(person), If_None_Exist=criteria).status_code == 400
 
