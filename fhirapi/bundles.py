@@ -59,11 +59,15 @@ def searchset(
 ) -> bytes:
     """A Bundle of type searchset as JSON. ``links`` are (relation, absolute address) pairs."""
     head = _head("searchset", at=at, links=links, total=total)
-    entries = [_entry(base, match, _MATCH) for match in matches]
-    entries += [_entry(base, record, _INCLUDE) for record in included]
+    prefix = f'{{"fullUrl":"{base}/'.encode()
+    parts: list[bytes] = []
+    for records, mode in ((matches, _MATCH), (included, _INCLUDE)):
+        for record in records:
+            named = f'{record.resource_type}/{record.logical_id}","resource":'.encode()
+            parts += (b",", prefix, named, record.body, mode)
     if outcome is not None:
-        entries.append(orjson.dumps({"resource": outcome, "search": {"mode": "outcome"}}))
-    return _spliced(head, entries)
+        parts += (b",", orjson.dumps({"resource": outcome, "search": {"mode": "outcome"}}))
+    return _spliced(head, parts)
 
 
 def history(
@@ -71,7 +75,7 @@ def history(
 ) -> bytes:
     """A Bundle of type history, newest version first (R4 http.html#history)."""
     head = _head("history", at=at, links=links, total=total)
-    return _spliced(head, [_version(base, version) for version in versions])
+    return _spliced(head, [part for version in versions for part in (b",", _version(base, version))])
 
 
 def _head(kind: str, *, at: datetime, links: Iterable[tuple[str, str]], total: int | None) -> dict[str, Any]:
@@ -85,15 +89,11 @@ def _head(kind: str, *, at: datetime, links: Iterable[tuple[str, str]], total: i
     }
 
 
-def _spliced(head: dict[str, Any], entries: list[bytes]) -> bytes:
-    if not entries:
+def _spliced(head: dict[str, Any], parts: list[bytes]) -> bytes:
+    """``parts`` are the pieces of the entries, a comma before each entry: a large Bundle is copied once."""
+    if not parts:
         return orjson.dumps(head)
-    return b"".join((orjson.dumps(head)[:-1], b',"entry":[', b",".join(entries), b"]}"))
-
-
-def _entry(base: str, record: Entry, mode: bytes) -> bytes:
-    url = f"{base}/{record.resource_type}/{record.logical_id}"
-    return b'{"fullUrl":"%b","resource":%b%b' % (url.encode(), record.body, mode)
+    return b"".join((orjson.dumps(head)[:-1], b',"entry":[', *parts[1:], b"]}"))
 
 
 def _version(base: str, version: Version) -> bytes:

@@ -22,7 +22,7 @@ from fhirapi.views import FhirView, is_strict
 from records import summaries
 from records.query import Clause, InvalidSearch, Query
 from records.reading import Page, RecordSet, Stored
-from records.sweeping import Sweep
+from records.sweeping import Stretch, Sweep
 from standards.fhir import json, matching, occurrence, types
 from standards.fhir.dates import Interval
 from standards.fhir.ips import document
@@ -77,7 +77,7 @@ class OperationView(FhirView):
         if logical_id != self.bearer.patient_id:
             raise errors.UnknownResource
 
-    def paged(self, path: str, given: dict[str, str], page: Page, **more: Any) -> HttpResponse:
+    def paged(self, path: str, given: dict[str, str], page: Page | Stretch, **more: Any) -> HttpResponse:
         """A searchset of the page; ``included`` and ``outcome`` as in bundles.searchset."""
         base = settings.FHIR_BASE
         links = [("self", bundles.address(base, path, given.items()))]
@@ -226,7 +226,7 @@ def _is_within(stored: Stored, start: Interval | None, end: Interval | None) -> 
     return (start is None or care.high > start.low) and (end is None or care.low < end.high)
 
 
-def _parted(entries: Sequence[Stored]) -> tuple[list[Stored], list[Stored]]:
+def _parted(entries: Sequence[bundles.Entry]) -> tuple[list[bundles.Entry], list[bundles.Entry]]:
     """Her own records, and those these point at."""
     own = [one for one in entries if one.resource_type not in _POINTED_AT]
     return own, [one for one in entries if one.resource_type in _POINTED_AT]

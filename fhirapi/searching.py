@@ -124,6 +124,17 @@ def parse(resource_type: str, pairs: Pairs, *, base: str, strict: bool) -> Searc
     )
 
 
+def subset(resource_type: str, pairs: Pairs, *, strict: bool) -> Subset | None:
+    """What ``_summary`` and ``_elements`` of a read leave of the resource; None for all of it. Raises as ``parse``."""
+    shape = _Shape()
+    for name, value in pairs:
+        if (name, value) == ("_summary", "count"):
+            raise InvalidSearch("_summary", "is true, text, data or false for one resource")
+        if name in ("_summary", "_elements"):
+            _RESULT[name](shape, resource_type, value, strict)
+    return shape.subset
+
+
 def _query(resource_type: str, clauses: Iterable[Clause], shape: _Shape) -> Query:
     return Query(resource_type, tuple(clauses), count=shape.count, cursor=shape.cursor, sort=shape.sort)
 

@@ -25,6 +25,7 @@ from gateway.bearer import Bearer
 from gateway.errors import InvalidToken
 from records.query import Query
 from records.reading import Page, RecordSet, Stored
+from standards.fhir import json
 
 VERSION_DIGITS_MAX: Final = 9
 
@@ -146,10 +147,16 @@ class InstanceView(FhirView):
             response = self.answered(b"", status=304)
         else:
             self.disclosure.add([stored])
-            response = self.answered(stored.body)
+            response = self.answered(self.cut(request, stored))
         response["ETag"] = tag
         response["Last-Modified"] = http_date(stored.last_updated.timestamp())
         return response
+
+    def cut(self, request: Request, stored: Stored) -> bytes:
+        """The body, or what ``_summary`` or ``_elements`` asks of it."""
+        pairs = parameters.of_query(request)
+        subset = searching.subset(stored.resource_type, pairs, strict=is_strict(request)) if pairs else None
+        return stored.body if subset is None else json.dumps(subset(stored.resource))
 
 
 class VersionView(InstanceView):

@@ -163,23 +163,23 @@ class RecordSet:
         versions = self.history(resource_type, logical_id, below=version_id + 1, limit=1)
         return versions[0] if versions and versions[0].version_id == version_id else None
 
-    def everything(self, sweep: sweeping.Sweep, *, count: int, size: int) -> Page:
-        """One page of the whole record, in the order it was stored: at most ``count`` records, and no further one
-        once their bodies together have ``size`` bytes. Raises query.InvalidSearch for a cursor of something else.
+    def everything(self, sweep: sweeping.Sweep, *, count: int, size: int) -> sweeping.Stretch:
+        """Part of the whole record, in the order it was stored: at most ``count`` records, and no further one once
+        their bodies together have ``size`` bytes. Raises query.InvalidSearch for a cursor of something else.
         """
         owner_keys = keys.ensure(self.owner_id)
         statement = sweeping.statement(sweep, self.rules, owner_id=self.owner_id, blind_key=owner_keys.blind)
-        if statement is None:
-            return Page([], None)
-        rows = searching.run(statement, count + 1)
-        entries: list[Stored] = []
-        for row in rows[:count]:
-            entries.append(self._stored(owner_keys, row))
-            size -= len(entries[-1].body)
+        rows = [] if statement is None else searching.run(statement, count + 1)
+        entries: list[sweeping.Taken] = []
+        for _, number, logical_id, version_id, sealed, attachment in rows[:count]:
+            where = sealing.place(self.owner_id, number, logical_id, version_id)
+            body = self._unsealed(owner_keys, sealed, attachment, where)
+            entries.append(sweeping.Taken(TYPE_NAME[number], logical_id, body))
+            size -= len(body)
             if size <= 0:
                 break
         taken = len(entries)
-        return Page(entries, sweeping.cursor(rows[taken - 1][0]) if taken < len(rows) else None)
+        return sweeping.Stretch(entries, sweeping.cursor(rows[taken - 1][0]) if taken < len(rows) else None)
 
     def search(self, query: Query) -> Page:
         """One page in reading order. Raises query.InvalidSearch."""
@@ -282,12 +282,13 @@ class RecordSet:
         return all(test(resource) for test in tests)
 
     def _body(self, owner_keys: keys.OwnerKeys, row: tuple[Any, ...]) -> bytes:
-        return self._opened(owner_keys, row, sealing.place(self.owner_id, row[7], row[10], row[6]))
+        where = sealing.place(self.owner_id, row[7], row[10], row[6])
+        return self._unsealed(owner_keys, row[11], row[13], where)
 
-    def _opened(self, owner_keys: keys.OwnerKeys, row: tuple[Any, ...], where: bytes) -> bytes:
-        if row[13]:
-            return attachments.fetch(owner_keys.cipher, row[13], where)
-        return sealing.open_body(owner_keys.cipher, row[11], where)
+    def _unsealed(self, owner_keys: keys.OwnerKeys, sealed: bytes, attachment: str | None, where: bytes) -> bytes:
+        if attachment:
+            return attachments.fetch(owner_keys.cipher, attachment, where)
+        return sealing.open_body(owner_keys.cipher, sealed, where)
 
     def _stored(self, owner_keys: keys.OwnerKeys, row: tuple[Any, ...]) -> Stored:
         deleted = row[9]
@@ -302,7 +303,7 @@ class RecordSet:
             row[4],
             row[1],
             row[2],
-            b"" if deleted else self._opened(owner_keys, row, where),
+            b"" if deleted else self._unsealed(owner_keys, row[11], row[13], where),
             problems,
         )
 

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from records import indexing, searching
 from records.numbering import TYPE_NUMBER
@@ -19,6 +19,8 @@ from records.query import InvalidSearch
 from records.rules import Rule
 from records.searching import Sql
 
+COLUMNS: Final = "r.id, r.resource_type, r.logical_id, r.version_id, r.body, r.attachment"
+"""Only what is handed on: a sweep is long."""
 _CURSOR: Final = struct.Struct(">2sq")
 _MARK: Final = b"*1"
 
@@ -37,6 +39,22 @@ class Sweep:
     end: int | None = None
     dated: frozenset[str] = frozenset()
     cursor: str | None = None
+
+
+class Taken(NamedTuple):
+    """A record as it is handed on."""
+
+    resource_type: str
+    logical_id: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Part of a sweep. ``next`` is the cursor of the following part; None at the end."""
+
+    entries: list[Taken]
+    next: str | None
 
 
 def cursor(record: int) -> str:
@@ -58,12 +76,12 @@ def position(sweep: Sweep) -> int | None:
 
 
 def statement(sweep: Sweep, rules: tuple[Rule, ...], *, owner_id: int, blind_key: bytes) -> Sql | None:
-    """The records in order, without LIMIT: searching.COLUMNS. None when no rule reaches any of the types."""
+    """The records in order, without LIMIT: ``COLUMNS``. None when no rule reaches any of the types."""
     groups = _groups(sweep.types, rules, owner_id=owner_id, blind_key=blind_key)
     if not groups:
         return None
     sql = Sql().add(
-        f"SELECT {searching.COLUMNS} FROM records_record r WHERE r.owner_id = %s AND NOT r.deleted",  # noqa: S608
+        f"SELECT {COLUMNS} FROM records_record r WHERE r.owner_id = %s AND NOT r.deleted",  # noqa: S608
         owner_id,
     )
     after = position(sweep)
