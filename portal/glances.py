@@ -27,6 +27,7 @@ DID: dict[str, str | Promise] = {
     "history": gettext_lazy("looked at the history of"),
     "search": gettext_lazy("looked at"),
     "operation": gettext_lazy("looked at"),
+    "export": gettext_lazy("took a copy of"),
     "authorize": gettext_lazy("gave permission"),
     "grant": gettext_lazy("gave permission"),
     "refuse": gettext_lazy("refused permission"),

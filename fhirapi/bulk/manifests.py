@@ -114,7 +114,7 @@ def _of_one(part: ExportPart, export: Export, *, service: BackendBearer, origin:
 
 
 def _log(part: ExportPart, export: Export, *, service: BackendBearer, origin: str) -> None:
-    kind = part.resource_type or "Bundle"
+    told = {part.resource_type: part.lines} if part.kind == PartKind.CURRENT else {}
     events.append(
         owner_id=part.owner_id,
         action=Action.READ,
@@ -125,5 +125,5 @@ def _log(part: ExportPart, export: Export, *, service: BackendBearer, origin: st
         agent_name=service.application_name,
         consent_id=part.decision_id,
         origin=origin,
-        detail={"status": 200, "records": part.lines, "types": {kind: part.lines}, "export": str(export.uid)},
+        detail={"status": 200, "records": sum(told.values()), "types": told, "export": str(export.uid)},
     )

@@ -787,6 +787,18 @@ def test_the_access_log_has_each_persons_lines_when_they_leave(scene):
     assert told_of(scene.he) == []
 
 
+def test_her_page_says_who_took_a_copy_of_what(scene):
+    scene.service.export("/$export?_type=Encounter")
+    browser = Client()
+    browser.force_login(scene.she)
+
+    page = browser.get("/access/").content.decode()
+
+    assert scene.service.application.name in page
+    assert "took a copy of" in page
+    assert "3 × " in page
+
+
 def test_the_access_log_has_nothing_of_whoever_withdrew(scene):
     address = scene.service.complete("/$export?_type=Encounter")
     url = scene.service.manifest(address)["output"][0]["url"]
