@@ -90,7 +90,7 @@ def _web(name: str, settings: str, port: int, environment: dict[str, str]) -> pr
     return processes.Program(
         name=name,
         argv=(*argv, f"--threads={THREADS}", f"--workers={WORKERS}", f"--bind=127.0.0.1:{port}", "--keep-alive=60"),
-        environment=environment | {"DJANGO_SETTINGS_MODULE": settings},
+        environment=processes.FRUGAL | environment | {"DJANGO_SETTINGS_MODULE": settings},
         cwd=options.ROOT,
         ready=f"http://127.0.0.1:{port}/livez",
     )

@@ -150,7 +150,7 @@ def _web(site: sites.Site, *, name: str, workers: int) -> processes.Program:
     return processes.Program(
         name=name,
         argv=(sys.executable, "-m", *gunicorn, f"--workers={workers}", f"--bind=127.0.0.1:{site.port}"),
-        environment=site.environment(),
+        environment=processes.FRUGAL | site.environment(),
         cwd=options.ROOT,
         ready=f"http://127.0.0.1:{site.port}/readyz",
     )

@@ -21,6 +21,8 @@ from local import pids, places
 
 STOP_SECONDS = 10
 LOG_BYTES = 10_000_000
+# For the C library of a web process: what a large answer took goes back to the machine (docs/runbook.md).
+FRUGAL = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD_": "1048576"}
 TOKEN_VARIABLE = "LOCAL_PROCESS"  # noqa: S105 - the name of the variable
 
 
