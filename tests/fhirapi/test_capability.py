@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from fhirapi import capability, catalogue
+from fhirapi import capability, catalogue, including
 from standards.fhir import types
 from tests.fhirapi import people
 
@@ -103,3 +103,31 @@ def test_metadata_says_which_types_apps_write_and_how(statement):
             assert served is (interaction in said), (kind, interaction, answer.status_code)
         assert described.get("conditionalCreate", False) is ("create" in said)
     assert {one["code"] for one in statement["rest"][0]["interaction"]} >= {"batch", "transaction"}
+
+
+def test_every_include_that_is_named_is_taken(statement):
+    for described in statement["rest"][0]["resource"]:
+        for path in described.get("searchInclude", []):
+            assert including.Path.parse(path).holder == described["type"]
+        for path in described.get("searchRevInclude", []):
+            assert including.Path.parse(path).points_at(described["type"])
+
+
+@pytest.mark.django_db
+def test_every_operation_of_a_patient_that_is_named_is_there(statement):
+    app = people.let_in(people.with_record(), "patient/*.rs")
+    named = {
+        f"{described['type']}/${one['name']}"
+        for described in statement["rest"][0]["resource"]
+        for one in described.get("operation", [])
+    }
+
+    assert named >= {"Patient/$everything", "Patient/$summary", "DocumentReference/$docref"}
+    own = app.person.patient_id
+    assert app.get(f"/Patient/{own}/$everything").status_code == 200
+    assert app.get(f"/Patient/{own}/$summary").status_code == 200
+    assert app.get(f"/DocumentReference/$docref?patient={own}").status_code == 200
+    assert {
+        "http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server",
+        "http://hl7.org/fhir/uv/ipa/CapabilityStatement/ipa-server",
+    } <= set(statement["instantiates"])

@@ -125,3 +125,18 @@ def test_hidden_and_missing_answer_alike(person, app):
 
     assert (hidden.status_code, hidden.content) == (missing.status_code, missing.content)
     assert hidden.status_code == 404
+
+
+@pytest.mark.spec("FHIR R4", "http.html#parameters", "_summary and _elements on read")
+@pytest.mark.parametrize("path", ["/Observation/one", "/Observation/one/_history/1"])
+def test_read_gives_as_much_of_the_resource_as_is_asked_for(app, path):
+    assert app.get(path).json().keys() > {"category", "effectiveDateTime"}
+
+    cut = app.get(f"{path}?_elements=subject")
+
+    assert cut.json().keys() == {"resourceType", "id", "meta", "status", "code", "subject"}
+    assert cut.json()["meta"]["tag"][0]["code"] == "SUBSETTED"
+    assert "category" not in app.get(f"{path}?_summary=true").json()
+    assert app.get(f"{path}?_summary=data").json().keys() == app.get(path).json().keys()
+    assert app.get(f"{path}?_summary=count").status_code == 400
+    assert app.get(f"{path}?_elements=colour", Prefer="handling=strict").status_code == 400
