@@ -113,11 +113,13 @@ def along(
 
 def _to(matches: Sequence[Stored], paths: Iterable[Path], reaches: Reaches) -> list[Query]:
     """One question for each type that the matches point at."""
+    paths = tuple(paths)
+    opened = [orjson.loads(match.body) for match in matches] if paths else []
     ids: dict[str, dict[str, None]] = {}
     for path in paths:
         parameter = search_parameters.for_type(path.holder)[path.code]
-        for match in matches:
-            for text in extraction.references(parameter, orjson.loads(match.body)):
+        for resource in opened:
+            for text in extraction.references(parameter, resource):
                 parsed = references.parse(text)
                 if parsed is None or parsed.kind is not references.Kind.RELATIVE or not parsed.type or not parsed.id:
                     continue
