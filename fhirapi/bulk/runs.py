@@ -68,7 +68,10 @@ def _plan(claim: Claim) -> None:
     owners = [owner for owner in owners if owner > export.planned_through]
     for start in range(0, len(owners), PEOPLE_AT_ONCE):
         some = owners[start : start + PEOPLE_AT_ONCE]
-        parts = [part for owner in some for part in _parts(export, owner, lets[owner])]
+        parts: list[ExportPart] = []
+        for owner in some:
+            claim.pulse()
+            parts += _parts(export, owner, lets[owner])
         with transaction.atomic():
             claim.lock()
             ExportPart.objects.bulk_create(parts)

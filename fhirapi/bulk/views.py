@@ -113,7 +113,7 @@ class KickOffView(BulkView):
         self._check_scopes(order)
         asked = settings.PUBLIC_URL + request.get_full_path()
         export = exports.begin(order, service=self.service, request=asked, at=timezone.now())
-        response = HttpResponse(status=202)
+        response = HttpResponse(status=202, content_type=errors.MEDIA_TYPE)
         response["Content-Location"] = manifests.address(export.uid)
         response["Cache-Control"] = "no-store"
         return response
@@ -150,7 +150,7 @@ class StatusView(BulkView):
             raise exports.ExportFailed
         if export.state in OPEN_STATES:
             exports.note_poll(export, at=at)
-            response = HttpResponse(status=202)
+            response = HttpResponse(status=202, content_type=errors.MEDIA_TYPE)
             response["X-Progress"] = _progress(export)
             response["Retry-After"] = str(exports.RETRY_SECONDS)
         else:
@@ -164,7 +164,7 @@ class StatusView(BulkView):
     def delete(self, request: Request, uid: uuid.UUID) -> HttpResponse:
         self.on_record = True
         exports.cancel(self.found(uid), at=timezone.now())
-        return HttpResponse(status=202, headers={"Cache-Control": "no-store"})
+        return HttpResponse(status=202, content_type=errors.MEDIA_TYPE, headers={"Cache-Control": "no-store"})
 
 
 class FileView(BulkView):
