@@ -76,7 +76,7 @@ def said(answer: Any, *names: str) -> tuple[int, bytes, dict[str, bytes]]:
     """An answer without what may differ: the names asked for, random ids, times."""
 
     def same(text: bytes) -> bytes:
-        for name in names:
+        for name in filter(None, names):
             text = text.replace(name.encode(), b"NAME").replace(quote(name).encode(), b"NAME")
         return MOVING.sub(b"MOVING", text)
 
@@ -270,7 +270,7 @@ def stated_values(kind: str, resource: dict[str, Any]) -> Iterator[tuple[str, st
         parameter = spelling.search_parameters.for_type(kind).get(one["name"])
         if parameter is None:
             continue
-        yield f"{one['name']}:missing", "false" if spelling.values(parameter, resource) else "true"
+        yield f"{one['name']}:missing", "false" if spelling.extraction.elements(parameter, resource) else "true"
         for value in spelling.values(parameter, resource)[:2]:
             yield one["name"], value
             if parameter.type == "string":

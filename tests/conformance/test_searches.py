@@ -27,10 +27,10 @@ SETS = (
     "fhir-synthea/stanford-spezi-r4-2023",
     "fhir-synthea/mitre-bundles-ndjson-2020",
 )
-EACH_SET = 40
+EACH_SET = 25
 """Resources of a type taken from one set."""
 VALUES_EACH = 5
-ASKED_MAX = 40
+ASKED_MAX = 16
 ABOUT_OWNER = {"patient", "subject"}
 OWNER = "the-owner"
 
