@@ -28,6 +28,7 @@ LETTER: Final = MappingProxyType(
         "vread": "r",
         "history-instance": "r",
         "search": "s",
+        "history-type": "s",
         "create": "c",
         "update": "u",
         "patch": "u",
@@ -99,7 +100,8 @@ class Writable:
 def readable(*, owner_id: int, reader: Reader, interaction: str, at: datetime) -> RecordSet:
     """The records of this owner that this reader may reach by this interaction now.
 
-    ``interaction`` is read, vread, search or history-instance; for a Backend it is export. Raises ConsentMissing.
+    ``interaction`` is read, vread, search, history-instance or history-type; for a Backend it is export. Raises
+    ConsentMissing.
     """
     if isinstance(reader, Backend):
         return RecordSet(owner_id, _patient_id(owner_id), _rules_of_backend(owner_id, reader, at))

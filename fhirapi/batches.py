@@ -32,7 +32,7 @@ from sync.changes import CREATE, DELETE, PATCH, UPDATE, Change, Done
 ENTRIES_MAX: Final = 200
 ANSWER_BYTES_MAX: Final = 32 * 1024 * 1024
 """Once the answers so far are this large, the rest of a batch is refused."""
-READ_ROUTES: Final = frozenset({"instance", "version", "history", "search", "compartment"})
+READ_ROUTES: Final = frozenset({"instance", "version", "history", "type-history", "search", "compartment"})
 WRITE_ROUTES: Final = frozenset({"instance", "search"})
 _ORDER: Final = (DELETE, CREATE, UPDATE, PATCH)
 _WORDS: Final = {200: "OK", 201: "Created", 204: "No Content", 304: "Not Modified"}

@@ -17,7 +17,7 @@ from fhirapi.writing import JSON_PATCH
 from standards.fhir import search_parameters
 
 FHIR_VERSION: Final = "4.0.1"
-REVISED: Final = "2026-11-21"
+REVISED: Final = "2026-11-22"
 """When what is served last changed."""
 
 OPERATIONS: Final = {
@@ -114,7 +114,7 @@ def _resource(resource_type: str) -> dict[str, Any]:
         described["interaction"] += [{"code": code} for code in ("create", "update", "patch", "delete")]
         described["conditionalCreate"] = True
     if resource_type in catalogue.SEARCHED:
-        described["interaction"].append({"code": "search-type"})
+        described["interaction"] += [{"code": "search-type"}, {"code": "history-type"}]
         if includes := including.includes(resource_type):
             described["searchInclude"] = list(includes)
         if revincludes := including.revincludes(resource_type):

@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
-from records import attachments, blind, indexing, keys, labels, sealing, searching, sweeping
+from records import attachments, blind, changelog, indexing, keys, labels, sealing, searching, sweeping
 from records.models import Counter, Dating, Record, RecordVersion
 from records.numbering import PARAMETER_NUMBER, TYPE_NAME, TYPE_NUMBER
 from records.query import Position, Query, position
@@ -162,6 +162,37 @@ class RecordSet:
         """One version, if both it and the current one may be seen."""
         versions = self.history(resource_type, logical_id, below=version_id + 1, limit=1)
         return versions[0] if versions and versions[0].version_id == version_id else None
+
+    def changes(self, changes: changelog.Changes, *, count: int) -> Page:
+        """One page of the versions of a whole type, last changed first; of each record those that history() gives.
+
+        Raises query.InvalidSearch for a cursor of something else.
+        """
+        after = changelog.place(changes)
+        if not self._reaches(changes.resource_type):
+            return Page([], None)
+        found = list(islice(self._changed(changes, after, count + 1), count + 1))
+        entries = [stored for _, stored in found[:count]]
+        return Page(entries, found[count - 1][0].cursor() if len(found) > count else None)
+
+    def _changed(
+        self, changes: changelog.Changes, after: changelog.Place | None, wanted: int
+    ) -> Iterator[tuple[changelog.Place, Stored]]:
+        owner_keys = keys.ensure(self.owner_id)
+        admitted, at_once = self._predicate(changes.resource_type), wanted
+        while True:
+            rows = searching.run(
+                changelog.statement(
+                    changes, self.rules, admitted=admitted, owner_id=self.owner_id, after=after, limit=at_once
+                )
+            )
+            for row in rows:
+                stored = self._stored(owner_keys, row)
+                if not changelog.is_past(row) or self._admits_past(stored, row[5]):
+                    yield changelog.place_of(row), stored
+            if len(rows) < at_once:
+                return
+            after, at_once = changelog.place_of(rows[-1]), _OPENED_AT_ONCE
 
     def everything(self, sweep: sweeping.Sweep, *, count: int, size: int) -> sweeping.Stretch:
         """Part of the whole record, in the order it was stored: at most ``count`` records, and no further one once
@@ -313,20 +344,8 @@ class RecordSet:
         where = sealing.place(self.owner_id, number, current.logical_id, version.version_id)
         body = b""
         if not version.deleted:
-            body = (
-                attachments.fetch(owner_keys.cipher, version.attachment, where)
-                if version.attachment
-                else sealing.open_body(owner_keys.cipher, bytes(version.body), where)
-            )
-            resource = json.loads(body)
-            admitted = (
-                rule.admits_opened(resource, labels=version.labels, source_id=current.source_id)
-                for rule in self.rules
-                if rule.reaches(current.resource_type)
-            )
-            if not any(admitted):
-                return None
-        return Stored(
+            body = self._unsealed(owner_keys, bytes(version.body), version.attachment, where)
+        stored = Stored(
             current.resource_type,
             current.logical_id,
             version.version_id,
@@ -337,6 +356,18 @@ class RecordSet:
             current.occurred_end,
             body,
             [],
+        )
+        return stored if self._admits_past(stored, version.labels) else None
+
+    def _admits_past(self, stored: Stored, label_bits: int) -> bool:
+        """Whether a version that is not current may be seen as it was; that the current one may is asked before."""
+        if stored.deleted:
+            return True
+        resource = stored.resource
+        return any(
+            rule.admits_opened(resource, labels=label_bits, source_id=stored.source_id)
+            for rule in self.rules
+            if rule.reaches(stored.resource_type)
         )
 
     def _admits_counter(self, rule: Rule, owner_keys: keys.OwnerKeys, row: tuple[Any, ...]) -> bool:

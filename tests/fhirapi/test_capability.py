@@ -75,6 +75,7 @@ def test_what_metadata_says_works(statement):
         interactions = {one["code"] for one in described["interaction"]}
         assert app.get(f"/{kind}/none").status_code == 404
         assert app.get(f"/{kind}").status_code == (200 if "search-type" in interactions else 404)
+        assert app.get(f"/{kind}/_history").status_code == (200 if "history-type" in interactions else 404)
         for parameter in described.get("searchParam", []):
             pair = f"{parameter['name']}={WORKING[parameter['type']]}"
             answer = app.get(f"/{kind}?{pair}", Prefer="handling=strict")

@@ -1,12 +1,19 @@
-"""``GET [type]/[id]/_history``: every version once, newest first, only what a reader may see (R4 http.html#history)."""
+"""``_history`` of a resource and of a type: every version once, newest first, only what a reader may see.
+
+R4 http.html#history.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 
 from audit import events
+from consent import ledger
+from consent.terms import Terms
+from records.labels import ACT_CODE
 from standards.fhir import json, validation
 from tests.fhirapi import people, population
 
@@ -85,7 +92,9 @@ def test_history_gives_decimals_as_the_hospital_wrote_them(person, app):
     assert b'"value":1.100}' in content
 
 
-@pytest.mark.parametrize("query", ["_count=0", "_count=x", "_since=soon", "_cursor=x", "_cursor=-1"])
+@pytest.mark.parametrize(
+    "query", ["_count=0", "_count=x", "_since=soon", "_cursor=x", "_cursor=-1", "_at=2026", "_list=1"]
+)
 def test_history_refuses_what_it_cannot_read(person, app, query):
     write(person, 1)
 
@@ -132,3 +141,226 @@ def test_history_is_one_event_with_counts(person, app):
     event = events.of(person.id, 1)[0]
     assert (event.interaction, event.consent_id) == ("history", app.decision.pk)
     assert event.detail == {"status": 200, "records": 2, "types": {"Observation": 2}, "asked": "Observation"}
+
+
+# ---- of a type
+
+
+def observe(person, name, number, category="laboratory", **more):
+    """Version ``number`` of this Observation, written on that day."""
+    record = population.observation(person.patient_id, name, category, note=[{"text": f"{name} {number}"}], **more)
+    people.store_records(person, [record], at=people.LOADED + number * DAY)
+
+
+def changes(app, path="/Observation/_history"):
+    """What the pages list: (id, version) in order."""
+    found = []
+    while path:
+        bundle = app.bundle(path)
+        found += [_version(entry) for entry in bundle.get("entry", [])]
+        following = people.link(bundle, "next")
+        path = following and following.partition(people.BASE)[2]
+    return found
+
+
+def _version(entry):
+    return entry["fullUrl"].rpartition("/")[2], int(entry["response"]["etag"][3:-1])
+
+
+@pytest.fixture
+def busy(person):
+    """Three Observations: one changed often, one changed in between, one deleted and back again."""
+    for number in (1, 4, 5):
+        observe(person, "a", number)
+    for number in (2, 6):
+        observe(person, "b", number, "vital-signs")
+    observe(person, "c", 3)
+    people.delete_record(person, "Observation", "c")
+    observe(person, "c", 400)
+    return person
+
+
+@pytest.mark.spec("FHIR R4", "http.html#history", "the versions of a type with their requests, deletions too")
+def test_type_history_shows_every_version_of_every_resource_and_what_was_done(person, app):
+    observe(person, "a", 1)
+    observe(person, "b", 2)
+    observe(person, "a", 3)
+    people.delete_record(person, "Observation", "b")
+    people.store_records(person, [population.patient(person.patient_id)])
+
+    bundle = app.bundle("/Observation/_history")
+
+    assert (bundle["type"], bundle["total"]) == ("history", 4)
+    assert bundle["link"] == [{"relation": "self", "url": f"{settings.FHIR_BASE}/Observation/_history"}]
+    assert [entry["request"] for entry in bundle["entry"]] == [
+        {"method": "DELETE", "url": "Observation/b"},
+        {"method": "PUT", "url": "Observation/a"},
+        {"method": "POST", "url": "Observation"},
+        {"method": "POST", "url": "Observation"},
+    ]
+    assert [entry["response"]["status"] for entry in bundle["entry"]] == ["204", "200", "201", "201"]
+    assert "resource" not in bundle["entry"][0]
+    assert [entry["resource"]["note"][0]["text"] for entry in bundle["entry"][1:]] == ["a 3", "b 2", "a 1"]
+    assert validation.problems(bundle) == []
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 1000])
+def test_type_history_in_pages_gives_each_version_once(busy, app, count):
+    found = changes(app, f"/Observation/_history?_count={count}")
+
+    assert found == [("c", 3), ("c", 2), ("b", 2), ("a", 3), ("a", 2), ("c", 1), ("b", 1), ("a", 1)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_versions_of_one_moment_are_each_given_once(person, app, count):
+    people.store_records(person, [population.observation(person.patient_id, name) for name in "abcde"])
+
+    assert sorted(changes(app, f"/Observation/_history?_count={count}")) == [(name, 1) for name in "abcde"]
+
+
+def test_a_version_written_between_two_pages_changes_neither(busy, app):
+    first = app.bundle("/Observation/_history?_count=2")
+    following = people.link(first, "next").partition(people.BASE)[2]
+    rest = changes(app, following)
+
+    observe(busy, "a", 500)
+    observe(busy, "d", 500)
+
+    assert changes(app, following) == rest
+
+
+def test_type_history_agrees_with_the_histories_of_its_resources(busy):
+    whole = people.let_in(busy, "patient/*.rs")
+    lab = people.let_in(busy, f"patient/Observation.rs?category={LAB}")
+    for app, expected in ((whole, 8), (lab, 6)):
+        entries = app.bundle("/Observation/_history")["entry"]
+        assert len(entries) == expected
+
+        for name in "abc":
+            answer = app.get(f"/Observation/{name}/_history")
+            alone = answer.json()["entry"] if answer.status_code == 200 else []
+            assert [entry for entry in entries if _version(entry)[0] == name] == alone
+
+
+def test_type_history_since_a_moment(busy, app):
+    moment = app.bundle("/Observation/a/_history")["entry"][0]["resource"]["meta"]["lastUpdated"]
+
+    assert changes(app, f"/Observation/_history?_since={moment}") == [("c", 3), ("c", 2), ("b", 2), ("a", 3)]
+    assert changes(app, f"/Observation/_history?_since={moment}&_count=1") == changes(
+        app, f"/Observation/_history?_since={moment}"
+    )
+    assert changes(app, "/Observation/_history?_since=2100") == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["_count=0", "_since=soon", "_cursor=x", "_cursor=3", "_cursor=" + "A" * 30, "_at=2026", "_list=Observation"],
+)
+def test_type_history_refuses_what_it_cannot_read(busy, app, query):
+    answer = app.get(f"/Observation/_history?{query}")
+
+    assert answer.status_code == 400
+    assert people.diagnostics(answer).startswith(query.partition("=")[0])
+
+
+def test_type_history_of_another_person_has_nothing_of_hers(busy, app):
+    stranger = people.sign_up()
+    other = people.let_in(stranger, "patient/*.rs")
+    first = app.bundle("/Observation/_history?_count=1")
+    assert len(first["entry"]) == 1
+    observe(stranger, "his", 1)
+
+    assert changes(other) == [("his", 1)]
+    assert changes(other, people.link(first, "next").partition(people.BASE)[2]) == [("his", 1)]
+
+
+def test_a_granular_scope_hides_records_and_past_versions_of_another_category(busy, app):
+    observe(busy, "a", 7, "vital-signs")
+    observe(busy, "a", 8)
+    lab = people.let_in(busy, f"patient/Observation.rs?category={LAB}")
+    assert {("a", 4), ("b", 2)} < set(changes(app))
+
+    for path in ("/Observation/_history", "/Observation/_history?_count=1"):
+        assert changes(lab, path) == [("c", 3), ("c", 2), ("a", 5), ("a", 3), ("a", 2), ("c", 1), ("a", 1)]
+    observe(busy, "a", 500, "vital-signs")
+    assert changes(lab) == [("c", 3), ("c", 2), ("c", 1)]
+
+
+def test_a_record_labelled_sensitive_later_has_no_past_in_a_type_history(person, app):
+    observe(person, "a", 1)
+    observe(person, "b", 1)
+    assert changes(app) == [("b", 1), ("a", 1)]
+
+    observe(person, "a", 2, meta={"security": [{"system": ACT_CODE, "code": "HIV"}]})
+
+    assert changes(app) == [("b", 1)]
+    everything = people.let_in(person, "patient/*.rs", terms=Terms(labels=frozenset({"HIV"})))
+    assert changes(everything) == [("a", 2), ("b", 1), ("a", 1)]
+
+
+def test_a_deletion_shows_only_to_those_who_might_have_read_the_record(person, app):
+    observe(person, "a", 1, meta={"security": [{"system": ACT_CODE, "code": "HIV"}]})
+    observe(person, "b", 1)
+    for name in "ab":
+        people.delete_record(person, "Observation", name)
+    everything = people.let_in(person, "patient/*.rs", terms=Terms(labels=frozenset({"HIV"})))
+    assert sorted(changes(everything)) == [("a", 1), ("a", 2), ("b", 1), ("b", 2)]
+
+    assert sorted(changes(app)) == [("b", 1), ("b", 2)]
+    # Of what was deleted no category is kept, so that a granular scope cannot be asked of it.
+    assert changes(people.let_in(person, f"patient/Observation.rs?category={LAB}")) == []
+
+
+def test_within_a_time_window_only_current_versions_are_shown(busy):
+    """When a past version happened is not kept, so it cannot be told to be inside."""
+    ever = people.let_in(busy, "patient/*.rs", terms=Terms(since=0))
+
+    assert changes(ever) == [("c", 3), ("c", 2), ("b", 2), ("a", 3)]
+    assert changes(ever, "/Observation/_history?_count=1") == changes(ever)
+
+
+def test_type_history_needs_a_scope_to_search(busy):
+    assert people.let_in(busy, "patient/Observation.r").get("/Observation/_history").status_code == 403
+    assert people.let_in(busy, "patient/Condition.rs").get("/Observation/_history").status_code == 403
+    assert people.let_in(busy, "patient/Observation.s").get("/Observation/_history").status_code == 200
+
+
+def test_each_page_of_a_type_history_asks_the_gate_anew(busy, app):
+    following = people.link(app.bundle("/Observation/_history?_count=1"), "next").partition(people.BASE)[2]
+    assert app.get(following).status_code == 200
+
+    ledger.withdraw(owner_id=busy.id, grantee=app.application.client_id, actor=busy, at=people.now())
+
+    assert app.get(following).status_code == 401
+
+
+def test_a_type_that_is_not_searched_has_no_history_of_its_own(app):
+    assert app.get("/Binary/_history").status_code == 404
+    assert app.get("/Bundle/_history").status_code == 404
+
+
+def test_type_history_is_one_event_with_counts(busy, app):
+    app.bundle("/Observation/_history?_since=2000")
+
+    event = events.of(busy.id, 1)[0]
+    assert (event.interaction, event.consent_id) == ("history", app.decision.pk)
+    assert event.detail == {
+        "status": 200,
+        "records": 7,
+        "types": {"Observation": 7},
+        "asked": "Observation",
+        "parameters": ["_since"],
+    }
+
+
+def test_type_history_inside_a_batch(busy, app):
+    asked = {
+        "resourceType": "Bundle",
+        "type": "batch",
+        "entry": [{"request": {"method": "GET", "url": "Observation/_history"}}],
+    }
+
+    entry = app.post_json("/", asked).json()["entry"][0]
+
+    assert entry["response"]["status"].startswith("200")
+    assert entry["resource"]["total"] == 8

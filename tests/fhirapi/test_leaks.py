@@ -44,6 +44,7 @@ def paths(resources):
     yield "search", f"/Provenance?target=Observation/{resources[1]['id']}"
     patient_id = resources[0]["id"]
     for kind in dict.fromkeys(resource["resourceType"] for resource in resources):
+        yield "type-history", f"/{kind}/_history?_count=1000"
         yield "compartment", f"/Patient/{patient_id}/{kind}"
         yield "form-compartment", f"/Patient/{patient_id}/{kind}/_search"
     yield "search", "/Condition?patient.name=Ana&_include=Condition:encounter&_revinclude=Provenance:target"
