@@ -362,7 +362,13 @@ class RecordSet:
     def _admits_past(self, stored: Stored, label_bits: int) -> bool:
         """Whether a version that is not current may be seen as it was; that the current one may is asked before."""
         if stored.deleted:
-            return True
+            # What it deleted cannot be asked any more: only who may see every record of the type is told of it.
+            return any(
+                rule.reaches(stored.resource_type)
+                and not (rule.filters or rule.windowed or label_bits & rule.withheld)
+                and (rule.sources is None or stored.source_id in rule.sources)
+                for rule in self.rules
+            )
         resource = stored.resource
         return any(
             rule.admits_opened(resource, labels=label_bits, source_id=stored.source_id)

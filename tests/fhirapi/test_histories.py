@@ -232,7 +232,8 @@ def test_a_version_written_between_two_pages_changes_neither(busy, app):
 def test_type_history_agrees_with_the_histories_of_its_resources(busy):
     whole = people.let_in(busy, "patient/*.rs")
     lab = people.let_in(busy, f"patient/Observation.rs?category={LAB}")
-    for app, expected in ((whole, 8), (lab, 6)):
+    # Of a deletion that is over nobody can say what it deleted: a granular scope is not told of it.
+    for app, expected in ((whole, 8), (lab, 5)):
         entries = app.bundle("/Observation/_history")["entry"]
         assert len(entries) == expected
 
@@ -281,9 +282,9 @@ def test_a_granular_scope_hides_records_and_past_versions_of_another_category(bu
     assert {("a", 4), ("b", 2)} < set(changes(app))
 
     for path in ("/Observation/_history", "/Observation/_history?_count=1"):
-        assert changes(lab, path) == [("c", 3), ("c", 2), ("a", 5), ("a", 3), ("a", 2), ("c", 1), ("a", 1)]
+        assert changes(lab, path) == [("c", 3), ("a", 5), ("a", 3), ("a", 2), ("c", 1), ("a", 1)]
     observe(busy, "a", 500, "vital-signs")
-    assert changes(lab) == [("c", 3), ("c", 2), ("c", 1)]
+    assert changes(lab) == [("c", 3), ("c", 1)]
 
 
 def test_a_record_labelled_sensitive_later_has_no_past_in_a_type_history(person, app):
@@ -315,7 +316,7 @@ def test_within_a_time_window_only_current_versions_are_shown(busy):
     """When a past version happened is not kept, so it cannot be told to be inside."""
     ever = people.let_in(busy, "patient/*.rs", terms=Terms(since=0))
 
-    assert changes(ever) == [("c", 3), ("c", 2), ("b", 2), ("a", 3)]
+    assert changes(ever) == [("c", 3), ("b", 2), ("a", 3)]
     assert changes(ever, "/Observation/_history?_count=1") == changes(ever)
 
 

@@ -42,13 +42,13 @@ class Stack:
         return [json.loads(line) for line in holdings(site, "people")]
 
     def patients_at(self, site: sites.Site) -> list[dict[str, Any]]:
-        """Everybody with a record there, with the password of the demo."""
+        """Everybody whom the demo put there, with the password of the demo."""
         built_in = next(one for one in self.demo["hospitals"] if one["name"] == site.values["SITE_NAME"])["patients"]
         passwords = {one["email"]: one["password"] for one in built_in}
         return [
             {**one, "password": passwords.get(one["email"], seeding.LOADED_PASSWORD)}
             for one in self.people_at(site)
-            if one["role"] == "patient"
+            if one["role"] == "patient" and not one["email"].endswith("@journeys.example")
         ]
 
     def sign_up(self, email: str, *, name: str = "Journey Testperson") -> Visitor:
