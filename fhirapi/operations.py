@@ -6,6 +6,7 @@ The patient of the address must be the token's own; any other looks as if she di
 from __future__ import annotations
 
 import uuid
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -62,8 +63,9 @@ class OperationView(FhirView):
         self.disclosure.parameters = [name for name in given if name != CURSOR]
         return self.performed(given, **kwargs)
 
+    @abstractmethod
     def performed(self, given: dict[str, str], **kwargs: str) -> HttpResponse:
-        raise NotImplementedError
+        """The answer of this operation to its checked parameters."""
 
     def whole_record(self) -> RecordSet:
         """What the gate lets this token search, of all types. Raises ConsentMissing."""
