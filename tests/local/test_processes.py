@@ -16,6 +16,8 @@ SLEEP = "import time; time.sleep(60)"
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
 )
+# Longer than the grain in which the system keeps the moment a process began: 10 ms on Linux, a second elsewhere.
+A_TICK = 0.05 if sys.platform == "linux" else 1.1
 PARENT = f"""
 import subprocess, sys
 child = subprocess.Popen([sys.executable, "-c", {SLEEP!r}])
@@ -67,6 +69,7 @@ def test_recycled_pid_is_not_ended(place: Path):
     mark = place / "run" / "sleeper.json"
     written = json.loads(mark.read_text())
     processes.stop("sleeper", place=place)
+    time.sleep(A_TICK)
     with subprocess.Popen([sys.executable, "-c", SLEEP]) as stranger:
         mark.write_text(json.dumps(written | {"pid": stranger.pid}))
 
