@@ -15,6 +15,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from gateway import redirects
 from gateway.toolkit.models import (
@@ -38,11 +39,51 @@ class AuthMethod(models.TextChoices):
     PRIVATE_KEY_JWT = "private_key_jwt", "signed assertion"
 
 
+class Purpose(models.TextChoices):
+    """What an app wants records for: http://terminology.hl7.org/CodeSystem/v3-ActReason."""
+
+    PATRQT = "PATRQT", _("for your own use")
+    TREAT = "TREAT", _("for your treatment")
+    COVERAGE = "COVERAGE", _("for your insurance or benefits")
+    HRESCH = "HRESCH", _("for research")
+    HMARKT = "HMARKT", _("for advertising")
+
+
+class Retention(models.TextChoices):
+    """How long an app keeps what it read: the first line of its privacy label."""
+
+    UNSAID = "", _("It does not say how long it keeps your records.")
+    SESSION = "session", _("It keeps your records only while you are using it.")
+    CONNECTED = "connected", _("It keeps your records until you stop it.")
+    YEAR = "year", _("It keeps your records for up to a year after you stop it.")
+    LONGER = "longer", _("It keeps your records longer than a year after you stop it, or without an end.")
+
+
+class Resale(models.TextChoices):
+    """Whether an app hands on what it read."""
+
+    UNSAID = "", _("It does not say whether it sells your records or passes them on.")
+    NEVER = "never", _("It never sells your records or passes them on.")
+    NAMELESS = "nameless", _("It sells or passes on your records, without your name.")
+    SOLD = "sold", _("It sells or passes on your records.")
+
+
+class Deletion(models.TextChoices):
+    """How an app's copy of her records ends."""
+
+    UNSAID = "", _("It does not say how its copy is deleted.")
+    ITSELF = "itself", _("It deletes its copy by itself when you stop it.")
+    ASKED = "asked", _("It deletes its copy when you ask it to.")
+    NEVER = "never", _("It does not delete its copy.")
+
+
 class Application(AbstractApplication):
     """A registered app. It is deactivated, never deleted: a deletion would take other people's tokens with it.
 
     ``scopes`` is the widest it may ask for, space-separated; ``description``, ``homepage_uri`` and ``policy_uri`` are
-    what the consent page shows of it. ``client_jwks`` and ``client_jwks_uri`` are spelt as the package's next release
+    what the consent page shows of it, with ``maker``, ``purpose`` and the privacy label: ``retention``, ``resale`` and
+    ``deletion`` are what its maker promises. ``study_ends`` is the last day of a study, for one of research: she can
+    choose it as the end. ``client_jwks`` and ``client_jwks_uri`` are spelt as the package's next release
     does. The authentication method is pinned: no other is accepted from this client.
     """
 
@@ -63,6 +104,12 @@ class Application(AbstractApplication):
     description = models.CharField(max_length=500, blank=True, default="")
     homepage_uri = models.URLField(max_length=500, blank=True, default="")
     policy_uri = models.URLField(max_length=500, blank=True, default="")
+    maker = models.CharField(max_length=200, blank=True, default="", help_text="the company or people who make it")
+    purpose = models.CharField(max_length=8, choices=Purpose, default=Purpose.PATRQT)
+    study_ends = models.DateField(null=True, blank=True)
+    retention = models.CharField(max_length=12, choices=Retention, blank=True, default=Retention.UNSAID)
+    resale = models.CharField(max_length=12, choices=Resale, blank=True, default=Resale.UNSAID)
+    deletion = models.CharField(max_length=12, choices=Deletion, blank=True, default=Deletion.UNSAID)
     active = models.BooleanField(default=True)
 
     class Meta(AbstractApplication.Meta):
@@ -78,6 +125,11 @@ class Application(AbstractApplication):
             ),
             models.CheckConstraint(condition=Q(skip_authorization=False), name="application_always_asks"),
             models.CheckConstraint(condition=Q(algorithm="RS256"), name="application_known_algorithm"),
+            models.CheckConstraint(condition=Q(purpose__in=Purpose.values), name="application_known_purpose"),
+            models.CheckConstraint(
+                condition=Q(retention__in=Retention.values, resale__in=Resale.values, deletion__in=Deletion.values),
+                name="application_known_promises",
+            ),
         ]
 
     def get_allowed_schemes(self) -> list[str]:
