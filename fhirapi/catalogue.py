@@ -12,12 +12,7 @@ from standards.fhir import types
 READ_ONLY: Final = frozenset({"Binary"})
 """No search: a Binary is reached through what names it."""
 
-SERVED: Final = (
-    frozenset(types.PATIENT_COMPARTMENT)
-    | types.US_CORE_TYPES
-    | types.ADMINISTRATIVE_TYPES
-    | {"Binary", "MedicationKnowledge", "Questionnaire", "Substance"}
-)
+SERVED: Final = frozenset(types.PATIENT_COMPARTMENT) | types.US_CORE_TYPES | types.ADMINISTRATIVE_TYPES | READ_ONLY
 SEARCHED: Final = SERVED - READ_ONLY
 
 

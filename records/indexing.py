@@ -1,7 +1,8 @@
 """What a resource is found by: blind token and reference rows, its place in time, its categories.
 
 Which parameters earn a row is decided by measurement (docs/adr/0003-search-rows.md): those that select among thousands
-of records of one person, and ``category`` wherever it exists, because scopes and consents speak of it. Every other
+of records of one person, ``category`` wherever it exists, because scopes and consents speak of it, and ``identifier``
+of what an app may write, because each create asks whether it is there already (``If-None-Exist``). Every other
 parameter is answered by opening the candidates.
 """
 
@@ -25,21 +26,25 @@ _FAR: Final = 2**61
 
 ROWS: Final = MappingProxyType(
     {
-        "AllergyIntolerance": ("clinical-status",),
+        "AllergyIntolerance": ("clinical-status", "identifier"),
         "CarePlan": ("category", "status"),
         "CareTeam": ("status",),
-        "Condition": ("category", "code", "clinical-status", "encounter"),
+        "Condition": ("category", "code", "clinical-status", "encounter", "identifier"),
+        "Device": ("identifier",),
         "DiagnosticReport": ("category", "code", "status"),
-        "DocumentReference": ("category", "type", "status"),
-        "Encounter": ("class", "type", "status"),
-        "Goal": ("lifecycle-status",),
-        "Immunization": ("status",),
+        "DocumentReference": ("category", "type", "status", "identifier"),
+        "Encounter": ("class", "type", "status", "identifier"),
+        "FamilyMemberHistory": ("identifier",),
+        "Goal": ("lifecycle-status", "identifier"),
+        "Immunization": ("status", "identifier"),
         "MedicationDispense": ("status", "type"),
         "MedicationRequest": ("intent", "status", "encounter"),
+        "MedicationStatement": ("category", "identifier"),
         # Nearly all of them are final: a row for it would cost an eighth of the record and select nothing.
-        "Observation": ("category", "code"),
-        "Procedure": ("code", "status"),
+        "Observation": ("category", "code", "identifier"),
+        "Procedure": ("code", "status", "identifier"),
         "Provenance": ("target",),
+        "QuestionnaireResponse": ("identifier",),
         "ServiceRequest": ("category", "code", "status"),
     }
 )

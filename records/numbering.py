@@ -37,7 +37,7 @@ _RESOURCE_TYPES: Final = (
 
 _PARAMETERS: Final = (
     # Search parameters that earn a row (docs/adr/0003-search-rows.md); "context" is ours: the home of a Binary.
-    "category code status intent type class clinical-status encounter lifecycle-status target context"
+    "category code status intent type class clinical-status encounter lifecycle-status target context identifier"
 )
 
 TYPE_NUMBER: Final = MappingProxyType({name: number for number, name in enumerate(_RESOURCE_TYPES.split(), 1)})

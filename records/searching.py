@@ -24,8 +24,19 @@ COLUMNS: Final = (
 )
 COLUMN_COUNT: Final = COLUMNS.count(",") + 1
 # The parameters that select most come first: the first that a query has drives it.
-_DRIVING: Final = ("target", "encounter", "code", "type", "class", "category", "clinical-status", "lifecycle-status")
+_DRIVING: Final = (
+    "identifier",
+    "target",
+    "encounter",
+    "code",
+    "type",
+    "class",
+    "category",
+    "clinical-status",
+    "lifecycle-status",
+)
 _ABOUT_OWNER: Final = frozenset({"patient", "subject", "beneficiary"})
+_ALWAYS_THERE: Final = frozenset({"_id", "_lastUpdated"})
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CHANGED: Final = "(extract(epoch FROM r.last_updated) * 1000000)::bigint"
@@ -134,6 +145,9 @@ class _Blinding:
 
 def _place(made: Plan, clause: Clause, resource_type: str, blinding: _Blinding, patient_id: str) -> None:
     """Decides how one clause is answered."""
+    if clause.code in _ALWAYS_THERE and clause.modifier == "missing":
+        made.nothing |= _asks_for_missing(clause)
+        return
     if clause.code == "_id":
         ids = [value.removeprefix(f"{resource_type}/") for value in clause.values]
         _plain_only(clause)
@@ -147,8 +161,11 @@ def _place(made: Plan, clause: Clause, resource_type: str, blinding: _Blinding, 
         raise InvalidSearch(clause.code, f"not a search parameter of {resource_type}")
     if clause.code in _ABOUT_OWNER and "Patient" in parameter.targets and clause.modifier in (None, "Patient"):
         # Every record of an owner that can name a patient is about the owner: sync holds back what is not.
-        made.nothing |= not any(value in (patient_id, f"Patient/{patient_id}") for value in clause.values)
-        return
+        if any(value in (patient_id, f"Patient/{patient_id}") for value in clause.values):
+            return
+        if clause.modifier or not any(_names_no_patient(value) for value in clause.values):
+            made.nothing = True
+            return
     test = _test(parameter, clause)
     rows = _rows(parameter, clause, blinding)
     if rows is not None:
@@ -158,6 +175,18 @@ def _place(made: Plan, clause: Clause, resource_type: str, blinding: _Blinding, 
         _date(made, clause, test)
     else:
         made.tests.append(test)
+
+
+def _names_no_patient(value: str) -> bool:
+    """``Device/…``: what the resource itself names is asked, not whose record it is."""
+    return "/" in value and not value.startswith("Patient/")
+
+
+def _asks_for_missing(clause: Clause) -> bool:
+    """Raises InvalidSearch."""
+    if clause.values not in (("true",), ("false",)):
+        raise InvalidSearch(clause.code, "with :missing is true or false")
+    return clause.values == ("true",)
 
 
 def _plain_only(clause: Clause) -> None:

@@ -141,6 +141,9 @@ ADMINISTRATIVE_TYPES: Final = frozenset(
         "Organization",
         "Location",
         "Medication",
+        "MedicationKnowledge",
+        "Substance",
+        "Questionnaire",
         "Endpoint",
         "HealthcareService",
     }

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.test import Client
 
 from fhirapi import capability, catalogue, including
+from gateway import scopes as gateway_scopes
 from standards.fhir import types
 from tests.fhirapi import people
 
@@ -132,3 +133,11 @@ def test_every_operation_of_a_patient_that_is_named_is_there(statement):
         "http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server",
         "http://hl7.org/fhir/uv/ipa/CapabilityStatement/ipa-server",
     } <= set(statement["instantiates"])
+
+
+def test_every_type_that_is_served_can_be_granted_by_itself():
+    """A type that only ``patient/*`` reaches could be had with everything or not at all."""
+    for kind in catalogue.SEARCHED:
+        asked = [f"patient/{kind}.rs"]
+        assert gateway_scopes.offerable(asked, asked) == asked
+        assert gateway_scopes.preauthorised([f"system/{kind}.rs"], ["system/*.rs"]) == [f"system/{kind}.rs"]

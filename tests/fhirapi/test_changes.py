@@ -13,6 +13,8 @@ from audit.models import Action, Outcome
 from consent import contributions, ledger
 from consent.terms import Terms
 from fhirapi import catalogue
+from records import searching
+from records.query import Query
 from standards.fhir import json, validation
 from tests.fhirapi import people, population, writing
 from tests.fhirapi.writing import LAB, VITALS, let_write, observation, path
@@ -94,6 +96,17 @@ def test_if_none_exist(app, person):
     assert (first.status_code, again.status_code, several.status_code) == (201, 200, 412)
     assert again["Location"] == first["Location"]
     assert again["ETag"] == 'W/"1"'
+
+
+@pytest.mark.parametrize("kind", contributions.ABOUT)
+def test_what_is_there_already_is_looked_up_and_not_searched_through(person, kind):
+    """``If-None-Exist`` by identifier opens no record, however many there are (docs/adr/0003-search-rows.md)."""
+    query = Query.of(kind).where("identifier", "urn:x|1")
+
+    made = searching.plan(query, owner_id=person.pk, patient_id=person.patient_id, blind_key=bytes(32))
+
+    assert made.driver is not None
+    assert made.tests == []
 
 
 @pytest.mark.parametrize(

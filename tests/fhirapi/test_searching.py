@@ -124,6 +124,31 @@ def test_modifiers_and_comparisons(app, query, found):
     ) == sorted(found)
 
 
+@pytest.mark.parametrize("code", ["_id", "_lastUpdated", "patient", "status", "value-quantity"])
+def test_missing_works_on_any_parameter(app, code):
+    there = {*app.ids(f"/Observation?{code}:missing=false")}
+    missing = {*app.ids(f"/Observation?{code}:missing=true")}
+
+    assert there | missing == {*app.ids("/Observation")}
+    assert there
+    assert not there & missing
+    assert code == "value-quantity" or not missing
+    assert app.get(f"/Observation?{code}:missing=perhaps").status_code == 400
+
+
+def test_a_subject_that_is_no_patient_is_asked_of_the_records_themselves(person):
+    """A reading of a pump in her record: about her, and its subject is the pump."""
+    pump = {**population.observation(person.patient_id, "pump"), "subject": {"reference": "Device/pump"}}
+    people.store_records(person, [pump, population.observation(person.patient_id, "hers")])
+    app = people.let_in(person, "patient/Observation.rs")
+
+    assert app.ids("/Observation?subject=Device/pump") == ["Observation/pump"]
+    assert app.ids("/Observation?subject=Patient/somebody,Device/pump") == ["Observation/pump"]
+    assert app.ids("/Observation?subject=Device/other") == []
+    assert app.ids("/Observation?subject=Patient/somebody") == []
+    assert "Observation/pump" in app.ids(f"/Observation?subject=Patient/{person.patient_id}")
+
+
 def test_last_updated_and_id_work_on_every_type(app):
     assert app.ids("/Goal?_lastUpdated=ge2020&_id=none") == []
     assert len(app.ids("/Immunization?_lastUpdated=2026-01-02T03:04:05Z")) == 2
