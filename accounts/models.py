@@ -58,6 +58,7 @@ class Person(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
+    is_synthetic = models.BooleanField(default=False, help_text="made up, for testing apps: nobody is behind it")
     created = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[PersonManager] = PersonManager()

@@ -274,6 +274,8 @@ REST_FRAMEWORK: dict[str, object] = {
 }
 # How long the files of a bulk export can be fetched.
 EXPORT_LIFE = env.read_seconds("EXPORT_SECONDS", 86_400)
+# How long figures of what apps do are gathered in memory before they are written down; 0: until somebody looks.
+USAGE_SECONDS = env.read_number("USAGE_SECONDS", 5)
 # The largest body we read at all; a page from a hospital has its own bound in sync.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.read_number("REQUEST_BYTES_MAX", 2_500_000)
 

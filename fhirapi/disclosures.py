@@ -9,7 +9,9 @@ from typing import Any, Final
 
 from audit import events
 from audit.models import Action, Agent, Outcome
+from consent import gate
 from fhirapi.bundles import Entry
+from gateway import usage
 from gateway.bearer import Bearer
 from records.query import Query
 from standards.smart import scopes
@@ -60,6 +62,8 @@ class Disclosure:
 
 def record(disclosure: Disclosure, *, to: Bearer, status: int, origin: str) -> None:
     """Append the one event of this answer; durable when this returns."""
+    letter = gate.LETTER.get(disclosure.interaction, "r")
+    usage.note_call(to.client_id, ok=status < 400, permissions=[f"{kind}.{letter}" for kind in disclosure.types])
     if disclosure.told:
         return
     events.append(

@@ -14,6 +14,7 @@ from audit.models import Action, Agent, Outcome
 from consent import ledger
 from consent.models import Decision
 from gateway import scopes
+from gateway.errors import TrialOnly
 from gateway.models import AccessToken, Application, Authorization, Grant, RefreshToken
 
 
@@ -36,7 +37,12 @@ def begin(
     authenticated: datetime,
     at: datetime,
 ) -> Authorization:
-    """A new authorization on this decision; it replaces the person's earlier one of the same app."""
+    """A new authorization on this decision; it replaces the person's earlier one of the same app.
+
+    Raises TrialOnly for an app on trial and a person who is not made up.
+    """
+    if not application.admits(person):
+        raise TrialOnly(f"application {application.pk}")
     # Two approvals at once wait for each other here, so that the live one is the newest decision's.
     for earlier in Authorization.objects.select_for_update().filter(
         person=person, application=application, revoked__isnull=True

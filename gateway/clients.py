@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -69,13 +70,18 @@ def register(
     return Registered(application, secret)
 
 
-def renew_secret(application: Application) -> str:
-    """A new secret in place of the old one, which stops at once. Raises InvalidRegistration for an app without one."""
+def renew_secret(application: Application, *, keep_old_until: datetime | None = None) -> str:
+    """A new secret in place of the old one, which stops at once, or at ``keep_old_until``.
+
+    Raises InvalidRegistration for an app without one.
+    """
     if application.token_endpoint_auth_method not in (AuthMethod.BASIC, AuthMethod.POST):
         raise InvalidRegistration("this app has no secret")
     secret = secrets.make()
+    application.previous_secret = application.client_secret if keep_old_until else ""
+    application.previous_secret_expires = keep_old_until
     application.client_secret = make_password(secret, hasher="sha256_secret")
-    application.save(update_fields=["client_secret", "updated"])
+    application.save(update_fields=["client_secret", "previous_secret", "previous_secret_expires", "updated"])
     return secret
 
 

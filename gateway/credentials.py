@@ -40,9 +40,17 @@ def authenticate(authorization: str, form: Mapping[str, str], *, at: datetime) -
         raise ClientRefused("the form names another client", basic=basic)
     if proof.method is AuthMethod.PRIVATE_KEY_JWT:
         assertions.verify(proof.evidence, client, at=at)
-    elif proof.method is not AuthMethod.NONE and not secrets.matches(proof.evidence, client.client_secret):
+    elif proof.method is not AuthMethod.NONE and not _knows_secret(proof.evidence, client, at=at):
         raise ClientRefused("wrong secret", basic=basic)
     return client
+
+
+def _knows_secret(presented: str, client: Application, *, at: datetime) -> bool:
+    """The secret, or for a while the one before it: a rotation must not lock out the servers not yet told."""
+    if secrets.matches(presented, client.client_secret):
+        return True
+    until = client.previous_secret_expires
+    return until is not None and until > at and secrets.matches(presented, client.previous_secret)
 
 
 def load(client_id: str) -> Application | None:

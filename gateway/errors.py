@@ -72,6 +72,10 @@ class TooManyFailures(GatewayError):
         self.seconds = seconds
 
 
+class TrialOnly(GatewayError):
+    """An app on trial, and a person who is not made up."""
+
+
 class InvalidRegistration(GatewayError):
     """An app's own description of itself that we do not accept; the message says what to change."""
 
@@ -101,6 +105,7 @@ ANSWERS: dict[type[GatewayError], Answer] = {
     InvalidToken: Answer("invalid_token", 401, "The access token is not valid."),
     InsufficientScope: Answer("insufficient_scope", 403, "The access token does not reach this far."),
     TooManyFailures: Answer("temporarily_unavailable", 429, "Too many failed attempts."),
+    TrialOnly: Answer("unauthorized_client", 403, "The app is on trial: only test people can let it in."),
     InvalidRegistration: Answer("invalid_client_metadata", 400, "The registration is not acceptable."),
     InvalidRedirect: Answer("invalid_redirect_uri", 400, "The redirect address may not be registered."),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from gateway import tokens
+from gateway import tokens, usage
 from gateway.models import AccessToken, AuthorizationRequest, Grant, RefreshToken, UsedAssertion
 
 # Long enough that a replay of a code or refresh token is still recognised as one.
@@ -14,6 +14,7 @@ KEPT: Final = timedelta(days=1)
 
 def sweep(*, at: datetime) -> None:
     """Deletes expired requests, codes, access tokens, assertions and dead refresh tokens. Twice is as good as once."""
+    usage.sweep(at=at)
     AuthorizationRequest.objects.filter(expires__lt=at).delete()
     UsedAssertion.objects.filter(expires__lt=at).delete()
     Grant.objects.filter(expires__lt=at - KEPT).delete()

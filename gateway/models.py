@@ -17,6 +17,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Person
 from gateway import redirects
 from gateway.toolkit.models import (
     AbstractAccessToken,
@@ -111,6 +112,9 @@ class Application(AbstractApplication):
     resale = models.CharField(max_length=12, choices=Resale, blank=True, default=Resale.UNSAID)
     deletion = models.CharField(max_length=12, choices=Deletion, blank=True, default=Deletion.UNSAID)
     active = models.BooleanField(default=True)
+    on_trial = models.BooleanField(default=False, help_text="only synthetic people can let it in")
+    previous_secret = models.CharField(max_length=128, blank=True, default="", help_text="good beside the new one")
+    previous_secret_expires = models.DateTimeField(null=True, blank=True)
 
     class Meta(AbstractApplication.Meta):
         abstract = False
@@ -140,6 +144,10 @@ class Application(AbstractApplication):
 
     def is_usable(self, request: object) -> bool:
         return self.active
+
+    def admits(self, person: Person) -> bool:
+        """Whether this person may be asked at all: an app on trial meets only people who are made up."""
+        return person.is_synthetic or not self.on_trial
 
     @property
     def is_backend(self) -> bool:
@@ -289,3 +297,35 @@ class UsedAssertion(models.Model):
 
     def __str__(self) -> str:
         return f"UsedAssertion until {self.expires:%Y-%m-%dT%H:%M:%SZ}"
+
+
+class Logo(models.Model):
+    """An app's picture, as logos.py has checked it; apart from the app, so that nothing else has to load it."""
+
+    application = models.OneToOneField(Application, models.CASCADE, primary_key=True, related_name="logo")
+    png = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"Logo of {self.application_id}"
+
+
+class Usage(models.Model):
+    """What one app did on one day (UTC), in numbers; nobody is named. ``used`` is how often each permission was used.
+
+    ``used`` has keys such as ``Observation.s``: a FHIR type and the letter of SMART that the request needed.
+    """
+
+    application = models.ForeignKey(Application, models.CASCADE, related_name="+", db_index=False)
+    day = models.DateField()
+    tokens = models.IntegerField(default=0)
+    calls = models.IntegerField(default=0)
+    errors = models.IntegerField(default=0)
+    used = models.JSONField(default=dict)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["application", "day"], name="usage_one_row_per_app_and_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Usage {self.application_id} {self.day}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from gateway.views import authorize, consent, discovery, identity, introspect, token
+from gateway.views import authorize, consent, discovery, identity, introspect, logos, token
 
 app_name = "gateway"
 urlpatterns = [
@@ -15,6 +15,7 @@ urlpatterns = [
     path("oauth/introspect", introspect.introspect, name="introspect"),
     path("oauth/userinfo", identity.userinfo, name="userinfo"),
     path("oauth/jwks", identity.jwks, name="jwks"),
+    path("oauth/logo/<uuid:uid>", logos.logo, name="logo"),
     path(".well-known/openid-configuration", discovery.openid_configuration, name="openid-configuration"),
     path(
         ".well-known/oauth-authorization-server",

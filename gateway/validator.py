@@ -17,7 +17,7 @@ from oauthlib.common import Request
 
 from audit import events
 from audit.models import Action, Agent, Outcome
-from gateway import authorizations, claims, credentials, keys, scopes, server, tokens
+from gateway import authorizations, claims, credentials, keys, scopes, server, tokens, usage
 from gateway.errors import AuthorizationEnded, CodeReplayed, ForeignToken, RefreshReplayed
 from gateway.models import AccessToken, Application, Authorization, RefreshToken
 from gateway.toolkit.server import OAuth2Validator
@@ -192,6 +192,7 @@ class SmartValidator(OAuth2Validator):
             expires = at + timedelta(seconds=token["expires_in"])
             tokens.store_backend(request.client, token["access_token"], scope=token["scope"], expires=expires)
             _note_backend(request, "token")
+            usage.note_token(request.client.client_id)
             return
         authorization: Authorization = request.authorization
         if scopes.OFFLINE_ACCESS not in authorization.scopes:
@@ -208,6 +209,7 @@ class SmartValidator(OAuth2Validator):
             tokens.redeem(request.grant, issued, at=at)
         else:
             self._rotate(token, issued, request, at=at)
+        usage.note_token(authorization.application.client_id)
         _note(request, authorization, "token" if request.grant_type == "authorization_code" else "refresh")
 
     def _rotate(self, token: dict[str, Any], issued: tokens.Issued, request: Request, *, at: datetime) -> None:

@@ -14,6 +14,8 @@ from config.settings import *  # noqa: E402, F403 - the settings may be read onl
 from config.settings import DATABASES, PASSWORD_HASHERS, STATIC_ROOT, STORAGES  # noqa: E402
 
 DATABASES["default"]["TEST"] = {"NAME": _test_database}
+# No thread may write into a test's database after it.
+USAGE_SECONDS = 0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *PASSWORD_HASHERS]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 # Where `collectstatic` has not run yet, whitenoise would warn.

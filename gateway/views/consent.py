@@ -30,6 +30,9 @@ def consent(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
         return _over(request)
     if not isinstance(request.user, Person):
         return redirect_to_login(request.get_full_path())
+    if not waiting.application.admits(request.user):
+        why = _("This app is still being tried out. Only the made-up people of its developer can let it in.")
+        return refuse_page(request, why, status=403)
     if not _signed_in_recently(request, request.user, waiting, at=at):
         logout(request)
         return redirect_to_login(request.get_full_path())

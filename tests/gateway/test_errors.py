@@ -9,6 +9,7 @@ KNOWN = {
     # RFC 6749 4.1.2.1 and 5.2, RFC 6750 3.1, RFC 7591 3.2.2
     "invalid_request",
     "invalid_client",
+    "unauthorized_client",
     "invalid_grant",
     "unsupported_grant_type",
     "invalid_token",
