@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import binascii
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -19,7 +18,6 @@ from typing import Any, Final
 from records import searching
 from records.numbering import TYPE_NUMBER
 from records.query import InvalidSearch
-from records.rules import Rule
 from records.searching import Sql
 
 # As searching.COLUMNS, but what a version has of its own: nobody keeps what broke the models in the past.
@@ -78,9 +76,7 @@ def is_past(row: tuple[Any, ...]) -> bool:
     return bool(row[searching.COLUMN_COUNT])
 
 
-def statement(
-    changes: Changes, rules: Sequence[Rule], *, admitted: Sql, owner_id: int, after: Place | None, limit: int
-) -> Sql:
+def statement(changes: Changes, *, admitted: Sql, owner_id: int, after: Place | None, limit: int) -> Sql:
     """``limit`` rows of ``searching.COLUMNS`` and whether it is a past version; ``admitted``: the rules on ``r``."""
     number = TYPE_NUMBER[changes.resource_type]
     sql = Sql().add(
@@ -98,8 +94,6 @@ def statement(
         number,
     )
     sql.extend(admitted)
-    if all(rule.windowed for rule in rules if rule.reaches(changes.resource_type)):
-        sql.add("AND v.deleted")  # the time of a past version is not known, so none would be admitted (records.rules)
     return sql.extend(_within("v", changes, after, limit)).add(f") ORDER BY 4 DESC, 1 DESC, 7 DESC LIMIT {limit:d}")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from records import blind, indexing, sealing
 from records.incoming import Candidate
-from records.models import Dating, Record
+from records.models import Dating, Record, RecordVersion
 from records.numbering import PARAMETER_NUMBER, TYPE_NUMBER
 from records.writer import Standing, Writer
 from standards.fhir import json
@@ -73,11 +73,17 @@ def index(writer: Writer, resource: dict[str, Any], homes: dict[str, indexing.In
 
 
 def index_standing(writer: Writer, key: tuple[int, str], standing: Standing) -> indexing.Indexed:
+    """What is found of a record by its rows now; those of a deleted one are of the version before."""
     record = Record.unguarded.get(owner_id=writer.owner_id, id=standing.id)
-    if record.attachment:
+    said: Record | RecordVersion = record
+    version_id = standing.version_id
+    if standing.deleted:
+        version_id -= 1
+        said = RecordVersion.unguarded.get(owner_id=writer.owner_id, record=standing.id, version_id=version_id)
+    if said.attachment:
         return _index_stored_binary(writer, record)
-    where = writer.place(*key, standing.version_id)
-    resource = json.loads(sealing.open_body(writer.keys.cipher, bytes(record.body), where))
+    where = writer.place(*key, version_id)
+    resource = json.loads(sealing.open_body(writer.keys.cipher, bytes(said.body), where))
     return indexing.index(resource, key=writer.keys.blind)
 
 

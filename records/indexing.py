@@ -101,17 +101,29 @@ def index(resource: dict[str, Any], *, key: bytes) -> Indexed:
         else:
             targets = (reference_text(text) for text in extraction.references(parameter, resource))
             rows.update((number, blind.value(key, text)) for text in targets if text)
-    occurred, dating = _when(resource)
+    occurred, occurred_end, dating = _placed(resource)
     category = PARAMETER_NUMBER["category"]
     return Indexed(
-        occurred=max(occurred.low, -_FAR) if occurred else NEVER,
-        occurred_end=min(occurred.high, _FAR) if occurred else NEVER,
+        occurred=occurred,
+        occurred_end=occurred_end,
         dating=dating,
         labels=labels.of(resource),
         rows=frozenset(rows),
         categories=tuple(sorted(value for number, value in rows if number == category)),
         systems=frozenset(systems),
     )
+
+
+def when(resource: dict[str, Any]) -> tuple[int, int]:
+    """``occurred`` and ``occurred_end``: µs since 1970 UTC, half-open; both NEVER when it names no time."""
+    return _placed(resource)[:2]
+
+
+def _placed(resource: dict[str, Any]) -> tuple[int, int, Dating]:
+    found, dating = _when(resource)
+    if found is None:
+        return NEVER, NEVER, dating
+    return max(found.low, -_FAR), min(found.high, _FAR), dating
 
 
 def _when(resource: dict[str, Any]) -> tuple[dates.Interval | None, Dating]:

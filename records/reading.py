@@ -155,7 +155,7 @@ class RecordSet:
             older = older.filter(last_updated__gte=since)
         for version in older.iterator(chunk_size=_VERSIONS_AT_ONCE):
             seen = self._older(current, version)
-            if seen is not None:
+            if self._admits_past(seen, version.labels, record.id):
                 yield seen
 
     def read_version(self, resource_type: str, logical_id: str, version_id: int) -> Stored | None:
@@ -182,13 +182,11 @@ class RecordSet:
         admitted, at_once = self._predicate(changes.resource_type), wanted
         while True:
             rows = searching.run(
-                changelog.statement(
-                    changes, self.rules, admitted=admitted, owner_id=self.owner_id, after=after, limit=at_once
-                )
+                changelog.statement(changes, admitted=admitted, owner_id=self.owner_id, after=after, limit=at_once)
             )
             for row in rows:
                 stored = self._stored(owner_keys, row)
-                if not changelog.is_past(row) or self._admits_past(stored, row[5]):
+                if not changelog.is_past(row) or self._admits_past(stored, row[5], row[0]):
                     yield changelog.place_of(row), stored
             if len(rows) < at_once:
                 return
@@ -338,14 +336,14 @@ class RecordSet:
             problems,
         )
 
-    def _older(self, current: Stored, version: RecordVersion) -> Stored | None:
+    def _older(self, current: Stored, version: RecordVersion) -> Stored:
         owner_keys = keys.of(self.owner_id)
         number = TYPE_NUMBER[current.resource_type]
         where = sealing.place(self.owner_id, number, current.logical_id, version.version_id)
         body = b""
         if not version.deleted:
             body = self._unsealed(owner_keys, bytes(version.body), version.attachment, where)
-        stored = Stored(
+        return Stored(
             current.resource_type,
             current.logical_id,
             version.version_id,
@@ -357,18 +355,17 @@ class RecordSet:
             body,
             [],
         )
-        return stored if self._admits_past(stored, version.labels) else None
 
-    def _admits_past(self, stored: Stored, label_bits: int) -> bool:
-        """Whether a version that is not current may be seen as it was; that the current one may is asked before."""
+    def _admits_past(self, stored: Stored, label_bits: int, record: int) -> bool:
+        """Whether a version that is not current may be seen as it was; that the current one may is asked before.
+
+        A deletion is told to whoever may see what it deleted, which is the version before it.
+        """
         if stored.deleted:
-            # What it deleted cannot be asked any more: only who may see every record of the type is told of it.
-            return any(
-                rule.reaches(stored.resource_type)
-                and not (rule.filters or rule.windowed or label_bits & rule.withheld)
-                and (rule.sources is None or stored.source_id in rule.sources)
-                for rule in self.rules
+            before = RecordVersion.unguarded.get(
+                owner_id=self.owner_id, record=record, version_id=stored.version_id - 1
             )
+            return self._admits_past(self._older(stored, before), before.labels, record)
         resource = stored.resource
         return any(
             rule.admits_opened(resource, labels=label_bits, source_id=stored.source_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from records.indexing import row_parameters
+from records import indexing
 from records.numbering import TYPE_NUMBER
 from standards.fhir import matching, search_parameters
 
@@ -35,18 +35,29 @@ class Rule:
     def admits_opened(self, resource: dict[str, Any], *, labels: int, source_id: int) -> bool:
         """The same answer for a resource already open, as the past versions are that have no rows.
 
-        No where it cannot be told: the home of a past Binary and the time of a past version are known to rows only.
+        No where it cannot be told: the category and the time of a past Binary's home are known to rows only.
         """
         known = search_parameters.for_type(resource["resourceType"])
         return (
             not labels & self.withheld
             and (self.sources is None or source_id in self.sources)
-            and not self.windowed
+            and self._spans(resource)
             and all(code in known and matching.matches(known[code], resource, [v]) for code, v in self.filters)
+        )
+
+    def _spans(self, resource: dict[str, Any]) -> bool:
+        """Whether it overlaps the window, as ``searching`` asks it of the row."""
+        if not self.windowed:
+            return True
+        low, high = indexing.when(resource)
+        return (
+            resource["resourceType"] != "Binary"
+            and high > (indexing.NEVER if self.since is None else self.since)
+            and (self.until is None or low < self.until)
         )
 
 
 def enforceable(resource_type: str, parameter: str) -> bool:
     """Whether a filter on this parameter can be a rule: it must have rows. ``*`` asks for every type that has it."""
     types = TYPE_NUMBER if resource_type == "*" else (resource_type,)
-    return any(parameter == known.code for name in types for known in row_parameters(name))
+    return any(parameter == known.code for name in types for known in indexing.row_parameters(name))

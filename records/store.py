@@ -43,6 +43,8 @@ def delete(*, owner_id: int, source_id: int, references: Iterable[tuple[str, str
         found = standing_of(writer, wanted)
         gone = {key: one for key, one in found.items() if not one.deleted and one.source_id == source_id}
         _retire(writer, gone)
+        # The rows stay: by them it is told whether a reader could see what is gone. No search finds a deleted record.
+        writer.stale_rows.clear()
         writer.cursor.execute(
             "UPDATE records_record SET deleted = true, version_id = version_id + 1, last_updated = %s, body = '',"
             " content_hash = '', problems = NULL, attachment = NULL WHERE owner_id = %s AND id = ANY(%s)",
@@ -232,5 +234,8 @@ def _retire(writer: Writer, standing: dict[tuple[int, str], Standing]) -> None:
     )
     # The rows to take away are derived from the old body: cheaper than a second index on every row ever written.
     for key, one in standing.items():
-        if not one.deleted:
-            note(writer, key[0], one.id, homes.index_standing(writer, key, one), flagged=one.flagged, retired=one)
+        found = homes.index_standing(writer, key, one)
+        if one.deleted:  # counted no more since it was
+            writer.stale_rows.extend((key[0], param, value, found.occurred, one.id) for param, value in found.rows)
+        else:
+            note(writer, key[0], one.id, found, flagged=one.flagged, retired=one)

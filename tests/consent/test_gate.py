@@ -179,13 +179,29 @@ def test_a_deleted_record_is_gone_only_for_those_who_could_read_it():
     from tests.records.people import delete
 
     person = sign_up()
-    put(person, observation("lab"))
+    put(person, observation("lab"), observation("vital", category="vital-signs"))
+    assert seen(person, reader(person, LABORATORY)) == {"lab"}
     delete(person, "Observation", "lab")
+    delete(person, "Observation", "vital")
 
     assert read(person, reader(person, "patient/Observation.rs"), "Observation", "lab").deleted
     assert read(person, reader(person, "patient/Condition.rs"), "Observation", "lab") is None
-    # A deleted record has no categories left, so nobody can tell that it was a laboratory result.
-    assert read(person, reader(person, LABORATORY), "Observation", "lab") is None
+    assert read(person, reader(person, LABORATORY), "Observation", "lab").deleted
+    assert read(person, reader(person, LABORATORY), "Observation", "vital") is None
+    assert seen(person, reader(person, LABORATORY)) == set()
+
+
+def test_what_comes_back_after_a_deletion_is_found_by_what_it_says_now():
+    from tests.records.people import delete
+
+    person = sign_up()
+    put(person, observation("one"))
+    delete(person, "Observation", "one")
+    put(person, observation("one", category="vital-signs"))
+
+    assert seen(person, reader(person, LABORATORY)) == set()
+    assert read(person, reader(person, LABORATORY), "Observation", "one") is None
+    assert seen(person, reader(person, "patient/Observation.rs")) == {"one"}
 
 
 def test_consent_that_ended_admits_nothing_at_the_very_instant():
