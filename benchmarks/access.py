@@ -52,8 +52,7 @@ def authorize(person: Person, application: Application) -> Authorization:
         terms=Terms(),
         purpose="benchmark",
         ends=None,
-        text_version="1",
-        language="en",
+        read=ledger.Reading("1", "en"),
         at=at,
     )
     return authorizations.begin(

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from accounts.models import Person
 from consent import contributions, ledger
-from consent.models import Decision
+from consent.models import Decision, Grantee
 from consent.terms import Terms
 from records.reading import RecordSet
 from records.rules import Rule, enforceable
@@ -37,6 +37,7 @@ LETTER: Final = MappingProxyType(
 )
 # An export lists and hands over, so both letters are asked of the client's scope and of hers.
 EXPORT: Final = "rs"
+PATIENT: Final = "Patient"
 # Without ``offline_access`` she was told that the app must ask her again after this (the consent page's words).
 ATTENDED: Final = timedelta(hours=1)
 
@@ -74,7 +75,19 @@ class Backend:
     scopes: tuple[Scope, ...]
 
 
-Reader = Owner | App | Backend
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Anybody else she let read: a clinic, a clinician, another person, or whoever holds a link.
+
+    ``kind`` is one of consent.models.Grantee; what may be read are the scopes of the decision itself.
+    """
+
+    kind: str
+    grantee: str
+    decision_id: int
+
+
+Reader = Owner | App | Backend | Holder
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +123,10 @@ def readable(*, owner_id: int, reader: Reader, interaction: str, at: datetime) -
         if reader.person_id != owner_id:
             raise ConsentMissing(f"person {reader.person_id} may not read the record of {owner_id}")
         return RecordSet(owner_id, _patient_id(owner_id), (Rule(),))
+    if isinstance(reader, Holder):
+        decision = _standing(owner_id, reader.decision_id, reader.grantee, at, kind=reader.kind)
+        held = [scopes.parse(text) for text in decision.scopes_granted]
+        return RecordSet(owner_id, decision.patient_id, _rules_of(decision, held, letter))
     patient_id, rules = _rules_of_app(owner_id, reader, letter, at)
     return RecordSet(owner_id, patient_id, rules)
 
@@ -118,11 +135,12 @@ def writable(*, owner_id: int, reader: App, interaction: str, source_id: int, at
     """What this app may write into this owner's record by this interaction now.
 
     ``interaction`` is create, update, patch or delete; ``source_id`` is the source that stands for the app. Her terms
-    (sources, time, sensitive kinds) are about what may be read: an app may always mend what it said itself. Raises
-    ConsentMissing.
+    (sources, time, sensitive kinds) are about what may be read: an app may always mend what it said itself, unless she
+    hid that record from it. Raises ConsentMissing.
     """
     patient_id, admitted = _rules_of_app(owner_id, reader, LETTER[interaction], at)
-    own = RecordSet(owner_id, patient_id, (Rule(sources=frozenset({source_id})),))
+    hidden = ledger.hidden_from(owner_id, reader.client_id)
+    own = RecordSet(owner_id, patient_id, (Rule(sources=frozenset({source_id}), hidden=hidden),))
     _, searched = _rules_of_app(owner_id, reader, LETTER["search"], at)
     rules = tuple(Rule(rule.resource_type, rule.filters) for rule in admitted)
     return Writable(own, replace(own, rules=(*own.rules, *searched)), rules)
@@ -163,30 +181,43 @@ def honours(scope: Scope) -> bool:
     return scope.level == "patient" and all(enforceable(scope.resource, code) for code, _ in scope.filters)
 
 
-def rules(held: Iterable[Scope], terms: Terms, letter: str) -> tuple[Rule, ...]:
-    """What scopes and terms admit together: one rule per scope, any one of which is enough."""
-    return tuple(rule for scope in held for rule in _rules_of_scope(scope, terms, letter))
+def rules(
+    held: Iterable[Scope], terms: Terms, letter: str, *, hidden: frozenset[str] = frozenset()
+) -> tuple[Rule, ...]:
+    """What scopes and terms admit together: any one rule is enough, and ``hidden`` is in none (``Type/id``)."""
+    return tuple(replace(rule, hidden=hidden) for scope in held for rule in _rules_of_scope(scope, terms, letter))
 
 
 def _rules_of_app(owner_id: int, reader: App, letter: str, at: datetime) -> tuple[str, tuple[Rule, ...]]:
     """The id of the owner's one Patient, and what the app's scopes and her terms admit together."""
-    decision = ledger.standing(reader.decision_id, owner_id=owner_id, grantee=reader.client_id, at=at)
-    if decision is None:
-        raise ConsentMissing(f"decision {reader.decision_id} does not stand")
+    decision = _standing(owner_id, reader.decision_id, reader.client_id, at)
     granted = [scopes.parse(text) for text in decision.scopes_granted]
     # The token can only ever hold less than what was granted; the ledger has the last word.
     held = [scope for scope in reader.scopes if any(scopes.covers(wider, scope) for wider in granted)]
-    return decision.patient_id, rules(held, Terms.of(decision.terms), letter)
+    return decision.patient_id, _rules_of(decision, held, letter)
+
+
+def _standing(
+    owner_id: int, decision_id: int, grantee: str, at: datetime, *, kind: str = Grantee.APP
+) -> ledger.Standing:
+    decision = ledger.standing(decision_id, owner_id=owner_id, grantee=grantee, at=at, kind=kind)
+    if decision is None:
+        raise ConsentMissing(f"decision {decision_id} does not stand")
+    return decision
+
+
+def _rules_of(decision: ledger.Standing, held: Iterable[Scope], letter: str) -> tuple[Rule, ...]:
+    return rules(held, Terms.of(decision.terms), letter, hidden=frozenset(decision.hidden))
 
 
 def _rules_of_backend(owner_id: int, reader: Backend, at: datetime) -> tuple[Rule, ...]:
     """What the client was pre-authorised for and she granted, both at once."""
-    decision = ledger.standing(reader.decision_id, owner_id=owner_id, grantee=reader.client_id, at=at)
-    if decision is None or not _lets_backend(decision, at):
+    decision = _standing(owner_id, reader.decision_id, reader.client_id, at)
+    if not _lets_backend(decision, at):
         raise ConsentMissing(f"decision {reader.decision_id} does not stand")
     granted = [scope for text in decision.scopes_granted if isinstance(scope := scopes.parse(text), ResourceScope)]
     held = [both for hers in granted for its in _of_system(reader.scopes) if (both := scopes.common(hers, its))]
-    return rules([scope for scope in held if set(EXPORT) <= set(scope.permissions)], Terms.of(decision.terms), "r")
+    return _rules_of(decision, [scope for scope in held if set(EXPORT) <= set(scope.permissions)], "r")
 
 
 def _of_system(held: Iterable[Scope]) -> list[ResourceScope]:
@@ -210,6 +241,9 @@ def _rules_of_scope(scope: Scope, terms: Terms, letter: str) -> Iterator[Rule]:
         until=terms.until,
     )
     yield rule
+    if rule.windowed and scope.resource in ("*", PATIENT) and not scope.filters:
+        # Who she is has no time: a window is about what happened, and an app is told her Patient at every launch.
+        yield replace(rule, resource_type=PATIENT, since=None, until=None)
     # A large attachment lives in a Binary of its own and is readable exactly where its home is.
     if letter == "r" and scope.resource not in ("*", "Binary"):
         yield replace(rule, resource_type="Binary", filters=(*rule.filters, ("context", scope.resource)))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -13,17 +13,38 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import Person
-from consent.models import Act, Decision, Grantee
+from consent import texts
+from consent.models import DECISIVE, STANDING, Act, Decision, Grantee, HiddenRecord
 from consent.terms import Terms
 from records import statements
 
 _LEDGER_LOCK: Final = 3
-# A refusal is on record but ends nothing: she may say no to a new question and keep what she granted before.
-_DECISIVE: Final = (Act.GRANT, Act.WITHDRAW)
 
 
 class NothingToWithdraw(Exception):
     """There is no standing grant for this grantee."""
+
+
+class NothingToResume(Exception):
+    """This grantee is not paused, or what was paused has ended meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What stood before her: the version and hash of the text, its language, and what else the page told her."""
+
+    text_version: str
+    language: str
+    text_hash: str = ""
+    shown: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_fields(self) -> dict[str, Any]:
+        return {
+            "text_version": self.text_version,
+            "language": self.language,
+            "text_hash": self.text_hash,
+            "shown": dict(self.shown),
+        }
 
 
 def grant(
@@ -37,15 +58,16 @@ def grant(
     terms: Terms,
     purpose: str,
     ends: datetime | None,
-    text_version: str,
-    language: str,
+    read: Reading,
     at: datetime,
+    kind: str = Grantee.APP,
 ) -> Decision:
-    """She lets an app read: replaces whatever stood for this app before."""
+    """She lets somebody read: replaces whatever stood for this grantee before."""
     return _decide(
         owner,
         act=Act.GRANT,
         actor=actor,
+        grantee_kind=kind,
         grantee=grantee,
         grantee_name=grantee_name,
         scopes_asked=list(asked),
@@ -54,9 +76,8 @@ def grant(
         terms=terms.as_json(),
         purpose=purpose,
         ends=ends,
-        text_version=text_version,
-        language=language,
         decided=at,
+        **read.as_fields(),
     )
 
 
@@ -67,15 +88,16 @@ def refuse(
     grantee: str,
     grantee_name: str,
     asked: Sequence[str],
-    text_version: str,
-    language: str,
+    read: Reading,
     at: datetime,
+    kind: str = Grantee.APP,
 ) -> Decision:
     """She says no to everything that was asked; what she granted before stands."""
     return _decide(
         owner,
         act=Act.REFUSE,
         actor=actor,
+        grantee_kind=kind,
         grantee=grantee,
         grantee_name=grantee_name,
         scopes_asked=list(asked),
@@ -84,68 +106,153 @@ def refuse(
         terms=Terms().as_json(),
         purpose="",
         ends=None,
-        text_version=text_version,
-        language=language,
         decided=at,
+        **read.as_fields(),
     )
 
 
-def withdraw(*, owner_id: int, grantee: str, actor: Person, at: datetime) -> Decision:
-    """She ends what she granted. Raises NothingToWithdraw."""
-    with transaction.atomic():
-        _lock(owner_id)
-        standing = current(owner_id, grantee)
-        if standing is None:
-            raise NothingToWithdraw(f"owner {owner_id} has granted nothing to {grantee}")
-        return _decide(
-            standing.owner,
-            act=Act.WITHDRAW,
-            actor=actor,
-            grantee=grantee,
-            grantee_name=standing.grantee_name,
-            scopes_asked=[],
-            scopes_granted=[],
-            scopes_refused=standing.scopes_granted,
-            terms=standing.terms,
-            purpose=standing.purpose,
-            ends=None,
-            text_version=standing.text_version,
-            language=standing.language,
-            decided=at,
-        )
+@transaction.atomic
+def withdraw(*, owner_id: int, grantee: str, actor: Person, at: datetime, kind: str = Grantee.APP) -> Decision:
+    """She ends what she granted, paused or not. Raises NothingToWithdraw."""
+    last = _newest_locked(owner_id, grantee, kind)
+    if last is None or last.act == Act.WITHDRAW:
+        raise NothingToWithdraw(f"owner {owner_id} has granted nothing to {grantee}")
+    changes = {"scopes_asked": [], "scopes_granted": [], "scopes_refused": last.scopes_granted, "ends": None}
+    return _again(last, Act.WITHDRAW, actor=actor, at=at, **changes)
 
 
-def current(owner_id: int, grantee: str) -> Decision | None:
-    """The grant that stands for this app, ended or not; None when there is none or it was withdrawn."""
-    newest = _of_grantee(owner_id, grantee).order_by("-sequence").select_related("owner").first()
-    return newest if newest is not None and newest.act == Act.GRANT else None
+@transaction.atomic
+def pause(*, owner_id: int, grantee: str, actor: Person, at: datetime, kind: str = Grantee.APP) -> Decision:
+    """She stops it for now: as good as a withdrawal, until she resumes. Raises NothingToWithdraw."""
+    last = _newest_locked(owner_id, grantee, kind)
+    if last is None or last.act not in STANDING or _has_ended(last, at):
+        raise NothingToWithdraw(f"owner {owner_id} lets {grantee} read nothing now")
+    return _again(last, Act.PAUSE, actor=actor, at=at)
+
+
+@transaction.atomic
+def resume(*, owner_id: int, grantee: str, actor: Person, at: datetime, kind: str = Grantee.APP) -> Decision:
+    """She lets a paused grantee read again, on the same terms and to the same end. Raises NothingToResume."""
+    last = _newest_locked(owner_id, grantee, kind)
+    if last is None or last.act != Act.PAUSE or _has_ended(last, at):
+        raise NothingToResume(f"{grantee} is not paused by owner {owner_id}")
+    return _again(last, Act.RESUME, actor=actor, at=at)
+
+
+@transaction.atomic
+def renew(
+    *,
+    owner_id: int,
+    grantee: str,
+    actor: Person,
+    ends: datetime,
+    read: Reading,
+    at: datetime,
+    kind: str = Grantee.APP,
+) -> Decision:
+    """She moves the end, also when it has come already; all else stays. Raises NothingToResume."""
+    last = _newest_locked(owner_id, grantee, kind)
+    if last is None or last.act not in STANDING:
+        raise NothingToResume(f"owner {owner_id} has granted nothing to {grantee} that could be renewed")
+    told = {**last.shown, **read.shown}
+    return _again(last, Act.RENEW, actor=actor, at=at, ends=ends, **{**read.as_fields(), "shown": told})
+
+
+@transaction.atomic
+def hide(
+    *,
+    owner: Person,
+    actor: Person,
+    record: str,
+    read: Reading,
+    at: datetime,
+    kind: str = Grantee.EVERYONE,
+    grantee: str = "",
+    grantee_name: str = "",
+) -> Decision | None:
+    """She hides one record (``Type/id``) from everyone but herself or from one grantee. None if it is hidden so."""
+    _lock(owner.pk)
+    rows = HiddenRecord.objects.filter(owner=owner, grantee_kind=kind, grantee=grantee, record=record)
+    if rows.exists():
+        return None
+    HiddenRecord.objects.create(owner=owner, grantee_kind=kind, grantee=grantee, record=record)
+    return _about_record(Act.HIDE, owner, actor, record, kind, grantee, grantee_name, read, at)
+
+
+@transaction.atomic
+def show(
+    *,
+    owner: Person,
+    actor: Person,
+    record: str,
+    read: Reading,
+    at: datetime,
+    kind: str = Grantee.EVERYONE,
+    grantee: str = "",
+    grantee_name: str = "",
+) -> Decision | None:
+    """She takes a ``hide`` back; what consent does not reach stays out of reach. None if it was not hidden so."""
+    _lock(owner.pk)
+    rows = HiddenRecord.objects.filter(owner=owner, grantee_kind=kind, grantee=grantee, record=record)
+    if not rows.delete()[0]:
+        return None
+    return _about_record(Act.SHOW, owner, actor, record, kind, grantee, grantee_name, read, at)
+
+
+def hidden_from(owner_id: int, grantee: str, *, kind: str = Grantee.APP) -> frozenset[str]:
+    """``Type/id`` of what this grantee may not see, whatever else was granted."""
+    rows = HiddenRecord.objects.filter(
+        Q(grantee_kind=kind, grantee=grantee) | Q(grantee_kind=Grantee.EVERYONE), owner_id=owner_id
+    )
+    return frozenset(rows.values_list("record", flat=True))
+
+
+def newest(owner_id: int, grantee: str, *, kind: str = Grantee.APP) -> Decision | None:
+    """The newest decision that counts for this grantee, whatever it says."""
+    found = Decision.objects.filter(owner_id=owner_id, grantee_kind=kind, grantee=grantee, act__in=DECISIVE)
+    return found.order_by("-sequence").select_related("owner").first()
+
+
+def current(owner_id: int, grantee: str, *, kind: str = Grantee.APP) -> Decision | None:
+    """The grant that stands for this grantee, ended or not; None when there is none, or it is withdrawn or paused."""
+    last = newest(owner_id, grantee, kind=kind)
+    return last if last is not None and last.act in STANDING else None
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the gate needs of a decision that stands; ``patient_id`` is that of the owner's one Patient."""
+    """What the gate needs of a decision that stands; ``patient_id`` is that of the owner's one Patient.
+
+    ``hidden``: ``Type/id`` of the records she hid from everyone or from this grantee.
+    """
 
     pk: int
     scopes_granted: list[str]
     terms: dict[str, Any]
     decided: datetime
     patient_id: str
+    hidden: list[str]
 
 
-# Asked at every read by an app: the same question as _standing, as one prepared statement.
+# Asked at every read: the same question as _standing, as one prepared statement.
 _ASK_STANDING: Final = """
-    SELECT d.id, d.scopes_granted, d.terms, d.decided, o.patient_id
+    SELECT d.id, d.scopes_granted, d.terms, d.decided, o.patient_id, ARRAY(
+        SELECT h.record FROM consent_hiddenrecord h WHERE h.owner_id = d.owner_id
+        AND ((h.grantee_kind = d.grantee_kind AND h.grantee = d.grantee) OR h.grantee_kind = 'everyone'))
     FROM consent_decision d JOIN accounts_person o ON o.id = d.owner_id
-    WHERE d.id = %s AND d.owner_id = %s AND d.grantee_kind = 'app' AND d.grantee = %s AND d.act = 'grant'
-    AND (d.ends IS NULL OR d.ends > %s) AND NOT EXISTS (
+    WHERE d.id = %s AND d.owner_id = %s AND d.grantee_kind = %s AND d.grantee = %s
+    AND d.act IN ('grant', 'resume', 'renew') AND (d.ends IS NULL OR d.ends > %s) AND NOT EXISTS (
         SELECT 1 FROM consent_decision n WHERE n.owner_id = d.owner_id AND n.grantee_kind = d.grantee_kind
-        AND n.grantee = d.grantee AND n.act IN ('grant', 'withdraw') AND n.sequence > d.sequence)
+        AND n.grantee = d.grantee AND n.act IN ('grant', 'resume', 'renew', 'withdraw', 'pause')
+        AND n.sequence > d.sequence)
 """
 
 
-def standing(decision_id: int, *, owner_id: int, grantee: str, at: datetime) -> Standing | None:
-    """This very decision, if it is a grant, has not ended and nothing newer was decided for the same app."""
-    rows = statements.read(_ASK_STANDING, [decision_id, owner_id, grantee, at])
+def standing(
+    decision_id: int, *, owner_id: int, grantee: str, at: datetime, kind: str = Grantee.APP
+) -> Standing | None:
+    """This very decision, if it lets read, has not ended and nothing newer was decided for the same grantee."""
+    rows = statements.read(_ASK_STANDING, [decision_id, owner_id, str(kind), grantee, at])
     return Standing(*rows[0]) if rows else None
 
 
@@ -159,6 +266,7 @@ def grants_to(grantee: str, *, at: datetime) -> QuerySet[Decision]:
 def verify(owner_id: int) -> list[str]:
     """What is wrong with an owner's ledger, in words; empty when every decision is as it was written."""
     wrong, previous, expected = [], b"", 1
+    hidden: set[tuple[str, str, str]] = set()
     for decision in Decision.objects.filter(owner_id=owner_id).order_by("sequence"):
         if decision.sequence != expected:
             wrong.append(f"a decision before {decision.sequence} is missing")
@@ -166,24 +274,88 @@ def verify(owner_id: int) -> list[str]:
             wrong.append(f"decision {decision.sequence} does not follow the one before it")
         if bytes(decision.hash) != _hash(decision):
             wrong.append(f"decision {decision.sequence} was altered")
+        if decision.text_hash and decision.text_hash != texts.digest(decision.text_version, decision.language):
+            wrong.append(f"the text that decision {decision.sequence} names is not the one that is kept")
+        if decision.record:
+            one = (decision.grantee_kind, decision.grantee, decision.record)
+            (hidden.add if decision.act == Act.HIDE else hidden.discard)(one)
         previous, expected = bytes(decision.hash), decision.sequence + 1
+    kept = set(HiddenRecord.objects.filter(owner_id=owner_id).values_list("grantee_kind", "grantee", "record"))
+    wrong += [f"{record} is not kept hidden as she decided" for _, _, record in sorted(hidden - kept)]
+    wrong += [f"{record} is hidden without a decision" for _, _, record in sorted(kept - hidden)]
     return wrong
 
 
-def _of_grantee(owner_id: int, grantee: str) -> QuerySet[Decision]:
-    return Decision.objects.filter(owner_id=owner_id, grantee_kind=Grantee.APP, grantee=grantee, act__in=_DECISIVE)
+def _newest_locked(owner_id: int, grantee: str, kind: str) -> Decision | None:
+    _lock(owner_id)
+    return newest(owner_id, grantee, kind=kind)
+
+
+def _has_ended(decision: Decision, at: datetime) -> bool:
+    return decision.ends is not None and decision.ends <= at
+
+
+def _again(last: Decision, act: Act, *, actor: Person, at: datetime, **changes: Any) -> Decision:
+    """A new row that says what the last one said, but for the changes."""
+    copied = (
+        "grantee_kind",
+        "grantee",
+        "grantee_name",
+        "scopes_asked",
+        "scopes_granted",
+        "scopes_refused",
+        "terms",
+        "purpose",
+        "ends",
+        "text_version",
+        "text_hash",
+        "language",
+        "shown",
+    )
+    said = {name: getattr(last, name) for name in copied} | changes
+    return _decide(last.owner, act=act, actor=actor, decided=at, **said)
+
+
+def _about_record(
+    act: Act,
+    owner: Person,
+    actor: Person,
+    record: str,
+    kind: str,
+    grantee: str,
+    grantee_name: str,
+    read: Reading,
+    at: datetime,
+) -> Decision:
+    return _decide(
+        owner,
+        act=act,
+        actor=actor,
+        grantee_kind=kind,
+        grantee=grantee,
+        grantee_name=grantee_name,
+        record=record,
+        scopes_asked=[],
+        scopes_granted=[],
+        scopes_refused=[],
+        terms=Terms().as_json(),
+        purpose="",
+        ends=None,
+        decided=at,
+        **read.as_fields(),
+    )
 
 
 def _standing(*, at: datetime) -> QuerySet[Decision]:
-    """Grants that have not ended and that no newer decision for the same owner and app replaced or withdrew."""
+    """Grants that have not ended and that no newer decision for the same owner and grantee replaced or stopped."""
     newer = Decision.objects.filter(
         owner_id=OuterRef("owner_id"),
         grantee_kind=OuterRef("grantee_kind"),
         grantee=OuterRef("grantee"),
-        act__in=_DECISIVE,
+        act__in=DECISIVE,
         sequence__gt=OuterRef("sequence"),
     )
-    return Decision.objects.filter(Q(ends__isnull=True) | Q(ends__gt=at), ~Exists(newer), act=Act.GRANT)
+    return Decision.objects.filter(Q(ends__isnull=True) | Q(ends__gt=at), ~Exists(newer), act__in=STANDING)
 
 
 @transaction.atomic
@@ -193,7 +365,6 @@ def _decide(owner: Person, **said: Any) -> Decision:
     last = Decision.objects.filter(owner=owner).order_by("-sequence").first()
     decision = Decision(
         owner=owner,
-        grantee_kind=Grantee.APP,
         sequence=last.sequence + 1 if last else 1,
         previous_hash=bytes(last.hash) if last else b"",
         **said,
@@ -209,7 +380,7 @@ def _lock(owner_id: int) -> None:
 
 
 def _hash(decision: Decision) -> bytes:
-    said = [
+    said: list[Any] = [
         decision.owner_id,
         decision.sequence,
         str(decision.uid),
@@ -228,6 +399,9 @@ def _hash(decision: Decision) -> bytes:
         decision.actor_id,
         _instant(decision.decided),
     ]
+    # Decisions from before these existed say nothing of them, and their hash stays what it was.
+    later = {"text_hash": decision.text_hash, "shown": decision.shown, "record": decision.record}
+    said += [{name: value for name, value in later.items() if value}] if any(later.values()) else []
     text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return sha256(bytes(decision.previous_hash) + text.encode()).digest()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -12,28 +12,48 @@ from django.db.models import F, Q
 
 
 class Grantee(models.TextChoices):
+    """Whom a decision is about. EVERYONE is every reader but the owner herself: only for hiding a record."""
+
     APP = "app", "an app"
+    ORGANIZATION = "organization", "a clinic or hospital"
+    CLINICIAN = "clinician", "one clinician"
+    PERSON = "person", "another person"
+    LINK = "link", "whoever holds a link"
+    EVERYONE = "everyone", "everyone but her"
 
 
 class Act(models.TextChoices):
     GRANT = "grant", "she lets the grantee read"
     REFUSE = "refuse", "she says no"
     WITHDRAW = "withdraw", "she ends what she granted"
+    PAUSE = "pause", "she stops it for now"
+    RESUME = "resume", "she lets a paused grantee read again, as before"
+    RENEW = "renew", "she moves the end, all else as before"
+    HIDE = "hide", "she hides one record"
+    SHOW = "show", "she no longer hides it"
+
+
+STANDING: Final = (Act.GRANT, Act.RESUME, Act.RENEW)
+"""After one of these the grantee may read, until a newer decision or the end."""
+DECISIVE: Final = (*STANDING, Act.WITHDRAW, Act.PAUSE)
+"""A refusal is on record but ends nothing: she may say no to a new question and keep what she granted before."""
 
 
 class Decision(models.Model):
-    """One decision. The newest row of an (owner, grantee) is what counts; a change is a new row.
+    """One decision. The newest decisive row of an (owner, grantee) is what counts; a change is a new row.
 
     ``terms`` narrows what was granted: ``{"sources": [ids] | null, "from": µs | null, "until": µs | null,
-    "labels": [label codes she chose to include]}`` (terms.py). ``hash`` chains the rows of one owner.
+    "labels": [label codes she chose to include]}`` (terms.py). ``record`` is ``Type/id`` where one record is hidden or
+    shown. ``text_hash`` is the SHA-256 of the text she read (texts.py); ``shown`` what else stood before her, such as
+    what the app promised. ``hash`` chains the rows of one owner.
     """
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="decisions", db_index=False)
     sequence = models.IntegerField()
     act = models.CharField(max_length=8, choices=Act)
-    grantee_kind = models.CharField(max_length=8, choices=Grantee)
-    grantee = models.CharField(max_length=120, help_text="client_id")
+    grantee_kind = models.CharField(max_length=12, choices=Grantee)
+    grantee = models.CharField(max_length=120, help_text="client_id of an app; empty for everyone")
     grantee_name = models.CharField(max_length=200, help_text="as shown to her when she decided")
     scopes_asked = ArrayField(models.CharField(max_length=300))
     scopes_granted = ArrayField(models.CharField(max_length=300))
@@ -42,7 +62,10 @@ class Decision(models.Model):
     purpose = models.CharField(max_length=80)
     ends = models.DateTimeField(null=True)
     text_version = models.CharField(max_length=40)
+    text_hash = models.CharField(max_length=64, default="")
     language = models.CharField(max_length=8)
+    shown = models.JSONField(default=dict)
+    record = models.CharField(max_length=130, default="")
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
     decided = models.DateTimeField()
     previous_hash = models.BinaryField()
@@ -55,6 +78,14 @@ class Decision(models.Model):
                 condition=Q(ends__isnull=True) | Q(ends__gt=F("decided")), name="decision_ends_later"
             ),
             models.CheckConstraint(condition=Q(act__in=Act.values), name="decision_known_act"),
+            models.CheckConstraint(condition=Q(grantee_kind__in=Grantee.values), name="decision_known_grantee_kind"),
+            models.CheckConstraint(
+                condition=Q(act__in=[Act.HIDE, Act.SHOW]) ^ Q(record=""), name="decision_about_one_record"
+            ),
+            models.CheckConstraint(
+                condition=~Q(grantee_kind=Grantee.EVERYONE) | Q(act__in=[Act.HIDE, Act.SHOW]),
+                name="decision_everyone_is_never_let_in",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["owner", "grantee_kind", "grantee", "-sequence"], name="decision_newest_per_grantee"),
@@ -63,3 +94,25 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"Decision {self.pk} ({self.act})"
+
+
+class HiddenRecord(models.Model):
+    """What the ledger's hide and show rows come to: one row per record hidden from a grantee, for the gate to read.
+
+    Kept in the transaction of the decision; ``ledger.verify`` compares it with the decisions themselves.
+    """
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    grantee_kind = models.CharField(max_length=12, choices=Grantee)
+    grantee = models.CharField(max_length=120)
+    record = models.CharField(max_length=130, help_text="Type/id")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["owner", "grantee_kind", "grantee", "record"], name="hidden_record_once_per_grantee"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"HiddenRecord {self.pk}"

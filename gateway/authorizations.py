@@ -12,7 +12,7 @@ from accounts.models import Person
 from audit import events
 from audit.models import Action, Agent, Outcome
 from consent import ledger
-from consent.models import Decision
+from consent.models import Act, Decision
 from gateway import scopes
 from gateway.errors import TrialOnly
 from gateway.models import AccessToken, Application, Authorization, Grant, RefreshToken
@@ -70,10 +70,53 @@ def end(authorization: Authorization, *, by: Person, at: datetime, origin: str =
     """She takes back what she let the app have: a withdrawal in the ledger, and every token dead at once."""
     decision_id = _withdraw(authorization, by=by, at=at)
     revoke(authorization, at=at)
+    _note(authorization, "revoke", decision_id, by=by, origin=origin)
+
+
+@transaction.atomic
+def pause(authorization: Authorization, *, by: Person, at: datetime, origin: str = "") -> None:
+    """She stops the app for now: its tokens are worth nothing until she resumes. Raises ledger.NothingToWithdraw."""
+    client_id = authorization.application.client_id
+    decision = ledger.pause(owner_id=authorization.person_id, grantee=client_id, actor=by, at=at)
+    Authorization.objects.filter(pk=authorization.pk, revoked__isnull=True).update(paused=at)
+    _note(authorization, "pause", decision.pk, by=by, origin=origin)
+
+
+@transaction.atomic
+def resume(authorization: Authorization, *, by: Person, at: datetime, origin: str = "") -> None:
+    """She lets a paused app go on with the tokens it has. Raises ledger.NothingToResume."""
+    client_id = authorization.application.client_id
+    decision = ledger.resume(owner_id=authorization.person_id, grantee=client_id, actor=by, at=at)
+    Authorization.objects.filter(pk=authorization.pk, revoked__isnull=True).update(paused=None, decision=decision)
+    _note(authorization, "resume", decision.pk, by=by, origin=origin)
+
+
+@transaction.atomic
+def renew(
+    authorization: Authorization, *, by: Person, ends: datetime, read: ledger.Reading, at: datetime, origin: str = ""
+) -> None:
+    """She moves the end; the app goes on with the tokens it has. Raises ledger.NothingToResume."""
+    client_id = authorization.application.client_id
+    decision = ledger.renew(
+        owner_id=authorization.person_id, grantee=client_id, actor=by, ends=ends, read=read, at=at
+    )
+    Authorization.objects.filter(pk=authorization.pk, revoked__isnull=True).update(
+        expires=ends, reminded=None, decision=decision
+    )
+    _note(authorization, "renew", decision.pk, by=by, origin=origin)
+
+
+def is_renewable(authorization: Authorization) -> bool:
+    """Whether a later end is of any use: only an app that keeps access without her can go on by itself."""
+    kept = scopes.OFFLINE_ACCESS in authorization.scopes
+    return kept and authorization.revoked is None and authorization.paused is None and authorization.application.active
+
+
+def _note(authorization: Authorization, interaction: str, decision_id: int, *, by: Person, origin: str) -> None:
     events.append(
         owner_id=authorization.person_id,
         action=Action.EXECUTE,
-        interaction="revoke",
+        interaction=interaction,
         outcome=Outcome.SUCCESS,
         agent_kind=Agent.OWNER,
         agent=str(by.subject),
@@ -87,8 +130,9 @@ def end(authorization: Authorization, *, by: Person, at: datetime, origin: str =
 def _withdraw(authorization: Authorization, *, by: Person, at: datetime) -> int:
     """The id of the withdrawal, or of the decision that stood if it was withdrawn or replaced before."""
     grantee = authorization.application.client_id
-    standing = ledger.current(authorization.person_id, grantee)
-    if standing is None or standing.pk != authorization.decision_id:
+    last = ledger.newest(authorization.person_id, grantee)
+    paused = last is not None and last.act == Act.PAUSE
+    if last is None or (last.pk != authorization.decision_id and not paused):
         return authorization.decision_id
     return ledger.withdraw(owner_id=authorization.person_id, grantee=grantee, actor=by, at=at).pk
 
@@ -108,6 +152,7 @@ def is_live(authorization: Authorization, *, at: datetime) -> bool:
     """Whether codes and refresh tokens of it may still be redeemed; person and app are part of the answer."""
     return (
         authorization.revoked is None
+        and authorization.paused is None
         and authorization.expires > at
         and authorization.person.is_active
         and authorization.application.active

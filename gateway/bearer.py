@@ -60,7 +60,7 @@ class BackendBearer:
 # Asked at every call: one prepared statement, not built anew by the ORM (records/statements.py).
 _ASK: Final = """
     SELECT t.expires, t.scope, t.authorization_id, g.revoked, g.expires, g.last_used, g.context, g.decision_id,
-        a.active, a.client_id, a.name, p.is_active, p.id, p.patient_id, p.subject
+        a.active, a.client_id, a.name, p.is_active, p.id, p.patient_id, p.subject, g.paused
     FROM gateway_accesstoken t
     LEFT JOIN gateway_authorization g ON g.id = t.authorization_id
     LEFT JOIN gateway_application a ON a.id = g.application_id
@@ -95,10 +95,10 @@ def of(token: str, *, at: datetime) -> Bearer:
     row = rows[0]
     if row[0] > at and row[2] is None:
         raise InsufficientScope("a token of a backend service")
-    (expires, scope, authorization_id, revoked, ends, used, context, decision_id, *app_and_person) = row
+    (expires, scope, authorization_id, revoked, ends, used, context, decision_id, *app_and_person, paused) = row
     app_active, client_id, name, person_active, owner_id, patient_id, subject = app_and_person
-    if expires <= at or authorization_id is None or revoked is not None or ends <= at:
-        raise InvalidToken(f"authorization {authorization_id}: expired or revoked")
+    if expires <= at or authorization_id is None or revoked is not None or paused is not None or ends <= at:
+        raise InvalidToken(f"authorization {authorization_id}: expired, paused or revoked")
     if not (app_active and person_active):
         raise InvalidToken(f"authorization {authorization_id}: account or app closed")
     if used is None or used + USE_NOTED_EVERY <= at:

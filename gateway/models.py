@@ -166,7 +166,8 @@ class Authorization(models.Model):
 
     ``context`` is the launch context told to the app with every token (``{"patient": id}``). ``expires`` is the
     absolute end; ``decision`` the row of the consent ledger it stands on. A new yes to the same app replaces the old
-    row, as it replaces the old decision. ``authenticated`` is when she signed in (OIDC ``auth_time``).
+    row, as it replaces the old decision. While ``paused`` is set no code or token of it is worth anything.
+    ``authenticated`` is when she signed in (OIDC ``auth_time``).
     """
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -181,6 +182,8 @@ class Authorization(models.Model):
     created = models.DateTimeField()
     expires = models.DateTimeField()
     revoked = models.DateTimeField(null=True)
+    paused = models.DateTimeField(null=True)
+    reminded = models.DateTimeField(null=True, help_text="when she was told that its end is near")
     last_used = models.DateTimeField(null=True)
 
     objects: ClassVar = AuthorizationQuerySet.as_manager()

@@ -59,14 +59,15 @@ def index(writer: Writer, resource: dict[str, Any], homes: dict[str, indexing.In
     if home not in homes:
         return found
     of_home = homes[home]
-    context = (PARAMETER_NUMBER["context"], blind.value(writer.keys.blind, home.partition("/")[0]))
+    # By the type of its home, as scopes speak of it, and by the home itself, which she may hide.
+    contexts = [(PARAMETER_NUMBER["context"], blind.value(writer.keys.blind, text)) for text in (home.partition("/")[0], home)]
     category = PARAMETER_NUMBER["category"]
     return indexing.Indexed(
         of_home.occurred,
         of_home.occurred_end,
         Dating.OTHERWISE,
         found.labels | of_home.labels,
-        frozenset({context, *((category, value) for value in of_home.categories)}),
+        frozenset({*contexts, *((category, value) for value in of_home.categories)}),
         of_home.categories,
         frozenset(),
     )

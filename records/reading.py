@@ -249,11 +249,8 @@ class RecordSet:
         rows = Counter.unguarded.filter(owner_id=self.owner_id, total__gt=0).values_list(
             "resource_type", "categories", "source_id", "labels", "total", "problems", "newest", "changed"
         )
-        return [
-            self._kind(owner_keys, row)
-            for row in rows
-            if any(self._admits_counter(rule, owner_keys, row) for rule in self.rules)
-        ]
+        admitted = [row for row in rows if any(self._admits_counter(rule, owner_keys, row) for rule in self.rules)]
+        return [self._kind(owner_keys, row) for row in self._without_hidden(owner_keys, admitted)]
 
     def latest(self, limit: int) -> list[Stored]:
         """The newest records of all types, newest first."""
@@ -395,6 +392,24 @@ class RecordSet:
             if known.endswith(f"|{code}")
         )
 
+    def _without_hidden(self, owner_keys: keys.OwnerKeys, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """The counters less the records hidden by name, which no counter knows; they are few and looked up."""
+        hiding = next((rule for rule in self.rules if rule.hidden), None)
+        if hiding is None:
+            return rows
+        types = {text.partition("/")[0] for text in hiding.hidden} & TYPE_NUMBER.keys()
+        less: dict[Any, tuple[int, int]] = {}
+        for name in sorted(types | {"Binary"}):
+            predicate = searching.hidden(hiding, name, owner_id=self.owner_id, blind_key=owner_keys.blind)
+            found = searching.run(_few_counted(self.owner_id, TYPE_NUMBER[name], predicate))
+            less |= {(row[0], tuple(row[1]), row[2], row[3]): (row[4], row[5]) for row in found}
+        left = []
+        for row in rows:
+            total, problems = less.get((row[0], tuple(row[1]), row[2], row[3]), (0, 0))
+            if row[4] > total:
+                left.append((*row[:4], row[4] - total, row[5] - problems, *row[6:]))
+        return left
+
     def _counted(self, owner_keys: keys.OwnerKeys) -> list[KindCount]:
         """Counts by going through the rows: only when a rule has a time window, which no counter knows."""
         held = Counter.unguarded.filter(owner_id=self.owner_id, total__gt=0)
@@ -434,6 +449,28 @@ class RecordSet:
             row[6],
             row[7],
         )
+
+
+def _few_counted(owner_id: int, number: int, predicate: Sql) -> Sql:
+    """The few records of one type that meet the predicate, grouped as the counters group them."""
+    return (
+        Sql()
+        .add(
+            "SELECT r.resource_type, c.categories, r.source_id, r.labels, count(*)::int, count(r.problems)::int"
+            " FROM records_record r"
+            " CROSS JOIN LATERAL (SELECT coalesce(array_agg(f.value ORDER BY f.value), '{}') AS categories"
+            " FROM records_searchrow f WHERE f.owner_id = %s AND f.resource_type = %s AND f.param = %s"
+            " AND f.occurred = r.occurred AND f.record = r.id) c"
+            " WHERE r.owner_id = %s AND r.resource_type = %s AND NOT r.deleted AND",
+            owner_id,
+            number,
+            PARAMETER_NUMBER["category"],
+            owner_id,
+            number,
+        )
+        .extend(predicate)
+        .add("GROUP BY 1, 2, 3, 4")
+    )
 
 
 def _place(query: Query, row: tuple[Any, ...]) -> Position:

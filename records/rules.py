@@ -16,6 +16,8 @@ class Rule:
 
     ``filters``: (search parameter, value) pairs; only parameters with rows. ``sources``: source ids, None for all.
     ``withheld``: label bits a record must not carry. ``since``/``until``: it overlaps this time, µs since 1970 UTC.
+    ``hidden``: ``Type/id`` of single records that are not admitted, nor what belongs to them; the same in all rules of
+    one reader.
     """
 
     resource_type: str | None = None
@@ -24,6 +26,11 @@ class Rule:
     withheld: int = 0
     since: int | None = None
     until: int | None = None
+    hidden: frozenset[str] = frozenset()
+
+    def hidden_of(self, resource_type: str) -> list[str]:
+        """The ids of hidden records of one type."""
+        return sorted(text.partition("/")[2] for text in self.hidden if text.partition("/")[0] == resource_type)
 
     def reaches(self, resource_type: str) -> bool:
         return self.resource_type in (None, resource_type)

@@ -413,7 +413,25 @@ def _admits(rule: Rule, blinding: _Blinding) -> Sql:
         sql.add("AND r.occurred < %s AND r.occurred_end > %s", rule.until, indexing.NEVER)
     for code, value in rule.filters:
         sql.add("AND").extend(_probe(PARAMETER_NUMBER[code], _filter_values(blinding, code, value)))
+    if rule.hidden:
+        sql.add("AND NOT").extend(_hidden(rule, blinding))
     return sql.add(")")
+
+
+def _hidden(rule: Rule, blinding: _Blinding) -> Sql:
+    """Whether the row is one of the hidden records, or a Binary that has its home in one."""
+    sql = Sql().add("(false")
+    if ids := rule.hidden_of(blinding.resource_type):
+        sql.add("OR r.logical_id = ANY(%s)", ids)
+    if blinding.resource_type == "Binary":
+        homes = tuple(blind.value(blinding.key, text) for text in sorted(rule.hidden))
+        sql.add("OR").extend(_probe(PARAMETER_NUMBER["context"], homes))
+    return sql.add(")")
+
+
+def hidden(rule: Rule, resource_type: str, *, owner_id: int, blind_key: bytes) -> Sql:
+    """What of one type the rule hides by name, as a predicate on ``r``."""
+    return _hidden(rule, _Blinding(owner_id, resource_type, blind_key))
 
 
 def _filter_values(blinding: _Blinding, code: str, value: str) -> tuple[int, ...]:

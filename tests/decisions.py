@@ -33,8 +33,7 @@ def grant(
         terms=terms or Terms(),
         purpose="patient request",
         ends=ends,
-        text_version="1",
-        language="en",
+        read=ledger.Reading("1", "en"),
         at=at or timezone.now(),
     )
 

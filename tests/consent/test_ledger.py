@@ -25,8 +25,7 @@ def grant(person, *, grantee="app", granted=("patient/Observation.rs",), ends=No
         terms=terms or Terms(),
         purpose="care",
         ends=ends,
-        text_version="2026-11",
-        language="en",
+        read=ledger.Reading("2026-11", "en"),
         at=at,
     )
 

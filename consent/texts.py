@@ -1,0 +1,53 @@
+"""The texts she reads when she decides: versioned files that never change once a decision names them (DESIGN D7).
+
+``texts/<version>/<language>.txt``; the first line is the title, paragraphs follow. A decision carries the version and
+the SHA-256 of the file she saw; ``texts/SHA256SUMS`` holds the hashes of all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+SHARING: Final = "2026-11"
+"""The text of today's consent page, and of a renewal."""
+HIDING: Final = "hide-2026-11"
+"""The text beside the button that hides one record."""
+
+FOLDER: Final = Path(__file__).parent / "texts"
+_FALLBACK: Final = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One version in one language, as it was shown."""
+
+    version: str
+    language: str
+    title: str
+    paragraphs: tuple[str, ...]
+    digest: str
+
+
+@cache
+def read(version: str, language: str) -> Text:
+    """The text in this language, in English where there is no other. Raises FileNotFoundError for no such version."""
+    path = _path(version, language)
+    if not path.exists():
+        language, path = _FALLBACK, _path(version, _FALLBACK)
+    raw = path.read_bytes()
+    title, *paragraphs = raw.decode().strip().split("\n\n")
+    return Text(version, language, title, tuple(paragraphs), sha256(raw).hexdigest())
+
+
+def digest(version: str, language: str) -> str:
+    """The hash of the text as it is kept now; empty when this version is not kept at all."""
+    path = _path(version, language)
+    return read(version, language).digest if path.parent.is_dir() else ""
+
+
+def _path(version: str, language: str) -> Path:
+    return FOLDER / Path(version).name / f"{Path(language).name}.txt"
