@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
 from accounts.models import Person
 from audit import events
 from audit.models import Action, Agent, Outcome
-from consent import ledger
+from consent import ledger, texts
+from consent.ledger import Reading
 from consent.models import Decision
-from consent.terms import Terms
-from gateway import authorizations, choices, pending, redirects, scopes, tokens, wording
+from gateway import authorizations, choices, counting, pending, redirects, scopes, selections, tokens, wording
 from gateway.models import Application, AuthorizationRequest
-
-# http://terminology.hl7.org/CodeSystem/v3-ActReason: the patient herself asks for the disclosure.
-PURPOSE: Final = "PATRQT"
-ONCE: Final = "once"
-LENGTHS: Final = {ONCE: timedelta(hours=1), "90": timedelta(days=90), "395": timedelta(days=395)}
-USUAL: Final = "90"
+from gateway.selections import Selection
 
 
 class AlreadyAnswered(Exception):
@@ -47,20 +41,20 @@ def allow(
     request: AuthorizationRequest,
     person: Person,
     *,
-    ticked: Collection[str],
-    length: str,
+    chosen: Selection,
     how: Circumstances,
     at: datetime,
 ) -> str:
-    """Where to send her with the code. Raises AlreadyAnswered, NothingTicked."""
-    offered, application = request.params["offered"], request.application
-    granted = choices.granted(offered, ticked)
-    if length == ONCE:
+    """Where to send her with the code. Raises AlreadyAnswered, NothingTicked, selections.InvalidTime."""
+    offered, application, terms = request.params["offered"], request.application, chosen.terms()
+    granted = choices.granted(offered, chosen.ticked or ())
+    length, ends = selections.end(chosen, application, at=at)
+    if length == selections.ONCE:
         granted = [scope for scope in granted if scope != scopes.OFFLINE_ACCESS]
     if not choices.is_worth_granting(granted):
         raise NothingTicked(str(request.pk))
     _claim(request, at=at)
-    ends = at + LENGTHS[length]
+    total = counting.Tally(person.pk, application.client_id, tuple(granted), terms).total()
     decision = ledger.grant(
         owner=person,
         actor=person,
@@ -68,11 +62,10 @@ def allow(
         grantee_name=application.name,
         asked=offered,
         granted=granted,
-        terms=Terms(),
-        purpose=PURPOSE,
+        terms=terms,
+        purpose=application.purpose,
         ends=ends,
-        text_version=wording.VERSION,
-        language=how.language,
+        read=reading(application, how.language, records=total),
         at=at,
     )
     authorization = authorizations.begin(
@@ -100,8 +93,7 @@ def deny(request: AuthorizationRequest, person: Person, *, how: Circumstances, a
         grantee=application.client_id,
         grantee_name=application.name,
         asked=request.params["offered"],
-        text_version=wording.VERSION,
-        language=how.language,
+        read=reading(application, how.language),
         at=at,
     )
     _note(person, application, decision, Outcome.REFUSED, how)
@@ -111,6 +103,19 @@ def deny(request: AuthorizationRequest, person: Person, *, how: Circumstances, a
         error_description="The person said no.",
         state=request.params["state"],
     )
+
+
+def reading(application: Application, language: str, **more: Any) -> Reading:
+    """What stood before her: the text, the page's own words by their digest, and what the app promised."""
+    text = texts.read(texts.SHARING, language)
+    promised = {
+        "maker": application.maker,
+        "policy": application.policy_uri,
+        "retention": application.retention,
+        "resale": application.resale,
+        "deletion": application.deletion,
+    }
+    return Reading(text.version, text.language, text.digest, {"page": wording.VERSION, "promised": promised, **more})
 
 
 def _claim(request: AuthorizationRequest, *, at: datetime) -> None:

@@ -97,9 +97,7 @@ def renew(
 ) -> None:
     """She moves the end; the app goes on with the tokens it has. Raises ledger.NothingToResume."""
     client_id = authorization.application.client_id
-    decision = ledger.renew(
-        owner_id=authorization.person_id, grantee=client_id, actor=by, ends=ends, read=read, at=at
-    )
+    decision = ledger.renew(owner_id=authorization.person_id, grantee=client_id, actor=by, ends=ends, read=read, at=at)
     Authorization.objects.filter(pk=authorization.pk, revoked__isnull=True).update(
         expires=ends, reminded=None, decision=decision
     )

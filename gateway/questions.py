@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from accounts.models import Person
-from gateway import answers, choices, counting, scopes, wording
+from consent import texts
+from gateway import choices, counting, scopes, selections, wording
 from gateway.choices import Box, Wish
 from gateway.models import Application, AuthorizationRequest
+from gateway.selections import Selection
 from gateway.wording import Kind, Text
+from records import labels, sources
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one source gives to a choice."""
+
+    name: str
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
+    """One box. ``parts`` are by source, where her record has more than one."""
+
     key: str
     label: Text
     total: int
     ticked: bool
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,36 +77,56 @@ class Length:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``empty`` are the kinds she has no records of yet; they can be unticked too. ``total`` is what is ticked."""
+    """``empty`` are the kinds she has no records of yet; they can be unticked too. ``total`` is what is ticked.
+
+    ``sources`` stand only where there is more than one. ``sensitive`` are the kinds she has, and ``withheld`` how many
+    records they keep back now: said to her alone. ``asked`` and ``granted`` are the scopes as developers write them.
+    """
 
     application: Application
+    promises: tuple[Text, ...]
     groups: tuple[Group, ...]
     empty: tuple[Group, ...]
+    sources: tuple[Choice, ...]
+    sensitive: tuple[Choice, ...]
+    withheld: int
     writing: tuple[Writing, ...]
     extras: tuple[Extra, ...]
     lengths: tuple[Length, ...]
+    selection: Selection
+    text: texts.Text
+    asked: tuple[str, ...]
+    granted: tuple[str, ...]
     total: int
 
 
 def ask(
-    request: AuthorizationRequest, person: Person, *, ticked: Collection[str] | None = None, length: str = answers.USUAL
+    request: AuthorizationRequest, person: Person, selection: Selection, *, language: str, at: datetime
 ) -> Question:
-    """The page for this person; ``ticked`` None means as the app asked."""
-    offered = request.params["offered"]
-    boxes = choices.boxes(offered)
-    wishes = choices.wishes(offered)
-    extras = _extra_keys(offered)
-    chosen = set(ticked) if ticked is not None else _keys(boxes, wishes) | set(extras)
-    totals = counting.of_boxes(person.pk, boxes)
-    groups = _groups(boxes, totals, chosen)
+    """The page for this person and what she chose so far. Raises selections.InvalidTime."""
+    offered, application = request.params["offered"], request.application
+    boxes, wishes, extras = choices.boxes(offered), choices.wishes(offered), _extra_keys(offered)
+    chosen = set(_keys(boxes, wishes) | set(extras) if selection.ticked is None else selection.ticked)
+    granted = choices.granted(offered, chosen)
+    tally = counting.Tally(person.pk, application.client_id, tuple(granted), selection.terms())
+    called = sources.called(tally.sources())
+    groups = _groups(boxes, tally, called, chosen)
     return Question(
-        application=request.application,
-        groups=tuple(group for group in groups if group.total),
-        empty=tuple(group for group in groups if not group.total),
+        application=application,
+        promises=wording.promises(application),
+        groups=tuple(group for group in groups if any(_behind(group, tally, boxes))),
+        empty=tuple(group for group in groups if not any(_behind(group, tally, boxes))),
+        sources=_sources(tally, called, selection),
+        sensitive=_sensitive(tally, selection),
+        withheld=tally.withheld(),
         writing=tuple(_writing(wishes, chosen)),
         extras=tuple(Extra(key, kind, key in chosen) for key, kind in extras.items()),
-        lengths=tuple(Length(value, label, value == length) for value, label in _LENGTHS.items()),
-        total=counting.of_scopes(person.pk, choices.granted(offered, chosen)),
+        lengths=_lengths(application, selection, at=at),
+        selection=selection,
+        text=texts.read(texts.SHARING, language),
+        asked=tuple(offered),
+        granted=tuple(granted),
+        total=tally.total(),
     )
 
 
@@ -99,7 +134,33 @@ def _keys(boxes: tuple[Box, ...], wishes: tuple[Wish, ...]) -> set[str]:
     return {box.key for box in boxes} | {wish.key for wish in wishes}
 
 
-_LENGTHS = {answers.ONCE: wording.ONCE, "90": wording.NINETY_DAYS, "395": wording.THIRTEEN_MONTHS}
+def _behind(group: Group, tally: counting.Tally, boxes: tuple[Box, ...]) -> Iterator[bool]:
+    """Whether she has any record of the kind, whatever she chose: a kind does not move while she chooses."""
+    keys = {choice.key for choice in group.choices}
+    return (tally.has(box) for box in boxes if box.key in keys)
+
+
+def _sources(tally: counting.Tally, called: dict[int, str], selection: Selection) -> tuple[Choice, ...]:
+    if len(called) < 2:
+        return ()
+    totals, chosen = tally.by_source(), selection.sources
+    return tuple(
+        Choice(str(source), name, totals[source], chosen is None or source in chosen) for source, name in called.items()
+    )
+
+
+def _sensitive(tally: counting.Tally, selection: Selection) -> tuple[Choice, ...]:
+    totals = tally.by_label()
+    shown = [label for label in labels.LABELS if totals[label] or label in selection.labels]
+    return tuple(Choice(label, wording.sensitivity(label), totals[label], label in selection.labels) for label in shown)
+
+
+def _lengths(application: Application, selection: Selection, *, at: datetime) -> tuple[Length, ...]:
+    chosen, _ = selections.end(selection, application, at=at)
+    return tuple(
+        Length(value, wording.length(value, ends), value == chosen)
+        for value, ends in selections.lengths(application, at=at).items()
+    )
 
 
 def _extra_keys(offered: Collection[str]) -> dict[str, Kind]:
@@ -120,9 +181,13 @@ def _writing(wishes: tuple[Wish, ...], chosen: Collection[str]) -> Iterator[Writ
             yield Writing(kind, found)
 
 
-def _groups(boxes: tuple[Box, ...], totals: dict[str, int], chosen: Collection[str]) -> list[Group]:
+def _groups(
+    boxes: tuple[Box, ...], tally: counting.Tally, called: dict[int, str], chosen: Collection[str]
+) -> list[Group]:
     by_kind: dict[str, list[Choice]] = {}
     for box in boxes:
-        choice = Choice(box.key, wording.label(box), totals[box.key], box.key in chosen)
+        found = tally.of_box(box)
+        parts = tuple(Part(called.get(source, ""), total) for source, total in found.most_common() if total)
+        choice = Choice(box.key, wording.label(box), found.total(), box.key in chosen, parts if len(called) > 1 else ())
         by_kind.setdefault(box.resource, []).append(choice)
     return [Group(wording.kind(resource), tuple(found)) for resource, found in by_kind.items()]

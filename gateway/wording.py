@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from django.conf import settings
+from django.utils import formats, timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import pgettext
 
+from gateway import selections
 from gateway.choices import EVERYTHING_ELSE, Box, Wish
+from gateway.models import Application, Deletion, Resale, Retention
 
 Text = str | Promise
 
@@ -82,9 +86,44 @@ KEEP_ACCESS: Final = Kind(
     _("Keep access when you are not using it"),
     _("Without this, the app must ask you again after one hour."),
 )
-ONCE: Final = pgettext_lazy("how long", "Just this once (one hour)")
-NINETY_DAYS: Final = pgettext_lazy("how long", "90 days")
-THIRTEEN_MONTHS: Final = pgettext_lazy("how long", "13 months")
+SENSITIVITY: Final[dict[str, Text]] = {
+    "R": _("Marked as restricted by a clinic"),
+    "SUD": _("Alcohol and drugs"),
+    "PSY": _("Mental health"),
+    "SEX": _("Sexual and reproductive health"),
+    "HIV": _("HIV"),
+    "GDIS": _("Genetic conditions"),
+    "SDV": _("Violence at home"),
+    "VIO": _("Violence and abuse"),
+    "OTHER": _("Marked as sensitive for another reason"),
+}
+
+
+def sensitivity(label: str) -> Text:
+    """The words for a sensitive kind; one that has none is called by its code."""
+    return SENSITIVITY.get(label, label)
+
+
+def length(value: str, ends: datetime) -> Text:
+    """How long, and until which day."""
+    day = formats.date_format(timezone.localtime(ends), "DATE_FORMAT")
+    if value == selections.ONCE:
+        return pgettext("how long", "Just this once (one hour)")
+    if value == selections.STUDY:
+        last = formats.date_format(timezone.localtime(ends, UTC) - timedelta(days=1), "DATE_FORMAT")
+        return pgettext("how long", "Until the study ends, %(day)s") % {"day": last}
+    if value == selections.USUAL:
+        return pgettext("how long", "90 days, until %(day)s") % {"day": day}
+    return pgettext("how long", "13 months, until %(day)s") % {"day": day}
+
+
+def promises(application: Application) -> tuple[Text, ...]:
+    """The app's privacy label in plain sentences; what it does not say is said too."""
+    return (
+        Retention(application.retention).label,
+        Resale(application.resale).label,
+        Deletion(application.deletion).label,
+    )
 
 
 def label(box: Box) -> Text:
@@ -113,7 +152,7 @@ def kind(resource: str) -> Kind:
 def _version() -> str:
     """A digest of these words and of the page they stand on."""
     pages = Path(settings.BASE_DIR) / "templates" / "gateway"
-    written = (Path(__file__), pages / "consent.html", pages / "group.html")
+    written = (Path(__file__), pages / "consent.html", pages / "group.html", pages / "choice.html")
     return hashlib.sha256(b"".join(path.read_bytes() for path in written)).hexdigest()[:16]
 
 

@@ -196,7 +196,8 @@ def _let_app_in(visitor: Visitor, person: sites.Site, app: Mapping[str, Any]) ->
     visitor.stop_at = app["redirect_uri"]
     page = visitor.open(f"{person.url}/oauth/authorize?{urlencode(asked)}")
     form = page.form("answer", "box")
-    keep = [value for _, value, _ in form.boxes if value.endswith(LABORATORY) or "/" not in value]
+    wanted = {"box": lambda value: value.endswith(LABORATORY) or "/" not in value, "source": bool}
+    keep = [value for name, value, _ in form.boxes if name in wanted and wanted[name](value)]
     visitor.send(form, ticked=keep, press=("answer", "allow"))
     answer = parse_qs(urlsplit(visitor.stopped or "").query)
     if "code" not in answer:

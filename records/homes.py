@@ -60,7 +60,9 @@ def index(writer: Writer, resource: dict[str, Any], homes: dict[str, indexing.In
         return found
     of_home = homes[home]
     # By the type of its home, as scopes speak of it, and by the home itself, which she may hide.
-    contexts = [(PARAMETER_NUMBER["context"], blind.value(writer.keys.blind, text)) for text in (home.partition("/")[0], home)]
+    contexts = [
+        (PARAMETER_NUMBER["context"], blind.value(writer.keys.blind, text)) for text in (home.partition("/")[0], home)
+    ]
     category = PARAMETER_NUMBER["category"]
     return indexing.Indexed(
         of_home.occurred,

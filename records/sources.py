@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from records.models import Source, SourceKind
@@ -31,3 +32,10 @@ def of_app(client_id: str, name: str) -> Source:
 def names() -> dict[int, str]:
     """Every source's name by id."""
     return dict(Source.objects.values_list("id", "name"))
+
+
+def called(ids: Iterable[int]) -> dict[int, str]:
+    """The names of these sources, in this order."""
+    wanted = list(ids)
+    found = dict(Source.objects.filter(pk__in=wanted).values_list("id", "name"))
+    return {source: found[source] for source in wanted if source in found}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from allauth.account.authentication import get_authentication_records
@@ -15,9 +16,11 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import languages
 from accounts.models import Person
-from gateway import answers, pending, questions, redirects
+from consent.terms import Terms
+from gateway import answers, counting, pending, questions, redirects, selections
 from gateway.answers import AlreadyAnswered, Circumstances, NothingTicked
 from gateway.models import AuthorizationRequest
+from gateway.selections import InvalidTime, Selection
 from gateway.views import answering
 from gateway.views.authorize import refuse_page
 
@@ -36,12 +39,28 @@ def consent(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
     if not _signed_in_recently(request, request.user, waiting, at=at):
         logout(request)
         return redirect_to_login(request.get_full_path())
-    if request.method == "POST" and request.POST.get("answer") in ("allow", "deny"):
-        return _answer(request, request.user, waiting, at=at)
-    return _ask(request, request.user, waiting)
+    chosen = _selection(request, request.user, waiting)
+    if request.method == "POST":
+        answer = request.POST.get("answer")
+        if answer == "switch":
+            logout(request)
+            return redirect_to_login(request.get_full_path())
+        if answer in ("allow", "deny"):
+            return _answer(request, request.user, waiting, chosen, at=at)
+    return _ask(request, request.user, waiting, chosen, at=at)
 
 
-def _answer(request: HttpRequest, person: Person, waiting: AuthorizationRequest, *, at: datetime) -> HttpResponse:
+def _selection(request: HttpRequest, person: Person, waiting: AuthorizationRequest) -> Selection:
+    if request.method != "POST":
+        usual = selections.STUDY if waiting.application.study_ends else selections.USUAL
+        return Selection(length=usual)
+    offered = counting.Tally(person.pk, waiting.application.client_id, (), Terms()).sources()
+    return selections.of_form(request.POST, sources=offered)
+
+
+def _answer(
+    request: HttpRequest, person: Person, waiting: AuthorizationRequest, chosen: Selection, *, at: datetime
+) -> HttpResponse:
     how = Circumstances(
         authenticated=_signed_in(request, person),
         language=languages.current(),
@@ -50,29 +69,37 @@ def _answer(request: HttpRequest, person: Person, waiting: AuthorizationRequest,
     try:
         if request.POST["answer"] == "deny":
             return answering.see_other(answers.deny(waiting, person, how=how, at=at))
-        ticked = request.POST.getlist("box")
-        return answering.see_other(
-            answers.allow(waiting, person, ticked=ticked, length=_length(request), how=how, at=at)
-        )
+        return answering.see_other(answers.allow(waiting, person, chosen=chosen, how=how, at=at))
     except AlreadyAnswered:
         return _over(request)
     except NothingTicked:
-        return _ask(request, person, waiting, problem=_("Nothing is ticked that the app could use."))
+        problem = _("Nothing is ticked that the app could use.")
+        return _ask(request, person, waiting, chosen, at=at, problem=problem)
+    except InvalidTime:
+        return _ask(request, person, waiting, chosen, at=at)
 
 
-def _ask(request: HttpRequest, person: Person, waiting: AuthorizationRequest, *, problem: str = "") -> HttpResponse:
-    ticked = request.POST.getlist("box") if request.method == "POST" else None
-    question = questions.ask(waiting, person, ticked=ticked, length=_length(request))
+def _ask(
+    request: HttpRequest,
+    person: Person,
+    waiting: AuthorizationRequest,
+    chosen: Selection,
+    *,
+    at: datetime,
+    problem: str = "",
+) -> HttpResponse:
+    """The page, also as the answer to ``count``: static/js/consent.js takes the numbers out of the same page."""
+    language = languages.current()
+    try:
+        question = questions.ask(waiting, person, chosen, language=language, at=at)
+    except InvalidTime:
+        problem = _("The first and the last day must be days, and the last not before the first.")
+        question = questions.ask(waiting, person, replace(chosen, first="", last=""), language=language, at=at)
     context = {"question": question, "person": person, "problem": problem}
     response = answering.page(request, "gateway/consent.html", context, status=400 if problem else 200)
     # Browsers hold the redirect after the form to form-action as well, so the app's address must be in it.
     response._csp_update = {"form-action": [redirects.form_action(waiting.params["redirect_uri"])]}  # type: ignore[attr-defined]
     return response
-
-
-def _length(request: HttpRequest) -> str:
-    chosen = request.POST.get("length", answers.USUAL)
-    return chosen if chosen in answers.LENGTHS else answers.USUAL
 
 
 def _over(request: HttpRequest) -> HttpResponse:

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from consent import gate
-from consent.terms import Terms
 from fhirapi import searching
 from records.query import InvalidSearch
 from standards.smart import scopes
@@ -38,6 +37,7 @@ records_said = st.lists(
             "year": st.integers(2015, 2024),
             "code": st.sampled_from([*CODES, None]),
             "status": st.sampled_from(STATUSES),
+            "hidden": st.sampled_from(gate_cases.HIDDEN_FROM),
         }
     ),
     min_size=1,
@@ -124,11 +124,8 @@ def check(
     for name in ("Riverside", "Cedar"):
         told = [resource_of(number, said) for number, said in enumerate(held) if said["source"] == name]
         put(person, *told, source_id=source(name))
-    chosen = None if terms["sources"] is None else frozenset(source(name) for name in terms["sources"])
-    since = terms["since"] and int(datetime(terms["since"], 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
-    decision = gate_cases.grant(
-        person, granted=granted, terms=Terms(sources=chosen, since=since, labels=frozenset(terms["labels"]))
-    )
+    gate_cases.hide_as_said(person, held)
+    decision = gate_cases.grant(person, granted=granted, terms=gate_cases.terms_of(terms))
     app = gate.App("app", decision.pk, scopes.parse_all(" ".join(granted)))
     records = gate.readable(owner_id=person.pk, reader=app, interaction="search", at=AT)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from consent import gate, preview
+from consent import gate, ledger, preview
 from consent.terms import Terms
 from records.labels import ACT_CODE, CONFIDENTIALITY
 from records.query import Query
@@ -19,6 +20,7 @@ from tests.records.people import AT, CATEGORY, observation, put, sign_up, source
 
 pytestmark = pytest.mark.django_db
 
+READ = ledger.Reading("1", "en")
 LABORATORY = f"patient/Observation.rs?category={CATEGORY}|laboratory"
 VITALS = f"patient/Observation.rs?category={CATEGORY}|vital-signs"
 
@@ -204,6 +206,124 @@ def test_what_comes_back_after_a_deletion_is_found_by_what_it_says_now():
     assert seen(person, reader(person, "patient/Observation.rs")) == {"one"}
 
 
+@pytest.mark.parametrize("whom", [{}, {"kind": "app", "grantee": "app"}])
+def test_a_record_she_hid_is_not_there_for_the_app_and_is_for_her(whom):
+    person = sign_up()
+    put(person, observation("a"), observation("b"))
+    app = reader(person, "patient/*.rs")
+    assert seen(person, app) == {"a", "b"}
+
+    ledger.hide(owner=person, actor=person, record="Observation/a", read=READ, at=AT, **whom)
+
+    assert seen(person, app) == {"b"}
+    assert read(person, app, "Observation", "a") is None
+    assert read(person, app, "Observation", "b") is not None
+    own = gate.readable(owner_id=person.pk, reader=gate.Owner(person.pk), interaction="search", at=AT)
+    assert own.count(Query.of("Observation")) == 2
+    ledger.show(owner=person, actor=person, record="Observation/a", read=READ, at=AT, **whom)
+    assert seen(person, app) == {"a", "b"}
+
+
+def test_a_record_hidden_from_one_app_is_there_for_another():
+    person = sign_up()
+    put(person, observation("a"))
+    app = reader(person, "patient/*.rs")
+
+    ledger.hide(owner=person, actor=person, record="Observation/a", read=READ, at=AT, kind="app", grantee="another")
+
+    assert seen(person, app) == {"a"}
+
+
+def test_a_hidden_document_takes_its_large_attachment_along():
+    person = sign_up()
+    document = {"resourceType": "DocumentReference", "status": "current"}
+    put(person, *({**document, "id": name, "content": [_large(name)]} for name in ("kept", "hidden")))
+    app = reader(person, "patient/*.rs")
+    binaries = {}
+    for name in ("kept", "hidden"):
+        content = read(person, app, "DocumentReference", name).resource["content"]
+        binaries[name] = content[0]["attachment"]["url"].removeprefix("Binary/")
+        assert read(person, app, "Binary", binaries[name]) is not None
+
+    ledger.hide(owner=person, actor=person, record="DocumentReference/hidden", read=READ, at=AT)
+
+    for granted in ("patient/*.rs", "patient/DocumentReference.rs"):
+        app = reader(person, granted)
+        assert read(person, app, "Binary", binaries["hidden"]) is None
+        assert read(person, app, "Binary", binaries["kept"]) is not None
+        counted = gate.readable(owner_id=person.pk, reader=app, interaction="search", at=AT).counts()
+        assert sum(kind.total for kind in counted if kind.resource_type == "Binary") <= 1
+
+
+def _large(name: str) -> dict[str, Any]:
+    return {"attachment": {"data": base64.b64encode(name.encode() * 30_000).decode()}}
+
+
+def test_what_a_past_version_said_of_a_hidden_record_is_hidden_too():
+    person = sign_up()
+    put(person, observation("a"))
+    put(person, observation("a", status="amended"))
+    app = reader(person, "patient/*.rs")
+    records = gate.readable(owner_id=person.pk, reader=app, interaction="vread", at=AT)
+    assert len(records.history("Observation", "a")) == 2
+
+    ledger.hide(owner=person, actor=person, record="Observation/a", read=READ, at=AT)
+
+    records = gate.readable(owner_id=person.pk, reader=app, interaction="vread", at=AT)
+    assert records.history("Observation", "a") == []
+    assert records.read_version("Observation", "a", 1) is None
+
+
+def test_a_paused_consent_is_as_good_as_a_withdrawn_one_until_it_is_resumed():
+    person = sign_up()
+    put(person, observation("a"))
+    app = reader(person, "patient/*.rs")
+    assert seen(person, app) == {"a"}
+
+    ledger.pause(owner_id=person.pk, grantee="app", actor=person, at=AT)
+    with pytest.raises(gate.ConsentMissing):
+        seen(person, app)
+    resumed = ledger.resume(owner_id=person.pk, grantee="app", actor=person, at=AT)
+
+    with pytest.raises(gate.ConsentMissing):
+        seen(person, app)  # a token stands on the decision it names, and that is the new one
+    assert seen(person, gate.App("app", resumed.pk, app.scopes)) == {"a"}
+
+
+def test_a_window_leaves_her_own_patient_readable_and_nothing_else_without_a_time():
+    person = sign_up()
+    put(person, {"resourceType": "Patient", "id": person.patient_id, "birthDate": "1970-01-01"})
+    put(person, {"resourceType": "Practitioner", "id": "d"}, observation("old", effectiveDateTime="2001-01-01"))
+    since = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
+    assert seen(person, reader(person, "patient/*.rs"), "Practitioner") == {"d"}
+
+    app = reader(person, "patient/*.rs", since=since)
+
+    assert seen(person, app, "Patient") == {person.patient_id}
+    assert seen(person, app, "Practitioner") == seen(person, app) == set()
+    named = reader(person, "patient/Patient.rs", "patient/Observation.rs", since=since)
+    assert seen(person, named, "Patient") == {person.patient_id}
+
+
+@pytest.mark.parametrize("kind", ["organization", "clinician", "person", "link"])
+def test_every_kind_of_grantee_reads_through_the_same_rules(kind):
+    person = sign_up()
+    put(person, observation("lab"), observation("bp", category="vital-signs"), observation("hidden"))
+    decision = grant(person, kind=kind, grantee="7", granted=[LABORATORY])
+    holder = gate.Holder(kind, "7", decision.pk)
+    assert seen(person, holder) == {"lab", "hidden"}
+
+    ledger.hide(owner=person, actor=person, record="Observation/hidden", read=READ, at=AT, kind=kind, grantee="7")
+
+    assert seen(person, holder) == {"lab"}
+    for other in (gate.Holder(kind, "8", decision.pk), gate.App("7", decision.pk, scopes.parse_all("patient/*.rs"))):
+        with pytest.raises(gate.ConsentMissing):
+            seen(person, other)
+    ledger.pause(owner_id=person.pk, kind=kind, grantee="7", actor=person, at=AT)
+    with pytest.raises(gate.ConsentMissing):
+        seen(person, holder)
+
+
 def test_consent_that_ended_admits_nothing_at_the_very_instant():
     person = sign_up()
     put(person, observation("a"))
@@ -231,6 +351,7 @@ def test_a_scope_that_cannot_be_enforced_is_not_honoured_and_admits_nothing(scop
 
 CATEGORIES = ["laboratory", "vital-signs", "survey", "unheard-of"]
 TAGS = [None, "HIV", "PSY", "ETH"]
+HIDDEN_FROM = [None, None, "everyone", "app", "another app"]
 LABEL = {"HIV": "HIV", "PSY": "PSY", "ETH": "SUD"}
 
 records_of_a_person = st.lists(
@@ -241,6 +362,7 @@ records_of_a_person = st.lists(
             "source": st.sampled_from(["Riverside", "Cedar"]),
             "tag": st.sampled_from(TAGS),
             "year": st.integers(2015, 2024),
+            "hidden": st.sampled_from(HIDDEN_FROM),
         }
     ),
     min_size=1,
@@ -268,6 +390,7 @@ terms_chosen = st.fixed_dictionaries(
     {
         "sources": st.sampled_from([None, ("Riverside",), ("Cedar",), ()]),
         "since": st.sampled_from([None, 2018, 2020]),
+        "until": st.sampled_from([None, 2019, 2022]),
         "labels": st.sets(st.sampled_from(["HIV", "PSY", "SUD"])),
     }
 )
@@ -284,11 +407,33 @@ def resource_of(number: int, said: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def hide_as_said(person, held: list[dict[str, Any]]) -> None:
+    for number, said in enumerate(held):
+        if said["hidden"]:
+            record = f"{said['type']}/r{number}"
+            whom = {} if said["hidden"] == "everyone" else {"kind": "app", "grantee": said["hidden"]}
+            ledger.hide(owner=person, actor=person, record=record, read=ledger.Reading("1", "en"), at=AT, **whom)
+
+
+def terms_of(said: dict[str, Any]) -> Terms:
+    """The terms in the words of a case."""
+    since, until = (
+        year and int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
+        for year in (said["since"], said["until"])
+    )
+    chosen = None if said["sources"] is None else frozenset(source(name) for name in said["sources"])
+    return Terms(sources=chosen, since=since, until=until, labels=frozenset(said["labels"]))
+
+
 def oracle_admits(said: dict[str, Any], granted: list[str], terms: dict[str, Any], letter: str) -> bool:
     """What the words of the scopes and terms say, without rows, hashes or SQL."""
     if terms["sources"] is not None and said["source"] not in terms["sources"]:
         return False
     if terms["since"] is not None and said["year"] < terms["since"]:
+        return False
+    if terms["until"] is not None and said["year"] >= terms["until"]:
+        return False
+    if said["hidden"] in ("everyone", "app"):
         return False
     if said["tag"] and LABEL[said["tag"]] not in terms["labels"]:
         return False
@@ -310,9 +455,11 @@ def test_the_gate_admits_exactly_what_the_words_say(held, granted, terms):
     for name in ("Riverside", "Cedar"):
         told = [resource_of(n, said) for n, said in enumerate(held) if said["source"] == name]
         put(person, *told, source_id=source(name))
-    chosen = None if terms["sources"] is None else frozenset(source(name) for name in terms["sources"])
-    since = terms["since"] and int(datetime(terms["since"], 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
-    app = reader(person, *granted, sources=chosen, since=since, labels=frozenset(terms["labels"]))
+    hide_as_said(person, held)
+    decision = grant(person, granted=granted, terms=terms_of(terms))
+    app = gate.App("app", decision.pk, scopes.parse_all(" ".join(granted)))
+    own = gate.readable(owner_id=person.pk, reader=gate.Owner(person.pk), interaction="search", at=AT)
+    assert own.count(Query.of("Procedure")) == sum(said["type"] == "Procedure" for said in held)
 
     for resource_type in ("Observation", "Condition", "Procedure"):
         expected = {
@@ -323,11 +470,7 @@ def test_the_gate_admits_exactly_what_the_words_say(held, granted, terms):
         records = gate.readable(owner_id=person.pk, reader=app, interaction="search", at=AT)
         assert seen(person, app, resource_type) == expected
         assert records.count(Query.of(resource_type)) == len(expected)
-        previewed = preview.counts(
-            owner_id=person.pk,
-            scopes=app.scopes,
-            terms=Terms(sources=chosen, since=since, labels=frozenset(terms["labels"])),
-        )
+        previewed = preview.counts(owner_id=person.pk, scopes=app.scopes, terms=terms_of(terms), grantee="app")
         assert sum(kind.total for kind in previewed if kind.resource_type == resource_type) == len(expected)
     for number, said in enumerate(held):
         found = read(person, app, said["type"], f"r{number}")

@@ -14,10 +14,11 @@ from tests.records.people import AT, sign_up
 pytestmark = pytest.mark.django_db
 
 
-def grant(person, *, grantee="app", granted=("patient/Observation.rs",), ends=None, at=AT, terms=None):
+def grant(person, *, kind="app", grantee="app", granted=("patient/Observation.rs",), ends=None, at=AT, terms=None):
     return ledger.grant(
         owner=person,
         actor=person,
+        kind=kind,
         grantee=grantee,
         grantee_name="An app",
         asked=["patient/Observation.rs", "patient/Condition.rs"],
@@ -69,8 +70,7 @@ def test_a_refusal_leaves_an_earlier_grant_standing():
         grantee="app",
         grantee_name="An app",
         asked=["patient/*.rs"],
-        text_version="1",
-        language="es",
+        read=ledger.Reading("1", "es"),
         at=AT,
     )
 

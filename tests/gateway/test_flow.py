@@ -109,7 +109,9 @@ def test_consent_page_shows_who_asks_and_how_many_records(client):
     text = page.content.decode()
     assert page.status_code == 200
     assert "Keeps an eye on your heart." in text
-    shown = {key: int(total) for key, total in re.findall(r'value="([^"]+)" checked>.*?"mark">(\d+)<', text, re.DOTALL)}
+    shown = {
+        key: int(total) for key, total in re.findall(r'value="([^"]+)" checked>.*?"mark"[^>]*>(\d+)<', text, re.DOTALL)
+    }
     assert shown[f"Observation?{LAB}"] == 3
     assert shown[f"Observation?{VITALS}"] == 2
     assert shown["Observation"] == 1
