@@ -6,14 +6,14 @@ Only ``consent.gate`` makes a RecordSet. Hidden and absent both come back as Non
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
-from records import attachments, blind, changelog, indexing, keys, labels, sealing, searching, sweeping
+from records import attachments, blind, changelog, indexing, keys, labels, provenances, sealing, searching, sweeping
 from records.models import Counter, Dating, Record, RecordVersion
 from records.numbering import PARAMETER_NUMBER, TYPE_NAME, TYPE_NUMBER
 from records.query import Position, Query, position
@@ -119,7 +119,7 @@ class RecordSet:
             .extend(self._predicate(resource_type))
         )
         rows = searching.run(sql)
-        return self._stored(owner_keys, rows[0]) if rows else None
+        return self._told([self._stored(owner_keys, rows[0])])[0] if rows else None
 
     def history(
         self,
@@ -155,8 +155,8 @@ class RecordSet:
             older = older.filter(last_updated__gte=since)
         for version in older.iterator(chunk_size=_VERSIONS_AT_ONCE):
             seen = self._older(current, version)
-            if self._admits_past(seen, version.labels, record.id):
-                yield seen
+            if self._admits_past(seen, version.labels, record.id) and (told := self._told([seen])[0]):
+                yield told
 
     def read_version(self, resource_type: str, logical_id: str, version_id: int) -> Stored | None:
         """One version, if both it and the current one may be seen."""
@@ -186,8 +186,10 @@ class RecordSet:
             )
             for row in rows:
                 stored = self._stored(owner_keys, row)
-                if not changelog.is_past(row) or self._admits_past(stored, row[5], row[0]):
-                    yield changelog.place_of(row), stored
+                if changelog.is_past(row) and not self._admits_past(stored, row[5], row[0]):
+                    continue
+                if told := self._told([stored])[0]:
+                    yield changelog.place_of(row), told
             if len(rows) < at_once:
                 return
             after, at_once = changelog.place_of(rows[-1]), _OPENED_AT_ONCE
@@ -208,6 +210,8 @@ class RecordSet:
             if size <= 0:
                 break
         taken = len(entries)
+        told = self._bodies_told([(one.resource_type, one.body) for one in entries])
+        entries = [one._replace(body=body) for one, body in zip(entries, told, strict=True) if body is not None]
         return sweeping.Stretch(entries, sweeping.cursor(rows[taken - 1][0]) if taken < len(rows) else None)
 
     def search(self, query: Query) -> Page:
@@ -218,6 +222,11 @@ class RecordSet:
         if made.nothing or not self._reaches(query.resource_type) or not query.count:
             return Page([], None)
         wanted = query.count + 1
+        if self._looks_through(query.resource_type):
+            found = list(islice(self._told_rows(made, query, owner_keys, after, wanted), wanted))
+            entries = [stored for _, stored in found[: query.count]]
+            more = len(found) == wanted
+            return Page(entries, _place(query, found[query.count - 1][0]).cursor(query.sort) if more else None)
         if not made.tests and not made.doubtful:
             rows = searching.run(self._statement(made, query, owner_keys, after), wanted)
         else:
@@ -233,6 +242,8 @@ class RecordSet:
         made = searching.plan(query, owner_id=self.owner_id, patient_id=self.patient_id, blind_key=owner_keys.blind)
         if made.nothing or not self._reaches(query.resource_type):
             return 0
+        if self._looks_through(query.resource_type):
+            return sum(1 for _ in self._told_rows(made, query, owner_keys, None))
         if not query.clauses and not any(rule.windowed or rule.filters for rule in self.rules):
             return sum(kind.total for kind in self.counts() if kind.resource_type == query.resource_type)
         if made.tests or made.doubtful:
@@ -261,7 +272,8 @@ class RecordSet:
             plan = searching.plan(query, owner_id=self.owner_id, patient_id=self.patient_id, blind_key=owner_keys.blind)
             found += searching.run(self._statement(plan, query, owner_keys, None), limit)
         found.sort(key=lambda row: (row[1], row[0]), reverse=True)
-        return [self._stored(owner_keys, row) for row in found[:limit]]
+        told = self._told([self._stored(owner_keys, row) for row in found[:limit]])
+        return [one for one in told if one is not None]
 
     def _reaches(self, resource_type: str) -> bool:
         return resource_type in TYPE_NUMBER and any(rule.reaches(resource_type) for rule in self.rules)
@@ -299,6 +311,66 @@ class RecordSet:
             if len(rows) < at_once:
                 return
             after = _place(query, rows[-1])
+
+    def _looks_through(self, resource_type: str) -> bool:
+        """Whether these records may name what the rules hide."""
+        return resource_type == provenances.KIND and provenances.hides_any(self.rules)
+
+    def _told(self, found: Sequence[Stored]) -> list[Stored | None]:
+        """Each as it may be told; None for a Provenance of nothing that may be seen."""
+        bodies = self._bodies_told([(one.resource_type, one.body) for one in found])
+        return [
+            None if body is None else one if body is one.body else replace(one, body=body)
+            for one, body in zip(found, bodies, strict=True)
+        ]
+
+    def _bodies_told(self, found: Sequence[tuple[str, bytes]]) -> list[bytes | None]:
+        """The same by type and body. What a deleted Provenance named is not told, so neither is the deletion."""
+        opened = {
+            place: json.loads(body) if body else {}
+            for place, (kind, body) in enumerate(found)
+            if self._looks_through(kind)
+        }
+        visible = self._visible({name for resource in opened.values() for name in provenances.named(resource)})
+        bodies: list[bytes | None] = [body for _, body in found]
+        for place, resource in opened.items():
+            told = provenances.told(resource, visible)
+            if told != resource or told is None:
+                bodies[place] = None if told is None else json.dumps(told)
+        return bodies
+
+    def _visible(self, names: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of these (type, id) that the rules admit, deleted ones too."""
+        found: set[tuple[str, str]] = set()
+        for kind in {kind for kind, _ in names if self._reaches(kind)}:
+            asked = [logical_id for other, logical_id in names if other == kind]
+            sql = (
+                Sql()
+                .add("SELECT r.logical_id FROM records_record r WHERE r.owner_id = %s", self.owner_id)
+                .add("AND r.resource_type = %s AND r.logical_id = ANY(%s) AND", TYPE_NUMBER[kind], asked)
+                .extend(self._predicate(kind))
+            )
+            found |= {(kind, row[0]) for row in searching.run(sql)}
+        return found
+
+    def _told_rows(
+        self,
+        made: searching.Plan,
+        query: Query,
+        owner_keys: keys.OwnerKeys,
+        after: Position | None,
+        at_once: int = _OPENED_AT_ONCE,
+    ) -> Iterator[tuple[tuple[Any, ...], Stored]]:
+        """The rows of Provenances that answer the query by what they may name, opened in batches."""
+        while True:
+            rows = searching.run(self._statement(made, query, owner_keys, after), at_once)
+            told = self._told([self._stored(owner_keys, row) for row in rows])
+            for row, stored in zip(rows, told, strict=True):
+                if stored is not None and made.holds(stored.resource):
+                    yield row, stored
+            if len(rows) < at_once:
+                return
+            after, at_once = _place(query, rows[-1]), _OPENED_AT_ONCE
 
     def _passes(self, made: searching.Plan, owner_keys: keys.OwnerKeys, row: tuple[Any, ...]) -> bool:
         tests = [*made.tests, *(made.doubtful if row[8] != Dating.EXACT else ())]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from records import blind, indexing, statements
+from records import blind, indexing, provenances, statements
 from records.models import Dating
 from records.numbering import PARAMETER_NUMBER, TYPE_NUMBER
 from records.query import Clause, InvalidSearch, Position, Query
@@ -76,15 +76,23 @@ class _Rows:
 
 @dataclass(slots=True)
 class Plan:
-    """A compiled query. ``nothing``: it can have no answer; ``tests``: what is left to ask of opened resources."""
+    """A compiled query. ``nothing``: it can have no answer; ``tests``: what is left to ask of opened resources.
+
+    ``named``: what rows answer by the records a Provenance names, to be asked again of what it may name.
+    """
 
     driver: _Rows | None = None
     probes: list[_Rows] = field(default_factory=list)
     conditions: list[Sql] = field(default_factory=list)
     tests: list[Test] = field(default_factory=list)
     doubtful: list[Test] = field(default_factory=list)
+    named: list[Test] = field(default_factory=list)
     bounds: list[Sql] = field(default_factory=list)
     nothing: bool = False
+
+    def holds(self, told: Mapping[str, Any]) -> bool:
+        """Whether a Provenance still answers the query as far as it may be told (provenances.py)."""
+        return all(test(told) for test in (*self.tests, *self.named))
 
 
 def plan(query: Query, *, owner_id: int, patient_id: str, blind_key: bytes) -> Plan:
@@ -159,22 +167,27 @@ def _place(made: Plan, clause: Clause, resource_type: str, blinding: _Blinding, 
     parameter = search_parameters.for_type(resource_type).get(clause.code)
     if parameter is None:
         raise InvalidSearch(clause.code, f"not a search parameter of {resource_type}")
-    if clause.code in _ABOUT_OWNER and "Patient" in parameter.targets and clause.modifier in (None, "Patient"):
+    if _asks_whose(parameter, clause):
         # Every record of an owner that can name a patient is about the owner: sync holds back what is not.
-        if any(value in (patient_id, f"Patient/{patient_id}") for value in clause.values):
-            return
-        if clause.modifier or not any(_names_no_patient(value) for value in clause.values):
-            made.nothing = True
+        owns = any(value in (patient_id, f"Patient/{patient_id}") for value in clause.values)
+        if owns or clause.modifier or not any(_names_no_patient(value) for value in clause.values):
+            made.nothing |= not owns
             return
     test = _test(parameter, clause)
     rows = _rows(parameter, clause, blinding)
     if rows is not None:
         made.nothing |= not rows.values and not rows.negated
         made.probes.append(rows)
+        if resource_type == provenances.KIND:
+            made.named.append(test)
     elif clause.code == indexing.MAIN_DATE.get(resource_type) and clause.modifier is None:
         _date(made, clause, test)
     else:
         made.tests.append(test)
+
+
+def _asks_whose(parameter: search_parameters.SearchParameter, clause: Clause) -> bool:
+    return clause.code in _ABOUT_OWNER and "Patient" in parameter.targets and clause.modifier in (None, "Patient")
 
 
 def _names_no_patient(value: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 
-from records import keys, searching
+from records import keys, provenances, searching
 from records.keys import OwnerKeys
 from records.numbering import TYPE_NAME, TYPE_NUMBER
 from records.query import Query
@@ -71,7 +71,9 @@ def stretch(records: RecordSet, queries: Sequence[Query], span: Span, *, after: 
         return Stretch([], None)
     rows = searching.run(_statement(records, queries[0].resource_type, plans, span, after), count)
     kept = [row for row in rows if _is_wanted(records, plans, owner_keys, row)]
-    return Stretch([records._stored(owner_keys, row) for row in kept], rows[-1][10] if len(rows) == count else None)
+    told = records._told([records._stored(owner_keys, row) for row in kept])
+    entries = [one for row, one in zip(kept, told, strict=True) if one is not None and _is_told(plans, row, one)]
+    return Stretch(entries, rows[-1][10] if len(rows) == count else None)
 
 
 def gone(records: RecordSet, span: Span) -> list[tuple[str, str]]:
@@ -81,6 +83,8 @@ def gone(records: RecordSet, span: Span) -> list[tuple[str, str]]:
     types = searching.run(Sql().add("SELECT DISTINCT r.resource_type").extend(within).add("ORDER BY 1"))
     found: list[tuple[str, str]] = []
     for (number,) in types:
+        if records._looks_through(TYPE_NAME[number]):
+            continue  # nobody keeps what it named
         sql = Sql().add("SELECT r.logical_id").extend(within).add("AND r.resource_type = %s AND", number)
         sql.extend(records._predicate(TYPE_NAME[number])).add("ORDER BY r.logical_id")
         found += [(TYPE_NAME[number], str(row[0])) for row in searching.run(sql)]
@@ -109,3 +113,11 @@ def _is_wanted(records: RecordSet, plans: list[Plan], owner_keys: OwnerKeys, row
         said and records._passes(made, owner_keys, row)
         for made, said in zip(plans, row[searching.COLUMN_COUNT :], strict=True)
     )
+
+
+def _is_told(plans: list[Plan], row: tuple[Any, ...], told: Stored) -> bool:
+    """Whether one of the queries still finds a Provenance by what it may name."""
+    if told.resource_type != provenances.KIND:
+        return True
+    said = zip(plans, row[searching.COLUMN_COUNT :], strict=True)
+    return any(found and made.holds(told.resource) for made, found in said)

@@ -155,6 +155,8 @@ def _shown(patient_id: str) -> list[dict[str, Any]]:
     for one in made:
         if value := GRANULAR.get(one["resourceType"]):
             one["category"] = [_concept(value)]
+        if one["resourceType"] == "Provenance":  # naming hidden ones only it would be hidden itself
+            one["target"].append({"reference": f"Provenance/{one['id']}"})
     return made
 
 
