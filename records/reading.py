@@ -317,20 +317,32 @@ class RecordSet:
         return resource_type == provenances.KIND and provenances.hides_any(self.rules)
 
     def _told(self, found: Sequence[Stored]) -> list[Stored | None]:
-        """Each as it may be told; None for a Provenance of nothing that may be seen."""
-        bodies = self._bodies_told([(one.resource_type, one.body) for one in found])
+        """Each as it may be told; None for a Provenance of nothing that may be seen, and for its deletion."""
+        said = [
+            self._before(one).body if one.deleted and self._looks_through(one.resource_type) else one.body
+            for one in found
+        ]
+        bodies = self._bodies_told([(one.resource_type, body) for one, body in zip(found, said, strict=True)])
         return [
-            None if body is None else one if body is one.body else replace(one, body=body)
+            None if body is None else one if one.deleted or body is one.body else replace(one, body=body)
             for one, body in zip(found, bodies, strict=True)
         ]
 
+    def _before(self, deletion: Stored) -> Stored:
+        """The version that was deleted."""
+        record = Record.unguarded.only("id").get(
+            owner_id=self.owner_id,
+            resource_type=TYPE_NUMBER[deletion.resource_type],
+            logical_id=deletion.logical_id,
+        )
+        before = RecordVersion.unguarded.get(
+            owner_id=self.owner_id, record=record.id, version_id=deletion.version_id - 1
+        )
+        return self._older(deletion, before)
+
     def _bodies_told(self, found: Sequence[tuple[str, bytes]]) -> list[bytes | None]:
-        """The same by type and body. What a deleted Provenance named is not told, so neither is the deletion."""
-        opened = {
-            place: json.loads(body) if body else {}
-            for place, (kind, body) in enumerate(found)
-            if self._looks_through(kind)
-        }
+        """The same by type and body."""
+        opened = {place: json.loads(body) for place, (kind, body) in enumerate(found) if self._looks_through(kind)}
         visible = self._visible({name for resource in opened.values() for name in provenances.named(resource)})
         bodies: list[bytes | None] = [body for _, body in found]
         for place, resource in opened.items():

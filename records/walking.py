@@ -83,11 +83,11 @@ def gone(records: RecordSet, span: Span) -> list[tuple[str, str]]:
     types = searching.run(Sql().add("SELECT DISTINCT r.resource_type").extend(within).add("ORDER BY 1"))
     found: list[tuple[str, str]] = []
     for (number,) in types:
-        if records._looks_through(TYPE_NAME[number]):
-            continue  # nobody keeps what it named
         sql = Sql().add("SELECT r.logical_id").extend(within).add("AND r.resource_type = %s AND", number)
         sql.extend(records._predicate(TYPE_NAME[number])).add("ORDER BY r.logical_id")
-        found += [(TYPE_NAME[number], str(row[0])) for row in searching.run(sql)]
+        names = [(TYPE_NAME[number], str(row[0])) for row in searching.run(sql)]
+        hiding = records._looks_through(TYPE_NAME[number])
+        found += [name for name in names if not hiding or records.read(*name) is not None]
     return found
 
 

@@ -161,9 +161,12 @@ def test_a_record_labelled_later_is_named_no_more(person, app):
     assert app.get("/Provenance/of-plain").status_code == 404
 
 
-def test_a_deleted_provenance_is_told_only_where_nothing_is_hidden(person, app, whole):
-    people.delete_record(person, "Provenance", "of-whole")
+def test_a_deleted_provenance_is_told_to_whom_it_was_there(person, app, whole):
+    for name in ("of-whole", "of-secret"):
+        people.delete_record(person, "Provenance", name)
+    assert [whole.get(f"/Provenance/{name}").status_code for name in ("of-whole", "of-secret")] == [410, 410]
 
-    assert whole.get("/Provenance/of-whole").status_code == 410
-    assert app.get("/Provenance/of-whole").status_code == 404
-    assert b"of-whole" not in app.get("/Provenance/_history").content
+    assert [app.get(f"/Provenance/{name}").status_code for name in ("of-whole", "of-secret")] == [410, 404]
+    content = app.get("/Provenance/_history").content
+    assert content.count(b'"url":"Provenance/of-whole"') == 1
+    assert b"secret" not in content
