@@ -26,17 +26,32 @@ class Refusal:
 
 @dataclass(slots=True)
 class Candidate:
-    """A resource on its way in. ``content`` is what the source said, without version and time of update."""
+    """A resource on its way in. ``meta`` (without version and time of update) and ``rest`` (all but type, id and meta)
+    are what the source said, each a JSON object."""
 
     resource: dict[str, Any]
     type_number: int
     logical_id: str
-    content: bytes
+    meta: bytes
+    rest: bytes
     content_hash: bytes
 
     @property
     def key(self) -> tuple[int, str]:
         return self.type_number, self.logical_id
+
+    def body(self, version_id: int, updated: str) -> bytes:
+        """The exact JSON we serve: type, id, meta with our version first, then what the source said in its order."""
+        head = (
+            f'{{"resourceType":"{self.resource["resourceType"]}","id":"{self.logical_id}",'
+            f'"meta":{{"versionId":"{version_id}","lastUpdated":"{updated}"'
+        )
+        return b"".join((head.encode(), _continued(self.meta), _continued(self.rest)))
+
+
+def _continued(members: bytes) -> bytes:
+    """The members of a JSON object, as they follow others in the same object, and its end."""
+    return b"}" if members == b"{}" else b"," + members[1:]
 
 
 def sort_out(resources: Sequence[Any]) -> tuple[list[Candidate], list[Refusal], int]:
@@ -47,9 +62,8 @@ def sort_out(resources: Sequence[Any]) -> tuple[list[Candidate], list[Refusal], 
         if reason := _unkeepable(resource):
             refused.append(Refusal(index, reason))
             continue
-        for part in (resource, *attachments.move_out(resource)):
-            candidate = _candidate(part)
-            if len(candidate.content) > RESOURCE_BYTES_MAX and candidate.resource["resourceType"] != "Binary":
+        for candidate in _candidates(resource):
+            if len(candidate.rest) > RESOURCE_BYTES_MAX and candidate.resource["resourceType"] != "Binary":
                 refused.append(Refusal(index, "larger than a resource may be"))
                 continue
             repeated += candidate.key in found
@@ -67,16 +81,29 @@ def _unkeepable(resource: Any) -> str | None:
     return None
 
 
+def _candidates(resource: dict[str, Any]) -> list[Candidate]:
+    """The resource, and the Binaries of its large attachments."""
+    candidate = _candidate(resource)
+    if len(candidate.rest) <= attachments.INLINE_BYTES_MAX:  # the usual case: none of its parts can be larger
+        return [candidate]
+    moved = attachments.move_out(resource)
+    return [_candidate(part) for part in (resource, *moved)] if moved else [candidate]
+
+
 def _candidate(resource: dict[str, Any]) -> Candidate:
-    meta = resource.get("meta")
+    rest = resource.copy()
+    del rest["resourceType"], rest["id"]
+    meta = rest.pop("meta", None)
     if isinstance(meta, dict) and ("versionId" in meta or "lastUpdated" in meta):
-        said = {name: value for name, value in meta.items() if name not in ("versionId", "lastUpdated")}
-        resource = {**resource, "meta": said} if said else {k: v for k, v in resource.items() if k != "meta"}
-    content = json.dumps(resource)
+        meta = {name: value for name, value in meta.items() if name not in ("versionId", "lastUpdated")}
+        resource = {**resource, "meta": meta} if meta else {k: v for k, v in resource.items() if k != "meta"}
+    said = json.dumps(meta) if isinstance(meta, dict) else b"{}"
+    told = json.dumps(rest)
     return Candidate(
         resource,
         TYPE_NUMBER[resource["resourceType"]],
         resource["id"],
-        content,
-        blake2b(content, digest_size=16).digest(),
+        said,
+        told,
+        blake2b(b"%b\n%b" % (said, told), digest_size=16).digest(),
     )

@@ -8,11 +8,10 @@ parameter is answered by opening the candidates.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Set
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from records import blind, labels
 from records.models import Dating
@@ -23,6 +22,8 @@ from standards.fhir import dates, extraction, occurrence, references, search_par
 NEVER: Final = -(2**62)
 # How far an interval without beginning or end reaches: beyond every date, and its length still fits 64 bits.
 _FAR: Final = 2**61
+
+_CATEGORY: Final = PARAMETER_NUMBER["category"]
 
 ROWS: Final = MappingProxyType(
     {
@@ -67,17 +68,16 @@ MAIN_DATE: Final = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Indexed:
+class Indexed(NamedTuple):
     """``rows`` are (parameter number, blind value); ``systems`` (parameter number, code system uri)."""
 
     occurred: int
     occurred_end: int
     dating: Dating
     labels: int
-    rows: frozenset[tuple[int, int]]
+    rows: Set[tuple[int, int]]
     categories: tuple[int, ...]
-    systems: frozenset[tuple[int, str]]
+    systems: Set[tuple[int, str]]
 
 
 @cache
@@ -95,22 +95,21 @@ def index(resource: dict[str, Any], *, key: bytes) -> Indexed:
     for parameter in row_parameters(resource["resourceType"]):
         number = PARAMETER_NUMBER[parameter.code]
         if parameter.type == "token":
-            for token in extraction.tokens(parameter, resource):
-                rows.add((number, blind.token(key, token.system, token.code)))
-                systems.add((number, token.system or ""))
+            for system, code in extraction.tokens(parameter, resource):
+                rows.add((number, blind.token(key, system, code)))
+                systems.add((number, system or ""))
         else:
             targets = (reference_text(text) for text in extraction.references(parameter, resource))
             rows.update((number, blind.value(key, text)) for text in targets if text)
     occurred, occurred_end, dating = _placed(resource)
-    category = PARAMETER_NUMBER["category"]
     return Indexed(
         occurred=occurred,
         occurred_end=occurred_end,
         dating=dating,
         labels=labels.of(resource),
-        rows=frozenset(rows),
-        categories=tuple(sorted(value for number, value in rows if number == category)),
-        systems=frozenset(systems),
+        rows=rows,
+        categories=tuple(sorted([value for number, value in rows if number == _CATEGORY])),
+        systems=systems,
     )
 
 

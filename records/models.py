@@ -74,8 +74,11 @@ class Record(models.Model):
     occurred = models.BigIntegerField()
     occurred_end = models.BigIntegerField()
     last_updated = models.DateTimeField()
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
-    source = models.ForeignKey(Source, models.PROTECT, related_name="+", db_index=False)
+    # Its counter's foreign keys hold these two: checking them again for every row costs more than storing it (ADR 10).
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    source = models.ForeignKey(Source, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     labels = models.IntegerField(default=0)
     version_id = models.IntegerField()
     resource_type = models.SmallIntegerField()
@@ -128,7 +131,9 @@ class SearchRow(models.Model):
     """
 
     pk = models.CompositePrimaryKey("owner_id", "resource_type", "param", "value", "occurred", "record")
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     resource_type = models.SmallIntegerField()
     param = models.SmallIntegerField()
     value = models.BigIntegerField()

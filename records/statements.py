@@ -1,4 +1,4 @@
-"""Reading statements for the paths every request takes: bound and prepared by the server, answered in binary.
+"""Statements of the paths that every request or page takes: bound and prepared by the server, answered in binary.
 
 The ORM builds and compiles a statement anew each time, which costs more than running it (docs/benchmarks.md).
 """
@@ -17,3 +17,10 @@ def read(text: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     connection.ensure_connection()
     with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
         return cursor.execute(text, values, binary=True).fetchall()
+
+
+def write(text: str, values: Sequence[Any]) -> None:
+    """A statement that answers nothing. Raises Django's database errors."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        cursor.execute(text, values)

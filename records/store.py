@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
-from records import attachments, homes, incoming, indexing, keys, sealing
+from records import attachments, homes, incoming, indexing, keys, sealing, statements
 from records.incoming import Candidate
 from records.models import Counter, Record
 from records.numbering import TYPE_NAME, TYPE_NUMBER
 from records.writer import PageOutcome, Standing, Writer, note, standing_of, write_rows, writing
 from standards.fhir import json, validation
+
+_NUMBERS: Final = "SELECT nextval('records_record_number') FROM generate_series(1, %s)"
 
 
 def put_page(*, owner_id: int, source_id: int, resources: Sequence[Any], at: datetime) -> PageOutcome:
@@ -119,7 +121,7 @@ class _Sealed:
 
 def _seal(writer: Writer, candidate: Candidate, version_id: int) -> _Sealed:
     where = writer.place(candidate.type_number, candidate.logical_id, version_id)
-    body = _body(candidate.resource, version_id, writer.at)
+    body = candidate.body(version_id, writer.instant)
     found = validation.problems(candidate.resource)
     problems = None
     if found:
@@ -131,24 +133,10 @@ def _seal(writer: Writer, candidate: Candidate, version_id: int) -> _Sealed:
     return _Sealed(sealing.seal(writer.keys.cipher, body, where), problems, None)
 
 
-def _body(resource: dict[str, Any], version_id: int, at: datetime) -> bytes:
-    """The exact JSON we serve: type, id, meta with our version first, then what the source said in its order."""
-    said = resource.get("meta")
-    meta = {"versionId": str(version_id), "lastUpdated": instant(at), **(said if isinstance(said, dict) else {})}
-    rest = {name: value for name, value in resource.items() if name not in ("resourceType", "id", "meta")}
-    return json.dumps({"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta, **rest})
-
-
-def instant(at: datetime) -> str:
-    """A FHIR instant in UTC with milliseconds."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _insert(writer: Writer, new: list[Candidate], of_homes: dict[str, indexing.Indexed]) -> None:
     if not new:
         return
-    writer.cursor.execute("SELECT nextval('records_record_number') FROM generate_series(1, %s)", [len(new)])
-    numbers = [row[0] for row in writer.cursor.fetchall()]
+    numbers = statements.read(_NUMBERS, [len(new)])
     statement = (
         "COPY records_record (owner_id, id, occurred, occurred_end, last_updated, source_id, labels, version_id,"
         " resource_type, dating, deleted, logical_id, content_hash, body, problems, attachment)"
@@ -157,7 +145,7 @@ def _insert(writer: Writer, new: list[Candidate], of_homes: dict[str, indexing.I
     types = "int4 int8 int8 int8 timestamptz int4 int4 int4 int2 int2 bool varchar bytea bytea bytea varchar"
     with writer.cursor.copy(statement) as copy:
         copy.set_types(types.split())
-        for number, candidate in zip(numbers, new, strict=True):
+        for (number,), candidate in zip(numbers, new, strict=True):
             found = homes.index(writer, candidate.resource, of_homes)
             sealed = _seal(writer, candidate, 1)
             copy.write_row(

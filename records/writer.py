@@ -10,8 +10,9 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from records import indexing, keys, sealing
+from records import indexing, keys, sealing, statements
 from records.incoming import Refusal
+from standards.fhir import dates
 
 WRITER_LOCK: Final = 2
 
@@ -48,13 +49,14 @@ class Standing:
 
 @dataclass(slots=True)
 class Writer:
-    """One page being written for one owner."""
+    """One page being written for one owner. ``instant`` is ``at`` as FHIR writes it."""
 
     cursor: CursorWrapper
     owner_id: int
     source_id: int
     keys: keys.OwnerKeys
     at: datetime
+    instant: str
     outcome: PageOutcome = field(default_factory=PageOutcome)
     counters: dict[tuple[int, int, int, tuple[int, ...]], list[int]] = field(default_factory=dict)
     rows: list[tuple[int, int, int, int, int]] = field(default_factory=list)
@@ -79,35 +81,39 @@ class writing:  # noqa: N801 - reads as a phrase: with writing(...)
     def __init__(self, owner_id: int, source_id: int, at: datetime) -> None:
         if not connection.in_atomic_block:
             raise OutsideTransaction("records are written in the transaction of their ledger row")
-        self._savepoint = transaction.atomic()
+        # No savepoint: what fails in here takes the caller's transaction with it.
+        self._transaction = transaction.atomic(savepoint=False)
         self._arguments = (owner_id, source_id, at)
 
     def __enter__(self) -> Writer:
         owner_id, source_id, at = self._arguments
         owner_keys = keys.ensure(owner_id)
-        self._savepoint.__enter__()
+        self._transaction.__enter__()
         cursor = connection.cursor()
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [WRITER_LOCK, owner_id])
-        self._writer = Writer(cursor, owner_id, source_id, owner_keys, at)
+        self._writer = Writer(cursor, owner_id, source_id, owner_keys, at, dates.instant(at))
         return self._writer
 
     def __exit__(self, *error: Any) -> None:
         self._writer.cursor.close()
-        self._savepoint.__exit__(*error)
+        self._transaction.__exit__(*error)
+
+
+# Written so that each id is looked up in the unique index: OFFSET 0 forbids a join over all that the owner has, and as
+# a subselect the owner counts as any one; of an owner newer than its statistics the planner expects no rows at all.
+_STANDING: Final = (
+    "SELECT w.resource_type, w.logical_id, r.id, r.version_id, r.content_hash, r.deleted, r.source_id, r.flagged"
+    " FROM unnest(%s::int2[], %s::text[]) AS w (resource_type, logical_id) CROSS JOIN LATERAL ("
+    " SELECT id, version_id, content_hash, deleted, source_id, problems IS NOT NULL AS flagged FROM records_record x"
+    " WHERE x.owner_id = (SELECT %s::int4) AND x.resource_type = w.resource_type AND x.logical_id = w.logical_id"
+    " OFFSET 0) r"
+)
 
 
 def standing_of(writer: Writer, wanted: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Standing]:
-    writer.cursor.execute(
-        "SELECT r.resource_type, r.logical_id, r.id, r.version_id, r.content_hash, r.deleted, r.source_id,"
-        " r.problems IS NOT NULL FROM unnest(%s::smallint[], %s::text[]) AS w (resource_type, logical_id)"
-        " JOIN records_record r ON r.owner_id = %s AND r.resource_type = w.resource_type"
-        " AND r.logical_id = w.logical_id",
-        [[number for number, _ in wanted], [logical_id for _, logical_id in wanted], writer.owner_id],
-    )
-    return {
-        (row[0], row[1]): Standing(row[2], row[3], bytes(row[4]), row[5], row[6], row[7])
-        for row in writer.cursor.fetchall()
-    }
+    numbers, logical_ids = [number for number, _ in wanted], [logical_id for _, logical_id in wanted]
+    rows = statements.read(_STANDING, [numbers, logical_ids, writer.owner_id])
+    return {(row[0], row[1]): Standing(*row[2:]) for row in rows}
 
 
 def note(
@@ -155,22 +161,30 @@ def write_rows(writer: Writer) -> None:
                 copy.write_row((writer.owner_id, *row))
     if writer.systems:
         columns = [list(column) for column in zip(*sorted(writer.systems), strict=True)]
-        writer.cursor.execute(
-            "INSERT INTO records_codesystem (owner_id, resource_type, param, system)"
-            " SELECT %s, * FROM unnest(%s::int2[], %s::int2[], %s::text[]) ON CONFLICT DO NOTHING",
-            [writer.owner_id, *columns],
-        )
+        statements.write(_KNOW_SYSTEMS, [writer.owner_id, *columns])
     if writer.counters:
-        counters = sorted(writer.counters.items())
-        # In two steps: a constraint looks at the row of an upsert before it is seen to exist, and may be below zero.
-        writer.cursor.executemany(
-            "INSERT INTO records_counter (owner_id, resource_type, source_id, labels, categories, total, problems,"
-            " newest, longest, changed) VALUES (%s, %s, %s, %s, %s::bigint[], 0, 0, %s, 0, %s) ON CONFLICT DO NOTHING",
-            [(writer.owner_id, *key[:3], list(key[3]), indexing.NEVER, writer.at) for key, _ in counters],
-        )
-        writer.cursor.executemany(
-            "UPDATE records_counter SET total = total + %s, problems = problems + %s, newest = greatest(newest, %s),"
-            " longest = greatest(longest, %s), changed = %s WHERE owner_id = %s AND resource_type = %s"
-            " AND source_id = %s AND labels = %s AND categories = %s::bigint[]",
-            [(*numbers, writer.at, writer.owner_id, *key[:3], list(key[3])) for key, numbers in counters],
-        )
+        counters = [
+            (*key[:3], f"{{{','.join(map(str, key[3]))}}}", *numbers)
+            for key, numbers in sorted(writer.counters.items())
+        ]
+        columns = [list(column) for column in zip(*counters, strict=True)]
+        statements.write(_COUNT, [*columns, *[writer.owner_id, writer.at] * 2])
+
+
+_KNOW_SYSTEMS: Final = (
+    "INSERT INTO records_codesystem (owner_id, resource_type, param, system)"
+    " SELECT %s, * FROM unnest(%s::int2[], %s::int2[], %s::text[]) ON CONFLICT DO NOTHING"
+)
+# No upsert: a constraint looks at the row of an upsert before it is seen to exist, and a change may be below zero.
+# The owner's turn keeps two writers from making the same row.
+_COUNT: Final = (
+    "MERGE INTO records_counter c USING unnest(%s::int2[], %s::int4[], %s::int4[], %s::text[], %s::int4[], %s::int4[],"
+    " %s::int8[], %s::int8[]) AS n (resource_type, source_id, labels, categories, total, problems, newest, longest)"
+    " ON c.owner_id = %s AND c.resource_type = n.resource_type AND c.source_id = n.source_id"
+    " AND c.labels = n.labels AND c.categories = n.categories::int8[]"
+    " WHEN MATCHED THEN UPDATE SET total = c.total + n.total, problems = c.problems + n.problems,"
+    " newest = greatest(c.newest, n.newest), longest = greatest(c.longest, n.longest), changed = %s"
+    " WHEN NOT MATCHED THEN INSERT (owner_id, resource_type, source_id, labels, categories, total, problems, newest,"
+    " longest, changed) VALUES (%s, n.resource_type, n.source_id, n.labels, n.categories::int8[], n.total,"
+    " n.problems, n.newest, n.longest, %s)"
+)

@@ -22,7 +22,7 @@ from consent import contributions, gate
 from records import sources, store, writer
 from records.models import Source
 from records.reading import RecordSet, Stored
-from standards.fhir import patching
+from standards.fhir import dates, patching
 from standards.fhir.validation import Problem
 from sync import refusals
 from sync.changes import CREATE, DELETE, PATCH, UPDATE, Author, Change, Done
@@ -262,7 +262,7 @@ class _Desk:
             app_uri=self.source.url,
             app_name=self.author.name,
             patient_id=self.author.patient_id,
-            recorded=store.instant(self.at),
+            recorded=dates.instant(self.at),
             security=[tags[key] for key in sorted(tags)],
         )
         return [made]

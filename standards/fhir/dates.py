@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
-from typing import Any, Final
+from datetime import UTC, date, datetime
+from typing import Any, Final, NamedTuple
 
 FOREVER_PAST: Final = -(2**63)
 FOREVER_FUTURE: Final = 2**63 - 1
@@ -28,8 +28,7 @@ class InvalidDate(ValueError):
     """The text or element says no date that exists."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(NamedTuple):
     """From ``low`` until just before ``high``, microseconds since 1970-01-01T00:00Z."""
 
     low: int
@@ -40,6 +39,11 @@ class Interval:
 
     def contains(self, other: Interval) -> bool:
         return self.low <= other.low and other.high <= self.high
+
+
+def instant(at: datetime) -> str:
+    """An aware moment as FHIR writes it, in UTC with milliseconds."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def interval(text: str) -> Interval:

@@ -41,6 +41,8 @@ _ACTIVE: Final = re.compile(
     rf"<(?!/?(?:{_TAGS})[\s/>]|!--)|<[^>]*\s(?:on\w+|formaction)\s*=|javascript:", re.IGNORECASE
 )
 
+_BLANK_START: Final = frozenset({"", " "})
+
 NULL: Final = Finding("error", "null is not allowed")
 EMPTY: Final = Finding("error", "an empty string is not allowed")
 _BLANK: Final = Finding("warning", "nothing but white space")
@@ -60,7 +62,7 @@ def test_string(value: Any) -> Finding | None:
     """Any text that says something."""
     if value.__class__ is not str:
         return NULL if value is None else _NO_STRING
-    if value.isprintable() and len(value) < MAX_STRING and value[:1] not in ("", " "):
+    if value.isprintable() and value[:1] not in _BLANK_START and len(value) < MAX_STRING:
         return None
     if not value:
         return EMPTY
@@ -85,6 +87,18 @@ def _matching(pattern: re.Pattern[str] | str, what: str) -> Test:
         if value.__class__ is str:
             return None if fullmatch(value) else (wrong if value else EMPTY)
         return NULL if value is None else _NO_STRING
+
+    return test
+
+
+def _unspaced(pattern: str, what: str) -> Test:
+    """A pattern that every text without white space fulfils: the usual case, and much quicker to see."""
+    matches = _matching(pattern, what)
+
+    def test(value: Any) -> Finding | None:
+        if value.__class__ is str and value and value.isprintable() and " " not in value:
+            return None
+        return matches(value)
 
     return test
 
@@ -161,13 +175,13 @@ def test_xhtml(value: Any) -> Finding | None:
 _NO_DIV: Final = _expected("a div element")
 _ACTIVE_HTML: Final = Finding("error", "HTML that a narrative may not have (txt-1)")
 
-_URI: Final = _matching(r"\S+", "an address without white space")
+_URI: Final = _unspaced(r"\S+", "an address without white space")
 
 TESTS: Final[Mapping[str, Test]] = {
     "string": test_string,
     "markdown": test_string,
     "boolean": test_boolean,
-    "code": _matching(r"[^\s]+(?: [^\s]+)*", "a code without stray white space"),
+    "code": _unspaced(r"[^\s]+(?: [^\s]+)*", "a code without stray white space"),
     "id": _matching(r"[A-Za-z0-9\-.]{1,64}", "an id of 1 to 64 letters, digits, - and ."),
     "uri": _URI,
     "url": _URI,

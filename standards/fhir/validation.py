@@ -77,11 +77,13 @@ def _written(where: _Where) -> str:
 class _Type:
     """The checks of one complex type; rules are made at first use, since types contain each other."""
 
-    __slots__ = ("_choices", "_has_rules_of_the_whole", "_invariant", "_required", "_rules", "name")
+    __slots__ = ("_choices", "_has_rules_of_the_whole", "_invariant", "_required", "_rules", "_tests", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._rules: dict[str, _Rule] | None = None
+        # Of the rules those that a single primitive has: most keys are that, and need no more than this.
+        self._tests: dict[str, Test] = {}
         self._required: tuple[tuple[str, tuple[str, ...]], ...] = ()
         self._choices: frozenset[str] = frozenset()
         self._has_rules_of_the_whole = True
@@ -99,6 +101,7 @@ class _Type:
             rules["resourceType"] = (primitives.test_string, None, False, None, "resourceType")
         self._choices = frozenset(key for key, rule in rules.items() if rule[3] is not None)
         self._has_rules_of_the_whole = bool(self._required or self._choices or self._invariant)
+        self._tests = {key: test for key, (test, _, many, _, _) in rules.items() if test is not None and not many}
         self._rules = rules
         return rules
 
@@ -109,19 +112,20 @@ class _Type:
         if not node:
             run.add(where, "an empty object is not allowed")
         rules = self._rules or self._prepare()
+        tests = self._tests
         for key, value in node.items():
+            test = tests.get(key)
+            if test is not None:
+                if finding := test(value):
+                    _report(finding, value, (where, key, None), run)
+                continue
             rule = rules.get(key)
             if rule is None:
                 run.add((where, key, None), f"{self.name} has no such field")
-                continue
-            test, checks, many, _, _ = rule
-            if many:
+            elif rule[2]:
                 self._check_many(node, key, value, rule, where, run)
-            elif test is not None:
-                if finding := test(value):
-                    _report(finding, value, (where, key, None), run)
-            elif checks is not None:
-                checks.check(value, (where, key, None), run)
+            elif rule[1] is not None:
+                rule[1].check(value, (where, key, None), run)
         if self._has_rules_of_the_whole:
             self._check_whole(node, where, run)
 
@@ -135,7 +139,8 @@ class _Type:
             self._invariant(node, where, run)
 
     def _check_choices(self, node: dict[str, Any], where: _Where, run: _Run) -> None:
-        spellings = node.keys() & self._choices
+        choices = self._choices
+        spellings = [key for key in node if key in choices]
         if len(spellings) < 2:
             return
         chosen: dict[str, str] = {}

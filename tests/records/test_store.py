@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.core.files.storage import storages
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from records import store
 from records.models import Counter, Record, RecordVersion, SearchRow
@@ -267,6 +270,38 @@ def test_the_past_cannot_be_altered_nor_a_record_removed(statement):
 
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
+
+
+@contextmanager
+def _checked() -> Iterator[CursorWrapper]:
+    """A transaction whose constraints are looked at when it ends, though the test's own never commits."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        yield cursor
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+@pytest.mark.parametrize(
+    ("table", "statement"),
+    [
+        ("records_source", "DELETE FROM records_source"),
+        (
+            "accounts_person",
+            "DELETE FROM records_codesystem; DELETE FROM records_ownerkey; DELETE FROM accounts_person",
+        ),
+    ],
+)
+def test_neither_a_person_nor_a_source_can_go_while_there_are_records(table, statement):
+    person = sign_up()
+    put(person, observation("a"))
+    delete(person, "Observation", "a")
+
+    with pytest.raises(IntegrityError, match=f'not present in table "{table}"'), _checked() as cursor:
+        cursor.execute(statement)
+
+
+def test_no_record_comes_from_a_source_that_does_not_exist():
+    with pytest.raises(IntegrityError, match='not present in table "records_source"'), _checked():
+        put(sign_up(), observation("a"), source_id=source() + 1)
 
 
 def test_writers_for_one_person_take_turns_and_lose_nothing(transactional_db):

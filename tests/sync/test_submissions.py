@@ -9,9 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from consent import contributions, gate
-from records import store
 from records.models import Counter, Record
-from standards.fhir import validation
+from standards.fhir import dates, validation
 from sync import refusals, submissions
 from sync.changes import CREATE, DELETE, PATCH, UPDATE, Author, Change
 from sync.sources.apps import provenance
@@ -73,7 +72,7 @@ def test_provenance_is_valid_and_names_the_person():
         app_uri="urn:tributary:app:x",
         app_name="Watch",
         patient_id="me",
-        recorded=store.instant(timezone.now()),
+        recorded=dates.instant(timezone.now()),
         security=[],
     )
 

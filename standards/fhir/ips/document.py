@@ -12,10 +12,10 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
-from standards.fhir import references
+from standards.fhir import dates, references
 from standards.fhir.ips import sections, wording
 from standards.fhir.ips.sections import Section
 
@@ -99,10 +99,10 @@ def write(
     return {
         "resourceType": "Bundle",
         "id": str(identifier),
-        "meta": {"profile": [PROFILE], "lastUpdated": _instant(at)},
+        "meta": {"profile": [PROFILE], "lastUpdated": dates.instant(at)},
         "identifier": {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{identifier}"},
         "type": "document",
-        "timestamp": _instant(at),
+        "timestamp": dates.instant(at),
         "entry": [
             {"fullUrl": f"urn:uuid:{composition['id']}", "resource": composition},
             *(
@@ -132,7 +132,7 @@ def _composition(
         "status": "final",
         "type": {"coding": [{"system": _LOINC, "code": "60591-5", "display": "Patient summary Document"}]},
         "subject": {"reference": entries[_name(patient)]},
-        "date": _instant(at),
+        "date": dates.instant(at),
         "author": [{"reference": f"urn:uuid:{device['id']}", "display": device["deviceName"][0]["name"]}],
         "title": "International Patient Summary",
         "section": [_section(section, taken, entries, entered) for section, taken in full if taken or section.required],
@@ -271,7 +271,3 @@ def _name(resource: Resource) -> str:
 
 def _url(resource: Resource, base: str) -> str:
     return f"{base.rstrip('/')}/{_name(resource)}"
-
-
-def _instant(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
