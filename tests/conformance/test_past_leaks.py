@@ -4,16 +4,15 @@ Known ones that cannot be had here, and why:
 
 - an allow-list enforced on REST and not on GraphQL: there is no GraphQL, and no second API of any kind
   (``test_there_is_no_second_way_in`` holds that);
-- a roster of a Group on another store without a filter: no Group is kept; the one group of a backend service is made
-  of the decisions that stand (``consent.gate.cohort``), and export is shown in tests/fhirapi/test_exports.py;
-- assurance of an identity link ignored: nobody's record is found by a link between Patients; a token names its owner;
 - a decision cache without security tags, or not emptied when consent is written: decisions are not cached (shown by
   asking again right after each change).
 """
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.db import transaction
@@ -21,14 +20,22 @@ from django.test import Client
 from django.urls import get_resolver
 
 from consent.terms import Terms
+from gateway.models import AccessToken, RefreshToken
 from records import sources, store
 from records.labels import ACT_CODE
 from records.models import SourceKind
+from sync import progress, runs
+from sync.models import Run, RunState
+from sync.problems import Problem
+from sync.sources.fhir_rest import client as http
 from tests import decisions
 from tests.conformance import worlds
-from tests.fhirapi import people, population
+from tests.fhirapi import backends, people, population
 from tests.fhirapi.test_leaks import LAB, VITALS
+from tests.gateway import parties
+from tests.sync.conftest import connection, ehr, hospital, owner
 
+__all__ = ["connection", "ehr", "hospital", "owner"]
 pytestmark = pytest.mark.django_db
 
 HIV = {"security": [{"system": ACT_CODE, "code": "HIV"}]}
@@ -124,16 +131,25 @@ def test_a_narrower_consent_counts_from_the_next_request():
     assert app.get("/Observation/obs-1").status_code == 200
 
 
-def test_the_status_of_an_export_is_the_same_for_one_that_exists_and_one_that_does_not():
-    """icanbwell: 403 or 404 of an export's status told whether it existed; here both are the same to a stranger."""
+def test_the_status_of_an_export_does_not_tell_a_stranger_that_it_exists():
+    """icanbwell: 403 or 404 of an export's status told whether it existed."""
     person = people.with_record()
+    service, stranger = backends.Service.register(), backends.Service.register()
+    backends.let_in(person, service, "patient/*.rs", "offline_access")
+    address = service.complete("/$export?_type=Condition")
+    file = service.manifest(address)["output"][0]["url"]
+    assert service.status(address).status_code == service.fetch(file).status_code == 200
+    absent = address.replace(address.rpartition("/")[2], str(uuid.UUID(int=7)))
+
+    for ask in (stranger.status, stranger.cancel):
+        there, nowhere = ask(address), ask(absent)
+        assert (there.status_code, there.content) == (404, nowhere.content)
+    there, nowhere = stranger.fetch(file), stranger.fetch(f"{absent}/Condition.ndjson")
+    assert (there.status_code, there.content) == (404, nowhere.content)
+    assert service.status(address).status_code == 200
     app = people.let_in(person, "patient/*.rs")
-    paths = [f"/_export/0000000{number}-0000-4000-8000-000000000000" for number in (1, 2)]
-
-    answers = [app.get(path) for path in paths]
-
-    assert answers[0].status_code == answers[1].status_code
-    assert answers[0].content == answers[1].content
+    asked = [app.get(one.partition(people.BASE)[2]) for one in (address, absent)]
+    assert (asked[0].status_code, asked[0].content) == (asked[1].status_code, asked[1].content)
 
 
 def test_an_app_cannot_write_a_label_or_a_source_that_opens_a_record():
@@ -177,6 +193,89 @@ def test_a_link_into_another_record_does_not_open_it():
         assert f'"id":"{her.patient_id}"'.encode() not in app.get(path).content
     assert app.get(f"/Patient/{her.patient_id}").status_code == 404
     assert app.get(f"/Patient/{her.patient_id}/Observation").status_code == 404
+
+
+def test_a_group_exports_nobody_but_those_who_let_this_service_in():
+    """icanbwell: the roster of a Group on another store had no filter. A Group in a record is no roster of anything."""
+    her, him = people.with_record(), people.with_record()
+    service, other = backends.Service.register(), backends.Service.register()
+    backends.let_in(him, service, "patient/Condition.rs", "patient/Group.rs", "patient/Patient.rs", "offline_access")
+    backends.let_in(her, other, "patient/*.rs", "offline_access")
+    members = [{"entity": {"reference": f"Patient/{one.patient_id}"}} for one in (him, her)]
+    roster = {"resourceType": "Group", "id": str(service.application.uid), "type": "person", "actual": True}
+    people.store_records(him, [{**roster, "member": members}])
+    whole = other.export(f"/Group/{other.application.uid}/$export")
+    assert [one["id"] for one in whole["Patient"]] == [her.patient_id]
+
+    found = service.export(f"/Group/{service.application.uid}/$export")
+
+    assert [one["id"] for one in found["Patient"]] == [him.patient_id]
+    assert {one["subject"]["reference"] for one in found["Condition"]} == {f"Patient/{him.patient_id}"}
+    for group in (other.application.uid, uuid.UUID(int=7)):
+        assert service.kick_off(f"/Group/{group}/$export").status_code == 404
+
+
+def test_no_assurance_of_a_link_between_people_opens_a_record():
+    """icanbwell: ``Person.link.assurance`` was not looked at, so that a guess opened as much as a proof."""
+    her, him = people.with_record(), people.sign_up()
+    guesses = [{"target": {"reference": f"Patient/{her.patient_id}"}, "assurance": f"level{n}"} for n in (1, 2, 3, 4)]
+    person = {"resourceType": "Person", "id": "himself", "link": guesses}
+    people.store_records(him, [population.patient(him.patient_id), person])
+    assert people.let_in(her, "patient/*.rs").get(f"/Patient/{her.patient_id}").status_code == 200
+    app = people.let_in(him, "patient/*.rs")
+    assert app.ids("/Person") == ["Person/himself"]
+
+    assert people.included(app.bundle("/Person?_include=Person:link&_include=Person:patient")) == []
+    assert app.ids("/Observation") == app.ids(f"/Observation?patient={her.patient_id}") == []
+    assert app.get(f"/Patient/{her.patient_id}").status_code == 404
+    assert app.get(f"/Patient/{her.patient_id}/$everything").status_code == 404
+
+
+def test_a_refresh_proves_the_client_again():
+    """A Medplum fork: whoever held a refresh token of a confidential app got new tokens without its secret."""
+    person, app = parties.sign_up(), parties.App.register(method="client_secret_basic")
+    held = app.let_in(person, "patient/Observation.rs offline_access")["refresh_token"]
+    thief = parties.App(app.application, "not the secret")
+
+    assert thief.refresh(held).status_code == 401
+    bare = app.http.post(
+        "/oauth/token",
+        urlencode({"grant_type": "refresh_token", "refresh_token": held, "client_id": app.client_id}),
+        content_type="application/x-www-form-urlencoded",
+    )
+    assert (bare.status_code, bare.json()["error"]) == (401, "invalid_client")
+    assert app.refresh(held).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_page_that_failed_is_never_told_as_a_complete_pull(ehr, connection, settings, monkeypatch):
+    """Fasten: an error on a later page was swallowed, and half a record passed for the whole."""
+    settings.SYNC_PAGE_SIZE = 50
+    monkeypatch.setattr(http, "FIRST_WAIT_SECONDS", 0.01)
+    lab = {"status": "final", "code": {"text": "lab"}, "subject": {"reference": "Patient/p1"}}
+    ehr.hold(*({"resourceType": "Observation", "id": f"o{number:03}", **lab} for number in range(70)))
+    ehr.truncate(r"/Observation\?.*_start=50", times=99)
+
+    run = Run.objects.get(connection=connection)
+    runs.perform(run.pk)
+
+    run.refresh_from_db()
+    assert (run.state, run.problem) == (RunState.PARTIAL, Problem.UNREADABLE)
+    (shown,) = progress.of(connection.owner)
+    (labs,) = [kind for kind in shown.run.kinds if kind.resource_type == "Observation"]
+    assert (labs.stated, labs.arrived, labs.lost) == (70, 50, 20)
+
+
+def test_no_token_can_be_read_out_of_the_database():
+    """Fasten and Open Wearables: tokens lay in the tables as they are sent."""
+    person, app = parties.sign_up(), parties.App.register()
+    given = app.let_in(person, "patient/Observation.rs offline_access")
+    assert app.userinfo(given["access_token"]).status_code in (200, 403)
+
+    for model in (AccessToken, RefreshToken):
+        for row in model.objects.values():
+            kept = {str(value) for value in row.values()}
+            assert not kept & {given["access_token"], given["refresh_token"]}
 
 
 def _link(reference: str) -> dict:
