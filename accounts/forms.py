@@ -26,9 +26,15 @@ class PlainForm(forms.Form):
             field.widget.attrs.pop("placeholder", None)
 
 
+HINT = "login_hint"
+"""In the session: the e-mail address that the app which sent her expects."""
+
+
 class SignInForm(PlainForm, allauth.LoginForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        if self.request is not None and HINT in self.request.session:
+            self.fields["login"].initial = str(self.request.session[HINT])[:254]
         self.fields["login"].label = _("E-mail")
         # allauth adds a link to the reset here; our page has one of its own.
         self.fields["password"].help_text = ""

@@ -53,6 +53,9 @@ class Person(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager
     name = models.CharField(_("name"), max_length=200, blank=True)
     subject = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     patient_id = models.CharField(max_length=64, default=new_patient_id, unique=True, editable=False)
+    practitioner_id = models.CharField(
+        max_length=64, blank=True, default="", editable=False, help_text="of a hospital's clinician: her Practitioner"
+    )
     role = models.CharField(max_length=16, choices=Role, default=Role.PATIENT)
     language = models.CharField(_("language"), max_length=8, default="en")
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
@@ -74,3 +77,8 @@ class Person(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager
 
     def __str__(self) -> str:
         return f"Person {self.pk}"
+
+    @property
+    def fhir_user(self) -> str:
+        """The FHIR resource that stands for whoever signs in, as ``Type/id``."""
+        return f"Practitioner/{self.practitioner_id}" if self.practitioner_id else f"Patient/{self.patient_id}"

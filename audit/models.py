@@ -27,6 +27,7 @@ class Agent(models.TextChoices):
     OWNER = "owner", "the owner herself"
     APP = "app", "an app she let in"
     SOURCE = "source", "a source that feeds her record"
+    STAFF = "staff", "a clinician of the hospital that holds it"
     SYSTEM = "system", "Tributary itself"
 
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from accounts.models import Person
-from consent import contributions, ledger
+from consent import clinicians, contributions, ledger
 from consent.models import Decision, Grantee
 from consent.terms import Terms
 from records.reading import RecordSet
@@ -67,6 +67,27 @@ class App:
 
 
 @dataclass(frozen=True, slots=True)
+class Clinician:
+    """A clinician of the hospital whose site this is, reading a patient's chart there by himself."""
+
+    person_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClinicianApp:
+    """An app that a clinician of this hospital opened: his decision to use it, and the patient in context.
+
+    ``patient_id`` is the Patient he opened it for, "" for none: ``patient/`` scopes reach nobody else.
+    """
+
+    client_id: str
+    decision_id: int
+    scopes: tuple[Scope, ...]
+    clinician_id: int
+    patient_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """A backend service exporting one person's records: its ``system/`` scopes, and her decision that lets it."""
 
@@ -87,7 +108,7 @@ class Holder:
     decision_id: int
 
 
-Reader = Owner | App | Backend | Holder
+Reader = Owner | App | Clinician | ClinicianApp | Backend | Holder
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +148,13 @@ def readable(*, owner_id: int, reader: Reader, interaction: str, at: datetime) -
         decision = _standing(owner_id, reader.decision_id, reader.grantee, at, kind=reader.kind)
         held = [scopes.parse(text) for text in decision.scopes_granted]
         return RecordSet(owner_id, decision.patient_id, _rules_of(decision, held, letter))
+    if isinstance(reader, Clinician):
+        if not clinicians.reaches(reader.person_id, owner_id):
+            raise ConsentMissing(f"person {reader.person_id} is no clinician of {owner_id}")
+        return RecordSet(owner_id, _patient_id(owner_id), (Rule(),))
+    if isinstance(reader, ClinicianApp):
+        patient_id = _patient_id(owner_id)
+        return RecordSet(owner_id, patient_id, _rules_of_clinician_app(owner_id, patient_id, reader, letter, at))
     patient_id, rules = _rules_of_app(owner_id, reader, letter, at)
     return RecordSet(owner_id, patient_id, rules)
 
@@ -146,7 +174,7 @@ def writable(*, owner_id: int, reader: App, interaction: str, source_id: int, at
     return Writable(own, replace(own, rules=(*own.rules, *searched)), rules)
 
 
-def reaches(reader: App, resource_type: str, interaction: str) -> bool:
+def reaches(reader: App | ClinicianApp, resource_type: str, interaction: str) -> bool:
     """Whether any scope of the token reaches this type with this interaction at all."""
     letter = LETTER[interaction]
     if letter in contributions.LETTERS and resource_type not in contributions.ABOUT:
@@ -178,7 +206,7 @@ def honours(scope: Scope) -> bool:
     """Whether the gate can enforce this scope; one that it cannot must never be granted."""
     if not isinstance(scope, ResourceScope):
         return True
-    return scope.level == "patient" and all(enforceable(scope.resource, code) for code, _ in scope.filters)
+    return scope.level in ("patient", "user") and all(enforceable(scope.resource, code) for code, _ in scope.filters)
 
 
 def rules(
@@ -208,6 +236,29 @@ def _standing(
 
 def _rules_of(decision: ledger.Standing, held: Iterable[Scope], letter: str) -> tuple[Rule, ...]:
     return rules(held, Terms.of(decision.terms), letter, hidden=frozenset(decision.hidden))
+
+
+def _rules_of_clinician_app(
+    owner_id: int, patient_id: str, reader: ClinicianApp, letter: str, at: datetime
+) -> tuple[Rule, ...]:
+    """What the app's scopes admit of this chart. His ``patient/`` scopes are about the patient in context alone.
+
+    What the hospital keeps of the clinician himself (who ``fhirUser`` is) is in neither, and open to both. Raises
+    ConsentMissing, also for whoever is no patient here.
+    """
+    decision = ledger.standing(reader.decision_id, owner_id=reader.clinician_id, grantee=reader.client_id, at=at)
+    if decision is None or not clinicians.reaches(reader.clinician_id, owner_id):
+        raise ConsentMissing(f"decision {reader.decision_id} does not stand for {owner_id}")
+    levels = ("patient", "user") if patient_id == reader.patient_id or owner_id == reader.clinician_id else ("user",)
+    granted = [scopes.parse(text) for text in decision.scopes_granted]
+    held = [
+        scope
+        for scope in reader.scopes
+        if isinstance(scope, ResourceScope)
+        and scope.level in levels
+        and any(scopes.covers(wider, scope) for wider in granted)
+    ]
+    return rules(held, Terms.of(decision.terms), letter)
 
 
 def _rules_of_backend(owner_id: int, reader: Backend, at: datetime) -> tuple[Rule, ...]:

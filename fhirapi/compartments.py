@@ -25,6 +25,8 @@ SEARCHED: Final = frozenset(types.PATIENT_COMPARTMENT) & catalogue.SEARCHED
 class CompartmentView(SearchView):
     """``GET Patient/[id]/[type]?…``; nobody's compartment but that of the token's patient is there."""
 
+    about_patient = True
+
     def get(self, request: Request, logical_id: str, resource_type: str) -> HttpResponse:  # type: ignore[override]
         return self.within(request, logical_id, resource_type, parameters.of_query(request))
 

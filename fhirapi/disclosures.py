@@ -49,8 +49,10 @@ class Disclosure:
         if category is not None:
             self.categories[f"{resource_type} {category}"] = self.types[resource_type]
 
-    def detail(self, status: int) -> dict[str, Any]:
+    def detail(self, status: int, *, clinician: str = "") -> dict[str, Any]:
         known: dict[str, Any] = {"status": status, "records": self.types.total(), "types": dict(self.types)}
+        if clinician:
+            known["clinician"] = clinician
         if self.asked:
             known["asked"] = self.asked
         if self.categories:
@@ -76,7 +78,7 @@ def record(disclosure: Disclosure, *, to: Bearer, status: int, origin: str) -> N
         agent_name=to.application_name,
         consent_id=to.decision_id,
         origin=origin[:ORIGIN_LENGTH_MAX],
-        detail=disclosure.detail(status),
+        detail=disclosure.detail(status, clinician=to.subject if to.staff else ""),
     )
 
 

@@ -48,6 +48,7 @@ class OperationView(FhirView):
     parser_classes = [parameters.FormParser, asking.ParametersParser, asking.PlainParametersParser]
     interaction = "search"
     logged_as = "operation"
+    about_patient = True
     names: tuple[str, ...] = ()
     called = ""
 

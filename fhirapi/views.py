@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from consent import gate
-from fhirapi import bundles, capability, catalogue, chaining, disclosures, errors, including, parameters, searching
+from fhirapi import bundles, capability, catalogue, chaining, charts, disclosures, errors, including, parameters, searching
 from fhirapi.disclosures import Disclosure
 from fhirapi.negotiation import FhirNegotiation
 from gateway.authentication import SmartAuthentication
@@ -47,6 +47,8 @@ class FhirView(APIView):
     content_negotiation_class = FhirNegotiation
     interaction = "read"
     """What the gate is asked."""
+    about_patient = False
+    """Whether the id in the address is the Patient's, whatever is asked of her."""
     logged_as: str | None = None
     """What the access log calls it, where that is another word."""
 
@@ -55,6 +57,8 @@ class FhirView(APIView):
         self.disclosure = Disclosure(self.logged_as or self.interaction)
         self.bearer: Bearer | None = None
         self.bearer = self.authenticated(request)
+        if self.bearer is not None and self.bearer.staff:
+            self.bearer = charts.turned(self.bearer, request, kwargs, about_patient=self.about_patient)
         super().initial(request, *args, **kwargs)
 
     def authenticated(self, request: Request) -> Bearer | None:
@@ -80,9 +84,9 @@ class FhirView(APIView):
     def reaches(self, resource_type: str) -> bool:
         return gate.reaches(self.reader(), resource_type, self.interaction)
 
-    def reader(self) -> gate.App:
+    def reader(self) -> gate.App | gate.ClinicianApp:
         assert self.bearer is not None
-        return gate.App(self.bearer.client_id, self.bearer.decision_id, self.bearer.scopes)
+        return charts.reader(self.bearer)
 
     def finalize_response(  # type: ignore[override]
         self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any

@@ -76,6 +76,7 @@ def allow(
         ends=ends,
         authenticated=how.authenticated,
         at=at,
+        launch=request.launch,
     )
     code = tokens.issue_code(authorization, request.params, at=at)
     _note(person, application, decision, Outcome.SUCCESS, how)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
-
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -13,9 +11,9 @@ from audit import events
 from audit.models import Action, Agent, Outcome
 from consent import ledger
 from consent.models import Act, Decision
-from gateway import scopes
+from gateway import launches
 from gateway.errors import TrialOnly
-from gateway.models import AccessToken, Application, Authorization, Grant, RefreshToken
+from gateway.models import AccessToken, Application, Authorization, Grant, Launch, RefreshToken
 
 
 def of(person: Person) -> QuerySet[Authorization]:
@@ -36,33 +34,32 @@ def begin(
     ends: datetime,
     authenticated: datetime,
     at: datetime,
+    launch: Launch | None = None,
 ) -> Authorization:
     """A new authorization on this decision; it replaces the person's earlier one of the same app.
 
-    Raises TrialOnly for an app on trial and a person who is not made up.
+    One that a clinician launched for a patient replaces only his earlier one for that patient. Raises TrialOnly for an
+    app on trial and a person who is not made up.
     """
     if not application.admits(person):
         raise TrialOnly(f"application {application.pk}")
+    about = launch.about if launch else None
     # Two approvals at once wait for each other here, so that the live one is the newest decision's.
     for earlier in Authorization.objects.select_for_update().filter(
-        person=person, application=application, revoked__isnull=True
+        person=person, application=application, about=about, revoked__isnull=True
     ):
         revoke(earlier, at=at)
     return Authorization.objects.create(
         person=person,
+        about=about,
         application=application,
         decision=decision,
         scopes=granted,
-        context=_context(person, granted),
+        context=launches.context(launch, person, granted),
         authenticated=authenticated,
         created=at,
         expires=ends,
     )
-
-
-def _context(person: Person, granted: list[str]) -> dict[str, Any]:
-    """The launch context: a patient whenever a ``patient/`` scope was granted, asked for or not."""
-    return {"patient": person.patient_id} if scopes.needs_patient(granted) else {}
 
 
 @transaction.atomic
@@ -153,6 +150,7 @@ def is_live(authorization: Authorization, *, at: datetime) -> bool:
         and authorization.paused is None
         and authorization.expires > at
         and authorization.person.is_active
+        and (authorization.about is None or authorization.about.is_active)
         and authorization.application.active
     )
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.models import Role
 from gateway import authorizations, scopes, tokens
 from gateway.errors import InsufficientScope, InvalidToken
 from gateway.models import AccessToken
@@ -24,7 +26,11 @@ USE_NOTED_EVERY: Final = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """A live access token: the app that holds it, the owner it reads for, and the consent decision it stands on."""
+    """A live access token: the app that holds it, the owner it reads for, and the consent decision it stands on.
+
+    ``subject``, ``person_id`` and ``fhir_user`` are of whoever let the app in: the owner herself, or ``staff``, a
+    clinician of this hospital who opened the app for the owner's chart.
+    """
 
     owner_id: int
     patient_id: str
@@ -36,6 +42,9 @@ class Bearer:
     context: dict[str, Any]
     authorization_id: int
     expires: datetime
+    person_id: int
+    fhir_user: str
+    staff: bool
 
     @property
     def is_authenticated(self) -> bool:
@@ -60,11 +69,15 @@ class BackendBearer:
 # Asked at every call: one prepared statement, not built anew by the ORM (records/statements.py).
 _ASK: Final = """
     SELECT t.expires, t.scope, t.authorization_id, g.revoked, g.expires, g.last_used, g.context, g.decision_id,
-        a.active, a.client_id, a.name, p.is_active, p.id, p.patient_id, p.subject, g.paused
+        a.active, a.client_id, a.name, p.is_active AND COALESCE(o.is_active, TRUE), COALESCE(o.id, p.id),
+        COALESCE(o.patient_id, p.patient_id), p.subject, p.id, p.role,
+        CASE p.practitioner_id WHEN '' THEN 'Patient/' || p.patient_id ELSE 'Practitioner/' || p.practitioner_id END,
+        g.paused
     FROM gateway_accesstoken t
     LEFT JOIN gateway_authorization g ON g.id = t.authorization_id
     LEFT JOIN gateway_application a ON a.id = g.application_id
     LEFT JOIN accounts_person p ON p.id = g.person_id
+    LEFT JOIN accounts_person o ON o.id = g.about_id
     WHERE t.token_checksum = %s
 """
 
@@ -96,10 +109,11 @@ def of(token: str, *, at: datetime) -> Bearer:
     if row[0] > at and row[2] is None:
         raise InsufficientScope("a token of a backend service")
     (expires, scope, authorization_id, revoked, ends, used, context, decision_id, *app_and_person, paused) = row
-    app_active, client_id, name, person_active, owner_id, patient_id, subject = app_and_person
+    app_active, client_id, name, people_active, owner_id, patient_id, subject, *holder = app_and_person
+    person_id, role, fhir_user = holder
     if expires <= at or authorization_id is None or revoked is not None or paused is not None or ends <= at:
         raise InvalidToken(f"authorization {authorization_id}: expired, paused or revoked")
-    if not (app_active and person_active):
+    if not (app_active and people_active):
         raise InvalidToken(f"authorization {authorization_id}: account or app closed")
     if used is None or used + USE_NOTED_EVERY <= at:
         authorizations.touch(authorization_id, at=at)
@@ -114,6 +128,9 @@ def of(token: str, *, at: datetime) -> Bearer:
         context=context,
         authorization_id=authorization_id,
         expires=expires,
+        person_id=person_id,
+        fhir_user=fhir_user,
+        staff=role == Role.CLINICIAN and settings.SITE == "hospital",
     )
 
 

@@ -97,6 +97,8 @@ def _is_ticked(text: str, ticked: Collection[str], any_record: bool) -> bool:
         return WHO_SHE_IS in ticked
     if text == scopes.OFFLINE_ACCESS:
         return KEEP_ACCESS in ticked
+    if text == scopes.LAUNCH:
+        return True
     return any_record
 
 

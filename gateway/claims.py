@@ -19,12 +19,12 @@ class Known(Protocol):
     def subject(self) -> object: ...
 
     @property
-    def patient_id(self) -> str: ...
+    def fhir_user(self) -> str: ...
 
 
 def of(person: Known, granted: Iterable[str]) -> dict[str, str]:
-    """``sub`` is opaque and stable; ``fhirUser`` the absolute address of her Patient resource."""
+    """``sub`` is opaque and stable; ``fhirUser`` the absolute address of her Patient, or of a clinician's Practitioner."""
     claims = {"sub": str(person.subject)}
     if scopes.FHIR_USER in set(granted):
-        claims["fhirUser"] = f"{settings.FHIR_BASE}/Patient/{person.patient_id}"
+        claims["fhirUser"] = f"{settings.FHIR_BASE}/{person.fhir_user}"
     return claims

@@ -37,6 +37,7 @@ def register(
     description: str = "",
     homepage_uri: str = "",
     policy_uri: str = "",
+    launch_uri: str = "",
     by: Person | None = None,
 ) -> Registered:
     """A new active app. ``method`` is one of AuthMethod; ``jwks`` goes with private_key_jwt and only with it.
@@ -47,6 +48,8 @@ def register(
     Raises InvalidRedirect, InvalidRegistration.
     """
     _check(name, redirect_uris, method, jwks)
+    if launch_uri and (fault := redirects.launch_problem(launch_uri)):
+        raise InvalidRegistration(f"the launch address: {fault}")
     public = method == AuthMethod.NONE
     secret = secrets.make() if method in (AuthMethod.BASIC, AuthMethod.POST) else None
     application = Application(
@@ -63,6 +66,7 @@ def register(
         description=description,
         homepage_uri=homepage_uri,
         policy_uri=policy_uri,
+        launch_uri=launch_uri,
     )
     if client_id is not None:
         application.client_id = client_id

@@ -15,7 +15,9 @@ from django.utils.cache import patch_vary_headers
 
 from gateway.models import Application
 
-OPEN: Final = re.compile(r"/\.well-known/[a-z-]+|/oauth/jwks|/fhir/r4/(\.well-known/smart-configuration|metadata)")
+OPEN: Final = re.compile(
+    r"/\.well-known/[a-z-]+|/oauth/jwks|/oauth/style/[0-9a-f]+\.json|/fhir/r4/(\.well-known/smart-configuration|metadata)"
+)
 REGISTERED: Final = re.compile(r"/oauth/(token|revoke|introspect|userinfo)|/fhir/r4(/.*)?")
 METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 HEADERS: Final = (

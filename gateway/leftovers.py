@@ -5,8 +5,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from gateway import tokens, usage
-from gateway.models import AccessToken, AuthorizationRequest, Grant, RefreshToken, UsedAssertion
+from gateway import pending, tokens, usage
+from gateway.models import (
+    AccessToken,
+    AuthorizationRequest,
+    Grant,
+    Launch,
+    PushedRequest,
+    RefreshToken,
+    UsedAssertion,
+)
 
 # Long enough that a replay of a code or refresh token is still recognised as one.
 KEPT: Final = timedelta(days=1)
@@ -16,6 +24,9 @@ def sweep(*, at: datetime) -> None:
     """Deletes expired requests, codes, access tokens, assertions and dead refresh tokens. Twice is as good as once."""
     usage.sweep(at=at)
     AuthorizationRequest.objects.filter(expires__lt=at).delete()
+    # A launch outlives its five minutes with the request that came from it.
+    Launch.objects.filter(expires__lt=at - pending.LIFE).delete()
+    PushedRequest.objects.filter(expires__lt=at).delete()
     UsedAssertion.objects.filter(expires__lt=at).delete()
     Grant.objects.filter(expires__lt=at - KEPT).delete()
     AccessToken.objects.filter(expires__lt=at - KEPT).delete()

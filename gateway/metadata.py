@@ -16,22 +16,32 @@ from gateway.models import AuthMethod
 from standards.smart import capabilities
 
 CAPABILITIES: Final = (
+    capabilities.LAUNCH_EHR,
     capabilities.LAUNCH_STANDALONE,
     capabilities.AUTHORIZE_POST,
     capabilities.CLIENT_PUBLIC,
     capabilities.CLIENT_CONFIDENTIAL_SYMMETRIC,
     capabilities.CLIENT_CONFIDENTIAL_ASYMMETRIC,
     capabilities.SSO_OPENID_CONNECT,
+    capabilities.CONTEXT_BANNER,
+    capabilities.CONTEXT_STYLE,
+    capabilities.CONTEXT_EHR_PATIENT,
     capabilities.CONTEXT_STANDALONE_PATIENT,
     capabilities.PERMISSION_OFFLINE,
     capabilities.PERMISSION_PATIENT,
+    capabilities.PERMISSION_USER,
     capabilities.PERMISSION_V1,
     capabilities.PERMISSION_V2,
 )
 
 
 def smart() -> dict[str, Any]:
-    return {**_common(), **_management(), "capabilities": list(CAPABILITIES)}
+    return {**_common(), **_management(), "capabilities": list(offered())}
+
+
+def offered() -> tuple[str, ...]:
+    """What this site can do; only a hospital has visits to open an app for."""
+    return (*CAPABILITIES, capabilities.CONTEXT_EHR_ENCOUNTER) if settings.SITE == "hospital" else CAPABILITIES
 
 
 def oauth() -> dict[str, Any]:
@@ -48,7 +58,7 @@ def openid() -> dict[str, Any]:
         "claims_parameter_supported": False,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
-        "prompt_values_supported": ["none", "login", "consent"],
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
     }
 
 

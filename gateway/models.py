@@ -101,6 +101,9 @@ class Application(AbstractApplication):
     token_endpoint_auth_method = models.CharField(max_length=32, choices=AuthMethod)
     client_jwks = models.TextField(blank=True, default="", help_text="JSON Web Key Set of the app's public keys")
     client_jwks_uri = models.URLField(max_length=500, blank=True, default="")
+    launch_uri = models.URLField(
+        max_length=500, blank=True, default="", help_text="where the app is opened from here (SMART EHR launch)"
+    )
     scopes = models.TextField(help_text="widest scopes it may ask for, space-separated")
     description = models.CharField(max_length=500, blank=True, default="")
     homepage_uri = models.URLField(max_length=500, blank=True, default="")
@@ -168,10 +171,14 @@ class Authorization(models.Model):
     absolute end; ``decision`` the row of the consent ledger it stands on. A new yes to the same app replaces the old
     row, as it replaces the old decision. While ``paused`` is set no code or token of it is worth anything.
     ``authenticated`` is when she signed in (OIDC ``auth_time``).
+
+    ``about`` is whose record it opens: null for her own; at a hospital, the patient for whose chart a clinician
+    launched the app. She may have the same app open for several patients at once.
     """
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="authorizations", db_index=False)
+    about = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     application = models.ForeignKey(Application, models.PROTECT, related_name="authorizations")
     decision = models.ForeignKey("consent.Decision", models.PROTECT, related_name="+")
     scopes = ArrayField(
@@ -191,9 +198,10 @@ class Authorization(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["person", "application"],
+                fields=["person", "application", "about"],
                 condition=Q(revoked__isnull=True),
-                name="authorization_one_live_per_person_and_app",
+                nulls_distinct=False,
+                name="authorization_one_live_per_launch",
             ),
             models.CheckConstraint(condition=Q(expires__gt=F("created")), name="authorization_ends_later"),
         ]
@@ -265,12 +273,46 @@ class AuthorizationRequest(models.Model):
     uid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     application = models.ForeignKey(Application, models.CASCADE, related_name="+")
     params = models.JSONField()
+    launch = models.ForeignKey(
+        "Launch", models.CASCADE, null=True, related_name="+", help_text="the launch it came from, spent by it"
+    )
     created = models.DateTimeField()
     expires = models.DateTimeField(db_index=True)
     answered = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"AuthorizationRequest {self.uid}"
+
+
+class Launch(models.Model):
+    """An app being opened from here: the single-use ``launch`` token of SMART's EHR launch, kept as its SHA-256.
+
+    Bound to whoever opened it and to the app. ``about`` is the patient whose chart it was opened from, null for her
+    own record; ``context`` what else the app is told (``{"encounter": id, "intent": …}``).
+    """
+
+    digest = models.BinaryField(primary_key=True)
+    application = models.ForeignKey(Application, models.CASCADE, related_name="+")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    about = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
+    context = models.JSONField(default=dict)
+    expires = models.DateTimeField(db_index=True)
+    used = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"Launch until {self.expires:%Y-%m-%dT%H:%M:%SZ}"
+
+
+class PushedRequest(models.Model):
+    """An authorization request its client sent ahead (RFC 9126); ``digest`` is the SHA-256 of its ``request_uri``."""
+
+    digest = models.BinaryField(primary_key=True)
+    application = models.ForeignKey(Application, models.CASCADE, related_name="+")
+    params = models.JSONField()
+    expires = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"PushedRequest until {self.expires:%Y-%m-%dT%H:%M:%SZ}"
 
 
 class SigningKey(models.Model):

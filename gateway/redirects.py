@@ -36,6 +36,13 @@ def problem(uri: str) -> str | None:
     return None if "." in parts.scheme else "a scheme of its own must contain a dot, like com.example.app"
 
 
+def launch_problem(uri: str) -> str | None:
+    """Why an app may not be opened at this address, or None: a page of its own, on https or a loopback address."""
+    if urlsplit(uri).scheme not in ("http", "https"):
+        return "it must begin with https"
+    return problem(uri)
+
+
 def is_registered(uri: str, registered: Iterable[str]) -> bool:
     """Whether the URI equals a registered one, character for character; on loopback any port does (RFC 8252 7.3)."""
     return any(uri == known or _same_loopback(uri, known) for known in registered)

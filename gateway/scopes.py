@@ -50,10 +50,15 @@ SUPPORTED: Final = frozenset(KINDS) | frozenset(types.PATIENT_COMPARTMENT) | typ
 
 OPENID: Final = "openid"
 FHIR_USER: Final = "fhirUser"
+LAUNCH: Final = "launch"
 LAUNCH_PATIENT: Final = "launch/patient"
+LAUNCH_ENCOUNTER: Final = "launch/encounter"
 OFFLINE_ACCESS: Final = "offline_access"
-NAMED: Final = (OPENID, FHIR_USER, LAUNCH_PATIENT, OFFLINE_ACCESS)
+NAMED: Final = (OPENID, FHIR_USER, LAUNCH, LAUNCH_PATIENT, LAUNCH_ENCOUNTER, OFFLINE_ACCESS)
 LEVEL: Final = "patient"
+USER_LEVEL: Final = "user"
+LEVELS: Final = (LEVEL, USER_LEVEL)
+"""What people let apps have: one patient's records, or all that whoever signs in may see."""
 BACKEND_LEVEL: Final = "system"
 READING: Final = "rs"
 FILTER: Final = "category"
@@ -65,10 +70,11 @@ _V1_SETS: Final = ("rs", "cud", "cruds")
 
 def advertised() -> list[str]:
     """``scopes_supported`` of the metadata: every one of them is granted and enforced."""
-    whole = [f"{LEVEL}/{resource}.{READING}" for resource in ("*", *KINDS)]
-    granular = [str(scope) for scope in grammar.granular(LEVEL)]
+    whole = [f"{level}/{resource}.{READING}" for level in LEVELS for resource in ("*", *KINDS)]
+    granular = [str(scope) for level in LEVELS for scope in grammar.granular(level)]
     writing = [f"{LEVEL}/{resource}.{grammar.PERMISSIONS}" for resource in contributions.ABOUT]
-    return [*NAMED, *whole, *writing, *granular, *(_of_backends() if settings.SITE == "person" else ())]
+    named = [name for name in NAMED if name != LAUNCH_ENCOUNTER or settings.SITE == "hospital"]
+    return [*named, *whole, *writing, *granular, *(_of_backends() if settings.SITE == "person" else ())]
 
 
 def _of_backends() -> list[str]:
@@ -82,7 +88,7 @@ def offerable(asked: Iterable[str], policy: Iterable[str]) -> list[str]:
     What is unknown, unsupported or beyond the app is left out (RFC 6749 3.3); a scope wider than the app's policy is
     replaced by the policy's own scopes under it. Each stands once, as the app spelt it where it is unchanged.
     """
-    return _within_policy(asked, policy, LEVEL)
+    return _within_policy(asked, policy, LEVELS)
 
 
 def preauthorised(asked: Iterable[str], policy: Iterable[str]) -> list[str]:
@@ -93,14 +99,14 @@ def preauthorised(asked: Iterable[str], policy: Iterable[str]) -> list[str]:
     asked = list(asked)
     if not all(text.startswith(f"{BACKEND_LEVEL}/") for text in asked):
         return []
-    return _within_policy(asked, policy, BACKEND_LEVEL)
+    return _within_policy(asked, policy, (BACKEND_LEVEL,))
 
 
-def _within_policy(asked: Iterable[str], policy: Iterable[str], level: str) -> list[str]:
-    allowed = [part for text in policy for part in _parts(text, level)]
+def _within_policy(asked: Iterable[str], policy: Iterable[str], levels: tuple[str, ...]) -> list[str]:
+    allowed = [part for text in policy for part in _parts(text, levels)]
     offered: dict[str, None] = {}
     for text in asked:
-        found = [kept for part in _parts(text, level) for kept in _kept(part, allowed)]
+        found = [kept for part in _parts(text, levels) for kept in _kept(part, allowed)]
         offered.update((text if grammar.parse(text) == scope else str(scope), None) for scope in _joined(found))
     return list(offered)
 
@@ -139,8 +145,8 @@ def reading(scope: ResourceScope) -> ResourceScope | None:
     return with_letters(scope, letters) if letters else None
 
 
-def _parts(text: str, level: str) -> list[Scope]:
-    """The scope of this level in what this server can do with it: reading, and each kind of writing by itself.
+def _parts(text: str, levels: tuple[str, ...]) -> list[Scope]:
+    """The scope of these levels in what this server can do with it: reading, and each kind of writing by itself.
 
     Writing everything is writing each of the types that apps may write.
     """
@@ -151,12 +157,12 @@ def _parts(text: str, level: str) -> list[Scope]:
     if len(text) > SCOPE_LENGTH_MAX:
         return []
     if isinstance(scope, NamedScope):
-        return [scope] if scope.name in NAMED and level == LEVEL else []
-    if scope.level != level or not _has_known_target(scope):
+        return [scope] if scope.name in NAMED and LEVEL in levels else []
+    if scope.level not in levels or not _has_known_target(scope):
         return []
     read = reading(scope)
     found: list[Scope] = [read] if read else []
-    if level == LEVEL:
+    if LEVEL in levels:
         found += [
             replace(scope, resource=resource, permissions=letter)
             for resource in _written(scope.resource)

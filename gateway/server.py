@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from django.conf import settings
+from django.utils import timezone
 from oauthlib.common import Request
 from oauthlib.oauth2.rfc6749 import errors as oauth
 from oauthlib.oauth2.rfc6749.endpoints import AuthorizationEndpoint, RevocationEndpoint, TokenEndpoint
@@ -19,8 +20,12 @@ from oauthlib.oauth2.rfc6749.tokens import BearerToken
 from oauthlib.openid import RequestValidator
 from oauthlib.openid.connect.core.grant_types import AuthorizationCodeGrant, RefreshTokenGrant
 
+from gateway import launches
+
 STATE_LENGTH_MAX: Final = 2048
 NONCE_LENGTH_MAX: Final = 255
+_PROMPTS: Final = ("none", "login", "consent", "select_account")
+_AGE: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}", re.ASCII)
 
@@ -73,12 +78,18 @@ def authorize_rules(request: Request) -> dict[str, Any]:
         raise _invalid(request, "state is required.")
     if (getattr(request, "aud", None) or "").rstrip("/") != settings.FHIR_BASE:
         raise _invalid(request, "aud must be the FHIR base address of this server.")
-    if getattr(request, "launch", None):
-        raise _invalid(request, "This launch is not known.")
+    token = getattr(request, "launch", None)
+    if token and launches.find(token, request.client, at=timezone.now()) is None:
+        raise _invalid(request, "This launch is not known, was used before, or is over.")
     if request.code_challenge_method != "S256" or not _CHALLENGE.fullmatch(request.code_challenge or ""):
         raise _invalid(request, "PKCE with S256 is required.")
+    prompts = (getattr(request, "prompt", None) or "").split()
     if len(request.nonce or "") > NONCE_LENGTH_MAX:
         raise _invalid(request, "nonce is too long.")
+    if not set(_PROMPTS) >= set(prompts) or ("none" in prompts and len(prompts) > 1):
+        raise _invalid(request, "prompt must be none alone, or any of login, consent and select_account.")
+    if not _AGE.fullmatch(str(getattr(request, "max_age", None) or "0")):
+        raise _invalid(request, "max_age must be a number of seconds.")
     return {}
 
 

@@ -14,6 +14,7 @@ urlpatterns = [
     path("oauth/revoke", token.revoke, name="revoke"),
     path("oauth/introspect", introspect.introspect, name="introspect"),
     path("oauth/userinfo", identity.userinfo, name="userinfo"),
+    path("oauth/style/<slug:digest>.json", identity.smart_style, name="smart-style"),
     path("oauth/jwks", identity.jwks, name="jwks"),
     path("oauth/logo/<uuid:uid>", logos.logo, name="logo"),
     path(".well-known/openid-configuration", discovery.openid_configuration, name="openid-configuration"),

@@ -19,6 +19,7 @@ WHO: dict[str, str | Promise] = {
     Agent.OWNER: gettext_lazy("You"),
     Agent.APP: gettext_lazy("An app"),
     Agent.SOURCE: gettext_lazy("A hospital"),
+    Agent.STAFF: gettext_lazy("A clinician"),
     Agent.SYSTEM: gettext_lazy("Tributary"),
 }
 DID: dict[str, str | Promise] = {

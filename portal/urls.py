@@ -17,6 +17,7 @@ urlpatterns = [
     path("hospitals/<int:connection_id>/stop/", hospitals.stop, name="stop_hospital"),
     path("apps/", apps.listing, name="apps"),
     path("apps/<int:authorization_id>/withdraw/", apps.withdraw, name="withdraw_app"),
+    path("apps/open/", apps.open_app, name="open_app"),
     path("access/", access.log, name="access"),
     path("account/", account.profile, name="account"),
 ]

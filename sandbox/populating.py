@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import Person, Role
 from records import store
@@ -35,11 +37,31 @@ def ensure_clinician() -> Account:
     first = hospital.staff[0]
     rng = random.Random(f"{SEED} {hospital.slug} clinician")  # noqa: S311 - of a made-up person, and told to all
     account = Account(f"{first.given}.{first.family}@{hospital.slug}.example".lower(), population.draw_password(rng))
-    if not Person.objects.filter(email=account.email).exists():
-        Person.objects.create_user(
-            account.email, account.password, name=f"{first.given} {first.family}", role=Role.CLINICIAN
+    person = Person.objects.filter(email=account.email).first()
+    if person is None:
+        person = Person.objects.create_user(
+            account.email,
+            account.password,
+            name=f"{first.given} {first.family}",
+            role=Role.CLINICIAN,
+            practitioner_id=first.id,
         )
+    _keep_practitioner(person, hospital, at=timezone.now())
     return account
+
+
+def _keep_practitioner(clinician: Person, hospital: staff.Hospital, *, at: datetime) -> None:
+    """What the hospital keeps of him: his Practitioner, and what his roles point at. It is his ``fhirUser``."""
+    if clinician.practitioner_id != hospital.staff[0].id:
+        Person.objects.filter(pk=clinician.pk).update(practitioner_id=hospital.staff[0].id)
+    mine = {hospital.staff[0].id, hospital.staff[0].role_id}
+    kept = [
+        resource
+        for resource in hospital.resources()
+        if resource["id"] in mine or not resource["resourceType"].startswith("Practitioner")
+    ]
+    with transaction.atomic():
+        store.put_page(owner_id=clinician.pk, source_id=loading.ensure_source().pk, resources=kept, at=at)
 
 
 def write_logins(path: Path) -> None:

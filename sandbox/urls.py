@@ -10,6 +10,9 @@ from sandbox import views
 urlpatterns = [
     path("", include("config.health")),
     path("", views.home, name="home"),
+    path("patients/", views.patients, name="patients"),
+    path("patients/<str:patient_id>/", views.chart, name="chart"),
+    path("patients/<str:patient_id>/open/", views.open_app, name="open-app"),
     path("accounts/", include("accounts.urls")),
     path("", include("gateway.urls")),
     # A Bundle is posted to the base as it is spelt; a redirect would lose it.

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import wraps
+
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import Person
-from gateway.models import Authorization
+from consent import clinicians
+from gateway import launches, redirects
+from gateway.models import Application, Authorization
+from gateway.views import answering
+from sandbox import staff, wards
+
+ClinicianView = Callable[..., HttpResponse]
 
 
 @require_safe
@@ -21,4 +32,70 @@ def home(request: HttpRequest) -> HttpResponse:
         if isinstance(person, Person)
         else ()
     )
-    return render(request, "sandbox/home.html", {"fhir_base": settings.FHIR_BASE, "connected": connected})
+    works_here = isinstance(person, Person) and clinicians.is_one(person)
+    context = {"fhir_base": settings.FHIR_BASE, "connected": connected, "works_here": works_here}
+    return render(request, "sandbox/home.html", context)
+
+
+def of_clinician(view: ClinicianView) -> ClinicianView:
+    """For clinicians of this hospital alone; to everybody else the page does not exist."""
+
+    @wraps(view)
+    @login_required
+    @never_cache
+    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        if not isinstance(request.user, Person) or not clinicians.is_one(request.user):
+            raise Http404
+        return view(request, request.user, *args, **kwargs)
+
+    return guarded
+
+
+@require_safe
+@of_clinician
+def patients(request: HttpRequest, clinician: Person) -> HttpResponse:
+    return render(request, "sandbox/patients.html", {"patients": clinicians.patients()})
+
+
+@require_safe
+@of_clinician
+def chart(request: HttpRequest, clinician: Person, patient_id: str) -> HttpResponse:
+    """A patient's chart, and the apps that can be opened from it."""
+    opened = wards.opened(
+        _patient(patient_id), clinician=clinician, origin=answering.origin(request), at=timezone.now()
+    )
+    apps = list(launches.apps())
+    response = render(request, "sandbox/chart.html", {"chart": opened, "apps": apps})
+    _let_lead_to(response, apps)
+    return response
+
+
+@require_POST
+@of_clinician
+def open_app(request: HttpRequest, clinician: Person, patient_id: str) -> HttpResponse:
+    """Opens an app for this patient and, if one was chosen, this visit."""
+    patient, at = _patient(patient_id), timezone.now()
+    application = get_object_or_404(launches.apps(), client_id=request.POST.get("app", ""))
+    encounter = request.POST.get("encounter", "")
+    context: dict[str, object] = {"need_patient_banner": True, "tenant": staff.slugify(settings.SITE_NAME)}
+    if encounter:
+        if not wards.has_visit(patient, encounter, clinician=clinician, at=at):
+            raise Http404
+        context["encounter"] = encounter
+    if request.POST.get("intent"):
+        context["intent"] = request.POST["intent"][:100]
+    leads = launches.open_app(application, person=clinician, about=patient, context=context, at=at)
+    return answering.see_other(leads)
+
+
+def _patient(patient_id: str) -> Person:
+    patient = wards.find(patient_id)
+    if patient is None:
+        raise Http404
+    return patient
+
+
+def _let_lead_to(response: HttpResponse, apps: Iterable[Application]) -> None:
+    """Browsers hold the redirect after a form to form-action as well, so the apps' addresses must be in it."""
+    leads = sorted({redirects.form_action(app.launch_uri) for app in apps})
+    response._csp_update = {"form-action": leads}  # type: ignore[attr-defined]

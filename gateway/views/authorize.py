@@ -51,7 +51,10 @@ def _accept(request: HttpRequest, params: dict[str, str], *, at: datetime) -> Ht
         if not request.user.is_authenticated:
             return _send_back(info["redirect_uri"], params, "login_required", "Nobody is signed in.")
         return _send_back(info["redirect_uri"], params, "consent_required", "She has to be asked.")
-    kept = pending.keep(info["request"].client, params, offered, at=at)
+    try:
+        kept = pending.keep(info["request"].client, params, offered, at=at)
+    except pending.LaunchSpent:
+        return _send_back(info["redirect_uri"], params, "invalid_request", "This launch was used before.")
     return answering.see_other(reverse("gateway:consent", args=[kept.pk]))
 
 

@@ -14,14 +14,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts import languages
+from accounts import forms, languages
 from accounts.models import Person
+from consent import clinicians
 from consent.terms import Terms
 from gateway import answers, counting, pending, questions, redirects, selections
 from gateway.answers import AlreadyAnswered, Circumstances, NothingTicked
 from gateway.models import AuthorizationRequest
 from gateway.selections import InvalidTime, Selection
-from gateway.views import answering
+from gateway.views import answering, clinician
 from gateway.views.authorize import refuse_page
 
 
@@ -32,19 +33,23 @@ def consent(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
     if waiting is None:
         return _over(request)
     if not isinstance(request.user, Person):
-        return redirect_to_login(request.get_full_path())
+        return _sign_in(request, waiting)
     if not waiting.application.admits(request.user):
         why = _("This app is still being tried out. Only the made-up people of its developer can let it in.")
         return refuse_page(request, why, status=403)
     if not _signed_in_recently(request, request.user, waiting, at=at):
         logout(request)
-        return redirect_to_login(request.get_full_path())
+        return _sign_in(request, waiting)
+    if waiting.launch is not None and waiting.launch.person_id != request.user.pk:
+        return _opened_by_another(request, waiting, at=at)
+    if clinicians.is_one(request.user):
+        return _clinician(request, request.user, waiting, at=at)
     chosen = _selection(request, request.user, waiting)
     if request.method == "POST":
         answer = request.POST.get("answer")
         if answer == "switch":
             logout(request)
-            return redirect_to_login(request.get_full_path())
+            return _sign_in(request, waiting)
         if answer in ("allow", "deny"):
             return _answer(request, request.user, waiting, chosen, at=at)
     return _ask(request, request.user, waiting, chosen, at=at)
@@ -58,14 +63,40 @@ def _selection(request: HttpRequest, person: Person, waiting: AuthorizationReque
     return selections.of_form(request.POST, sources=offered)
 
 
-def _answer(
-    request: HttpRequest, person: Person, waiting: AuthorizationRequest, chosen: Selection, *, at: datetime
-) -> HttpResponse:
-    how = Circumstances(
+def _sign_in(request: HttpRequest, waiting: AuthorizationRequest) -> HttpResponse:
+    """To the sign-in, and back here; whom the app expects is filled in there (OIDC ``login_hint``)."""
+    if "login_hint" in waiting.params:
+        request.session[forms.HINT] = waiting.params["login_hint"]
+    return redirect_to_login(request.get_full_path())
+
+
+def _opened_by_another(request: HttpRequest, waiting: AuthorizationRequest, *, at: datetime) -> HttpResponse:
+    """A launch is of whoever opened the app; in other hands it is spent and opens nothing."""
+    if not pending.claim(waiting, at=at):
+        return _over(request)
+    told = {"error": "invalid_request", "error_description": "This launch is somebody else's."}
+    return answering.see_other(redirects.answer(waiting.params["redirect_uri"], **told, state=waiting.params["state"]))
+
+
+def _clinician(request: HttpRequest, person: Person, waiting: AuthorizationRequest, *, at: datetime) -> HttpResponse:
+    try:
+        return clinician.answered(request, person, waiting, how=_circumstances(request, person), at=at)
+    except AlreadyAnswered:
+        return _over(request)
+
+
+def _circumstances(request: HttpRequest, person: Person) -> Circumstances:
+    return Circumstances(
         authenticated=_signed_in(request, person),
         language=languages.current(),
         origin=answering.origin(request),
     )
+
+
+def _answer(
+    request: HttpRequest, person: Person, waiting: AuthorizationRequest, chosen: Selection, *, at: datetime
+) -> HttpResponse:
+    how = _circumstances(request, person)
     try:
         if request.POST["answer"] == "deny":
             return answering.see_other(answers.deny(waiting, person, how=how, at=at))
@@ -108,9 +139,12 @@ def _over(request: HttpRequest) -> HttpResponse:
 
 
 def _signed_in_recently(request: HttpRequest, person: Person, waiting: AuthorizationRequest, *, at: datetime) -> bool:
-    """What the app asked of the sign-in itself: ``prompt=login`` and ``max_age`` (OIDC Core 3.1.2.1)."""
+    """What the app asked of the sign-in itself: ``prompt`` and ``max_age`` (OIDC Core 3.1.2.1).
+
+    ``select_account`` is a sign-in as well: who is to sign in is chosen there.
+    """
     signed_in = _signed_in(request, person)
-    if "login" in waiting.params.get("prompt", "").split() and signed_in < waiting.created:
+    if {"login", "select_account"} & set(waiting.params.get("prompt", "").split()) and signed_in < waiting.created:
         return False
     max_age = waiting.params.get("max_age", "")
     if max_age.isascii() and max_age.isdigit() and len(max_age) < 10:

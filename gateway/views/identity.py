@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from gateway import bearer, claims, keys, scopes
+from gateway import bearer, claims, keys, scopes, styles
 from gateway.errors import GatewayError, InsufficientScope
 from gateway.views import answering
 
@@ -25,6 +25,15 @@ def userinfo(request: HttpRequest) -> HttpResponse:
         return answering.in_json(claims.of(holder, granted))
     except GatewayError as error:
         return answering.refusal(error)
+
+
+@require_safe
+def smart_style(request: HttpRequest, digest: str) -> HttpResponse:
+    """How we look (SMART, "Styling"); an address of another day's style is not there any more."""
+    if digest != styles.digest():
+        raise Http404
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return HttpResponse(styles.document(), content_type="application/json", headers=headers)
 
 
 @require_safe

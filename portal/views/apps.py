@@ -7,9 +7,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from gateway import authorizations
+from gateway import authorizations, launches, redirects
+from gateway.views import answering
 from portal import admissions, pages
 
 
@@ -18,11 +19,30 @@ from portal import admissions, pages
 def listing(request: HttpRequest) -> HttpResponse:
     at = timezone.now()
     shown = [admissions.of(each, at=at) for each in authorizations.of(pages.person(request))]
-    return render(
+    opening = list(launches.apps())
+    response = render(
         request,
         "portal/apps.html",
-        {"live": [each for each in shown if each.live], "ended": [each for each in shown if not each.live]},
+        {
+            "live": [each for each in shown if each.live],
+            "ended": [each for each in shown if not each.live],
+            "opening": opening,
+        },
     )
+    # Browsers hold the redirect after a form to form-action as well, so the apps' addresses must be in it.
+    leads = sorted({redirects.form_action(app.launch_uri) for app in opening})
+    response._csp_update = {"form-action": leads}  # type: ignore[attr-defined]
+    return response
+
+
+@require_POST
+@pages.of_person
+def open_app(request: HttpRequest) -> HttpResponse:
+    """Opens an app from here: what it may have, the app asks her as always."""
+    application = get_object_or_404(launches.apps(), client_id=request.POST.get("app", ""))
+    context = {"need_patient_banner": False}
+    leads = launches.open_app(application, person=pages.person(request), context=context, at=timezone.now())
+    return answering.see_other(leads)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,0 +1,89 @@
+"""Opening an app from here: SMART's EHR launch, in which we are the EHR (app-launch, "Launch App: EHR Launch").
+
+The app's launch address is opened with our ``iss`` and a ``launch`` token that works once, for five minutes, for this
+app and whoever opened it. What the token stands for never leaves the server before she agreed.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from accounts.models import Person
+from gateway import scopes, styles
+from gateway.models import Application, Launch
+
+LIFE: Final = timedelta(minutes=5)
+TOLD: Final = frozenset({"encounter", "fhirContext", "need_patient_banner", "intent", "tenant"})
+"""What a launch may carry besides the patient (scopes-and-launch-context, "Launch context arrives with your token")."""
+
+
+def apps() -> QuerySet[Application]:
+    """The apps that can be opened from here, by name."""
+    return Application.objects.filter(active=True).exclude(launch_uri="").order_by("name", "id")
+
+
+def open_app(
+    application: Application,
+    *,
+    person: Person,
+    about: Person | None = None,
+    context: Mapping[str, Any] | None = None,
+    at: datetime,
+) -> str:
+    """The address that opens the app for this person; ``about`` is the patient whose chart it is opened from.
+
+    ``context`` holds names of TOLD only.
+    """
+    told = dict(context or {})
+    if not told.keys() <= TOLD:
+        raise ValueError("a launch tells an app what SMART names, nothing else")
+    token = secrets.token_urlsafe(32)
+    Launch.objects.create(
+        digest=_digest(token), application=application, person=person, about=about, context=told, expires=at + LIFE
+    )
+    query = urlencode({"iss": settings.FHIR_BASE, "launch": token})
+    return f"{application.launch_uri}{'&' if '?' in application.launch_uri else '?'}{query}"
+
+
+def find(token: str, application: Application, *, at: datetime) -> Launch | None:
+    """The launch of this token, if it is this app's and still to be used."""
+    return Launch.objects.filter(
+        digest=_digest(token), application=application, used__isnull=True, expires__gt=at
+    ).first()
+
+
+def claim(launch: Launch, *, at: datetime) -> bool:
+    """Spends it; False if somebody was first. Of two requests with one token, one wins this update."""
+    return bool(Launch.objects.filter(pk=launch.pk, used__isnull=True, expires__gt=at).update(used=at))
+
+
+def narrowed(offered: Iterable[str], launch: Launch | None) -> list[str]:
+    """The scopes that make sense for this launch: ``launch`` needs one, ``launch/encounter`` one with an encounter."""
+    known = {scopes.LAUNCH: launch is not None, scopes.LAUNCH_ENCOUNTER: bool(launch and "encounter" in launch.context)}
+    return [text for text in offered if known.get(text, True)]
+
+
+def context(launch: Launch | None, person: Person, granted: Iterable[str]) -> dict[str, Any]:
+    """What the app is told with every token: a patient whenever a ``patient/`` scope or a launch was granted."""
+    granted = list(granted)
+    launched = launch is not None and scopes.LAUNCH in granted
+    told: dict[str, Any] = {}
+    if scopes.needs_patient(granted) or launched:
+        told["patient"] = (launch.about if launch and launch.about else person).patient_id
+    if launch is not None and launched:
+        return told | launch.context | {"smart_style_url": styles.address()}
+    if launch is not None and scopes.LAUNCH_ENCOUNTER in granted and "encounter" in launch.context:
+        told["encounter"] = launch.context["encounter"]
+    return told
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode()).digest()
