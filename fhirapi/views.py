@@ -17,7 +17,18 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from consent import gate
-from fhirapi import bundles, capability, catalogue, chaining, charts, disclosures, errors, including, parameters, searching
+from fhirapi import (
+    bundles,
+    capability,
+    catalogue,
+    chaining,
+    charts,
+    disclosures,
+    errors,
+    including,
+    parameters,
+    searching,
+)
 from fhirapi.disclosures import Disclosure
 from fhirapi.negotiation import FhirNegotiation
 from gateway.authentication import SmartAuthentication

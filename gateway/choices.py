@@ -98,7 +98,7 @@ def _is_ticked(text: str, ticked: Collection[str], any_record: bool) -> bool:
     if text == scopes.OFFLINE_ACCESS:
         return KEEP_ACCESS in ticked
     if text == scopes.LAUNCH:
-        return True
+        return any_record or WHO_SHE_IS in ticked
     return any_record
 
 

@@ -23,7 +23,7 @@ class Known(Protocol):
 
 
 def of(person: Known, granted: Iterable[str]) -> dict[str, str]:
-    """``sub`` is opaque and stable; ``fhirUser`` the absolute address of her Patient, or of a clinician's Practitioner."""
+    """``sub`` is opaque and stable; ``fhirUser`` the absolute address of her Patient or his Practitioner."""
     claims = {"sub": str(person.subject)}
     if scopes.FHIR_USER in set(granted):
         claims["fhirUser"] = f"{settings.FHIR_BASE}/{person.fhir_user}"

@@ -14,7 +14,6 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.db.models import QuerySet
 
 from accounts.models import Person
 from gateway import scopes, styles
@@ -25,9 +24,10 @@ TOLD: Final = frozenset({"encounter", "fhirContext", "need_patient_banner", "int
 """What a launch may carry besides the patient (scopes-and-launch-context, "Launch context arrives with your token")."""
 
 
-def apps() -> QuerySet[Application]:
-    """The apps that can be opened from here, by name."""
-    return Application.objects.filter(active=True).exclude(launch_uri="").order_by("name", "id")
+def apps(person: Person) -> list[Application]:
+    """The apps that this person can open from here, by name; one on trial opens for made-up people only."""
+    found = Application.objects.filter(active=True).exclude(launch_uri="").order_by("name", "id")
+    return [application for application in found if application.admits(person)]
 
 
 def open_app(
@@ -55,9 +55,8 @@ def open_app(
 
 def find(token: str, application: Application, *, at: datetime) -> Launch | None:
     """The launch of this token, if it is this app's and still to be used."""
-    return Launch.objects.filter(
-        digest=_digest(token), application=application, used__isnull=True, expires__gt=at
-    ).first()
+    mine = Launch.objects.filter(application=application, used__isnull=True, expires__gt=at)
+    return mine.filter(digest=_digest(token)).first()
 
 
 def claim(launch: Launch, *, at: datetime) -> bool:
@@ -78,9 +77,9 @@ def context(launch: Launch | None, person: Person, granted: Iterable[str]) -> di
     told: dict[str, Any] = {}
     if scopes.needs_patient(granted) or launched:
         told["patient"] = (launch.about if launch and launch.about else person).patient_id
-    if launch is not None and launched:
-        return told | launch.context | {"smart_style_url": styles.address()}
-    if launch is not None and scopes.LAUNCH_ENCOUNTER in granted and "encounter" in launch.context:
+    if launched and launch is not None:
+        told |= {**launch.context, "smart_style_url": styles.address()}
+    elif launch is not None and scopes.LAUNCH_ENCOUNTER in granted and "encounter" in launch.context:
         told["encounter"] = launch.context["encounter"]
     return told
 

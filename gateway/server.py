@@ -83,14 +83,19 @@ def authorize_rules(request: Request) -> dict[str, Any]:
         raise _invalid(request, "This launch is not known, was used before, or is over.")
     if request.code_challenge_method != "S256" or not _CHALLENGE.fullmatch(request.code_challenge or ""):
         raise _invalid(request, "PKCE with S256 is required.")
-    prompts = (getattr(request, "prompt", None) or "").split()
     if len(request.nonce or "") > NONCE_LENGTH_MAX:
         raise _invalid(request, "nonce is too long.")
+    _sign_in_rules(request)
+    return {}
+
+
+def _sign_in_rules(request: Request) -> None:
+    """What OpenID Connect lets a client ask of the sign-in (Core 3.1.2.1)."""
+    prompts = (getattr(request, "prompt", None) or "").split()
     if not set(_PROMPTS) >= set(prompts) or ("none" in prompts and len(prompts) > 1):
         raise _invalid(request, "prompt must be none alone, or any of login, consent and select_account.")
     if not _AGE.fullmatch(str(getattr(request, "max_age", None) or "0")):
         raise _invalid(request, "max_age must be a number of seconds.")
-    return {}
 
 
 def _invalid(request: Request, description: str) -> oauth.InvalidRequestError:

@@ -157,6 +157,7 @@ def _ensure_account(
             name=f"{given} {family}".strip() or f"Patient {patient_id}",
             patient_id=patient_id,
             role=Role.PATIENT,
+            is_synthetic=True,
         )
         return person, secret
     if wanted and not person.check_password(wanted):

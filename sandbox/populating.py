@@ -45,6 +45,7 @@ def ensure_clinician() -> Account:
             name=f"{first.given} {first.family}",
             role=Role.CLINICIAN,
             practitioner_id=first.id,
+            is_synthetic=True,
         )
     _keep_practitioner(person, hospital, at=timezone.now())
     return account

@@ -8,7 +8,7 @@ from functools import wraps
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -64,7 +64,7 @@ def chart(request: HttpRequest, clinician: Person, patient_id: str) -> HttpRespo
     opened = wards.opened(
         _patient(patient_id), clinician=clinician, origin=answering.origin(request), at=timezone.now()
     )
-    apps = list(launches.apps())
+    apps = launches.apps(clinician)
     response = render(request, "sandbox/chart.html", {"chart": opened, "apps": apps})
     _let_lead_to(response, apps)
     return response
@@ -75,7 +75,7 @@ def chart(request: HttpRequest, clinician: Person, patient_id: str) -> HttpRespo
 def open_app(request: HttpRequest, clinician: Person, patient_id: str) -> HttpResponse:
     """Opens an app for this patient and, if one was chosen, this visit."""
     patient, at = _patient(patient_id), timezone.now()
-    application = get_object_or_404(launches.apps(), client_id=request.POST.get("app", ""))
+    application = _app(clinician, request.POST.get("app", ""))
     encounter = request.POST.get("encounter", "")
     context: dict[str, object] = {"need_patient_banner": True, "tenant": staff.slugify(settings.SITE_NAME)}
     if encounter:
@@ -93,6 +93,13 @@ def _patient(patient_id: str) -> Person:
     if patient is None:
         raise Http404
     return patient
+
+
+def _app(clinician: Person, client_id: str) -> Application:
+    for application in launches.apps(clinician):
+        if application.client_id == client_id:
+            return application
+    raise Http404
 
 
 def _let_lead_to(response: HttpResponse, apps: Iterable[Application]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,7 +19,7 @@ from portal import admissions, pages
 def listing(request: HttpRequest) -> HttpResponse:
     at = timezone.now()
     shown = [admissions.of(each, at=at) for each in authorizations.of(pages.person(request))]
-    opening = list(launches.apps())
+    opening = launches.apps(pages.person(request))
     response = render(
         request,
         "portal/apps.html",
@@ -39,10 +39,12 @@ def listing(request: HttpRequest) -> HttpResponse:
 @pages.of_person
 def open_app(request: HttpRequest) -> HttpResponse:
     """Opens an app from here: what it may have, the app asks her as always."""
-    application = get_object_or_404(launches.apps(), client_id=request.POST.get("app", ""))
+    person, client_id = pages.person(request), request.POST.get("app", "")
+    application = next((app for app in launches.apps(person) if app.client_id == client_id), None)
+    if application is None:
+        raise Http404
     context = {"need_patient_banner": False}
-    leads = launches.open_app(application, person=pages.person(request), context=context, at=timezone.now())
-    return answering.see_other(leads)
+    return answering.see_other(launches.open_app(application, person=person, context=context, at=timezone.now()))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

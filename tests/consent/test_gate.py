@@ -336,7 +336,7 @@ def test_consent_that_ended_admits_nothing_at_the_very_instant():
 
 
 @pytest.mark.parametrize(
-    "scope", ["system/*.rs", "user/*.rs", "patient/Observation.rs?value-quantity=gt5", "patient/Observation.rs?x=1"]
+    "scope", ["system/*.rs", "patient/Observation.rs?value-quantity=gt5", "patient/Observation.rs?x=1"]
 )
 def test_a_scope_that_cannot_be_enforced_is_not_honoured_and_admits_nothing(scope):
     person = sign_up()

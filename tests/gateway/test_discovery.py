@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from gateway import keys, scopes
+from gateway import keys, launches, scopes
 from standards.smart import scopes as grammar
 from tests.gateway import parties
 from tests.gateway.parties import App
@@ -49,20 +49,24 @@ def test_every_capability_is_one_of_the_specification(client):
     told = client.get(DOCUMENTS[0]).json()
 
     assert set(told["capabilities"]) == {
+        "launch-ehr",
         "launch-standalone",
         "authorize-post",
         "client-public",
         "client-confidential-symmetric",
         "client-confidential-asymmetric",
         "sso-openid-connect",
+        "context-banner",
+        "context-style",
+        "context-ehr-patient",
         "context-standalone-patient",
         "permission-offline",
         "permission-patient",
+        "permission-user",
         "permission-v1",
         "permission-v2",
     }
     assert told["grant_types_supported"] == ["authorization_code", "refresh_token", "client_credentials"]
-    assert "launch-ehr" not in told["capabilities"]
 
 
 def test_every_scope_named_is_granted(client):
@@ -70,7 +74,10 @@ def test_every_scope_named_is_granted(client):
     named = [scope for scope in named if not scope.startswith("system/")]  # test_backends.py
     app = App.register(*named)
 
-    granted = app.let_in(parties.sign_up(), " ".join(named))["scope"].split()
+    person = parties.sign_up()
+    opened = launches.open_app(app.application, person=person, at=timezone.now())
+
+    granted = app.let_in(person, " ".join(named), launch=parties.query_of(opened)["launch"])["scope"].split()
 
     assert set(granted) == set(named)
 

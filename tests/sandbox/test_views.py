@@ -30,10 +30,10 @@ def test_person_site_carries_neither(client):
     assert "sandbox/hospital.css" not in page
 
 
-def test_patient_signs_in_with_the_password_of_the_population(hospital, client):
+def test_clinician_signs_in_and_finds_the_patients(hospital, client):
     clinician = populating.ensure_clinician()
 
     response = client.post("/accounts/login/", {"login": clinician.email, "password": clinician.password})
 
     assert (response.status_code, response["Location"]) == (302, "/")
-    assert "Nobody has been let in." in client.get("/").content.decode()
+    assert 'href="/patients/"' in client.get("/").content.decode()
