@@ -12,7 +12,7 @@ from audit import events
 from audit.models import Action, Agent, Outcome
 from consent import ledger
 from consent.models import Act, Decision
-from gateway import launches
+from gateway import launches, scopes
 from gateway.errors import TrialOnly
 from gateway.models import AccessToken, Application, Authorization, Grant, Launch, RefreshToken
 

@@ -125,8 +125,7 @@ def _decision(
         terms=Terms(),
         purpose=PURPOSE,
         ends=at + SHIFT,
-        text_version=wording.VERSION,
-        language=language,
+        read=ledger.Reading(f"clinician-{wording.VERSION}", language),
         at=at,
     )
 

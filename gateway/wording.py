@@ -152,7 +152,8 @@ def kind(resource: str) -> Kind:
 def _version() -> str:
     """A digest of these words and of the page they stand on."""
     pages = Path(settings.BASE_DIR) / "templates" / "gateway"
-    written = (Path(__file__), pages / "consent.html", pages / "group.html", pages / "choice.html")
+    shown = ("consent.html", "group.html", "choice.html", "clinician.html")
+    written = (Path(__file__), *(pages / name for name in shown))
     return hashlib.sha256(b"".join(path.read_bytes() for path in written)).hexdigest()[:16]
 
 
