@@ -266,6 +266,11 @@ OAUTH2_PROVIDER = {
     "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,
 }
 
+# Who runs this site, for apps that list where records lie (SMART user-access brands).
+BRAND_WEBSITE = env.read_text("BRAND_WEBSITE", PUBLIC_URL)
+# More identifiers of it, as "system|value".
+BRAND_IDENTIFIERS = [text for text in env.read_list("BRAND_IDENTIFIERS") if "|" in text]
+
 # --- FHIR API -----------------------------------------------------------------------------------------------------
 REST_FRAMEWORK: dict[str, object] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],

@@ -38,6 +38,7 @@ def register(
     homepage_uri: str = "",
     policy_uri: str = "",
     launch_uri: str = "",
+    logout_uris: Sequence[str] = (),
     by: Person | None = None,
 ) -> Registered:
     """A new active app. ``method`` is one of AuthMethod; ``jwks`` goes with private_key_jwt and only with it.
@@ -48,6 +49,9 @@ def register(
     Raises InvalidRedirect, InvalidRegistration.
     """
     _check(name, redirect_uris, method, jwks)
+    for uri in logout_uris:
+        if fault := redirects.problem(uri):
+            raise InvalidRedirect(f"an address after signing out: {fault}")
     if launch_uri and (fault := redirects.launch_problem(launch_uri)):
         raise InvalidRegistration(f"the launch address: {fault}")
     public = method == AuthMethod.NONE
@@ -67,6 +71,7 @@ def register(
         homepage_uri=homepage_uri,
         policy_uri=policy_uri,
         launch_uri=launch_uri,
+        post_logout_redirect_uris=" ".join(logout_uris),
     )
     if client_id is not None:
         application.client_id = client_id

@@ -16,9 +16,10 @@ from django.utils.cache import patch_vary_headers
 from gateway.models import Application
 
 OPEN: Final = re.compile(
-    r"/\.well-known/[a-z-]+|/oauth/jwks|/oauth/style/[0-9a-f]+\.json|/fhir/r4/(\.well-known/smart-configuration|metadata)"
+    r"/brands\.json|/\.well-known/[a-z-]+|/oauth/jwks|/oauth/style/[0-9a-f]+\.json"
+    r"|/fhir/r4/(\.well-known/smart-configuration|metadata)"
 )
-REGISTERED: Final = re.compile(r"/oauth/(token|revoke|introspect|userinfo)|/fhir/r4(/.*)?")
+REGISTERED: Final = re.compile(r"/oauth/(token|par|revoke|introspect|userinfo)|/fhir/r4(/.*)?")
 METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 HEADERS: Final = (
     "Authorization, Content-Type, Accept, Prefer, If-Match, If-None-Exist, If-None-Match, If-Modified-Since,"

@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import connection, transaction
 from joserfc import jwt
-from joserfc.jwk import RSAKey
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, RSAKey
 
 from gateway.models import SigningKey
 from records import sealing
@@ -28,6 +30,16 @@ def sign(claims: dict[str, Any], *, at: datetime) -> str:
     return jwt.encode(
         {"alg": ALGORITHM, "kid": kid, "typ": "JWT"}, claims, _opened(kid, sealed), algorithms=[ALGORITHM]
     )
+
+
+def verified(token: str, *, at: datetime) -> dict[str, Any] | None:
+    """The claims of an id_token of ours, expired or not; None for anything else (OIDC RP-Initiated Logout 2)."""
+    try:
+        known = KeySet([RSAKey.import_key(public) for public in published(at=at)["keys"]])
+        decoded = jwt.decode(token, known, algorithms=[ALGORITHM])
+    except (JoseError, ValueError):
+        return None
+    return decoded.claims if decoded.claims.get("iss") == settings.PUBLIC_URL else None
 
 
 def published(*, at: datetime) -> dict[str, list[dict[str, Any]]]:

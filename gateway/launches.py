@@ -11,12 +11,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from django.conf import settings
 
 from accounts.models import Person
-from gateway import scopes, styles
+from gateway import redirects, scopes, styles
 from gateway.models import Application, Launch
 
 LIFE: Final = timedelta(minutes=5)
@@ -49,8 +48,7 @@ def open_app(
     Launch.objects.create(
         digest=_digest(token), application=application, person=person, about=about, context=told, expires=at + LIFE
     )
-    query = urlencode({"iss": settings.FHIR_BASE, "launch": token})
-    return f"{application.launch_uri}{'&' if '?' in application.launch_uri else '?'}{query}"
+    return redirects.with_query(application.launch_uri, {"iss": settings.FHIR_BASE, "launch": token})
 
 
 def find(token: str, application: Application, *, at: datetime) -> Launch | None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 
-from gateway import assertions, claims, keys, scopes, server
+from gateway import assertions, brands, claims, keys, scopes, server
 from gateway.models import AuthMethod
 from standards.smart import capabilities
 
@@ -36,7 +36,8 @@ CAPABILITIES: Final = (
 
 
 def smart() -> dict[str, Any]:
-    return {**_common(), **_management(), "capabilities": list(offered())}
+    brand = {"user_access_brand_bundle": _url("gateway:brands"), "user_access_brand_identifier": brands.identifier()}
+    return {**_common(), **_management(), **brand, "capabilities": list(offered())}
 
 
 def offered() -> tuple[str, ...]:
@@ -52,6 +53,7 @@ def openid() -> dict[str, Any]:
     return {
         **oauth(),
         "userinfo_endpoint": _url("gateway:userinfo"),
+        "end_session_endpoint": _url("gateway:logout"),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [keys.ALGORITHM],
         "claims_supported": [*claims.SUPPORTED, "iss", "aud", "exp", "iat", "auth_time", "nonce"],
@@ -70,6 +72,8 @@ def _common() -> dict[str, Any]:
         "jwks_uri": _url("gateway:jwks"),
         "authorization_endpoint": _url("gateway:authorize"),
         "token_endpoint": _url("gateway:token"),
+        "pushed_authorization_request_endpoint": _url("gateway:par"),
+        "require_pushed_authorization_requests": False,
         "revocation_endpoint": _url("gateway:revoke"),
         "introspection_endpoint": _url("gateway:introspect"),
         "scopes_supported": scopes.advertised(),

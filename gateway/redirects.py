@@ -65,10 +65,14 @@ def form_action(uri: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def with_query(uri: str, parameters: dict[str, str]) -> str:
+    """The address with these in its query; what it has there stays as it is."""
+    return f"{uri}{'&' if '?' in uri else '?'}{urlencode(parameters)}" if parameters else uri
+
+
 def answer(uri: str, **parameters: str) -> str:
     """The address with the answer in its query, and ours as the issuer (RFC 6749 4.1.2, RFC 9207).
 
     What the registered address has in its query stays as it is.
     """
-    query = urlencode({**parameters, "iss": settings.PUBLIC_URL})
-    return f"{uri}{'&' if '?' in uri else '?'}{query}"
+    return with_query(uri, {**parameters, "iss": settings.PUBLIC_URL})

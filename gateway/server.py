@@ -36,6 +36,13 @@ def grant_types() -> tuple[str, ...]:
     return (*of_people, "client_credentials") if settings.SITE == "person" else of_people
 
 
+class RequestObjectRefused(oauth.OAuth2Error):
+    """Parameters in a signed object (RFC 9101), which this server does not read (OIDC Core 6.1)."""
+
+    error = "request_not_supported"
+    description = "Send the parameters themselves."
+
+
 class SmartServer(AuthorizationEndpoint, TokenEndpoint, RevocationEndpoint):
     def __init__(
         self,
@@ -72,6 +79,8 @@ def authorize_rules(request: Request) -> dict[str, Any]:
         raise oauth.MissingResponseTypeError(request=request)
     if request.response_type != "code":
         raise oauth.UnsupportedResponseTypeError(request=request)
+    if getattr(request, "request", None):
+        raise RequestObjectRefused(request=request)
     if getattr(request, "response_mode", None) not in (None, "query"):
         raise _invalid(request, "response_mode must be query.")
     if not request.state or len(request.state) > STATE_LENGTH_MAX:

@@ -17,12 +17,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 from oauthlib.oauth2.rfc6749.errors import FatalClientError, OAuth2Error
 
-from gateway import parameters, pending, redirects
+from gateway import parameters, pending, pushed, redirects
 from gateway.errors import Malformed
 from gateway.toolkit.server import server
 from gateway.views import answering
 
-READ = frozenset({*pending.KEPT, "client_id", "scope", "launch", "response_mode"})
+READ = frozenset({*pending.KEPT, "client_id", "scope", "launch", "response_mode", "request"})
 
 
 @csrf_exempt
@@ -32,9 +32,16 @@ def authorize(request: HttpRequest) -> HttpResponse:
         given = parameters.of_form(request) if request.method == "POST" else parameters.of_query(request)
     except Malformed:
         return refuse_page(request, _("The app's request could not be read."))
+    at = timezone.now()
+    if "request_uri" in given:
+        # What was pushed is all there is; anything beside it in the browser is not looked at (RFC 9126, 4).
+        sent = pushed.take(given["request_uri"], given.get("client_id", ""), at=at)
+        if sent is None:
+            return refuse_page(request, _("The app's request is not known here, was used before, or is over."))
+        given = sent
     params = {name: value for name, value in given.items() if name in READ}
     try:
-        return _accept(request, params, at=timezone.now())
+        return _accept(request, params, at=at)
     except FatalClientError:
         return refuse_page(request, _("The app is not known here, or it wants you sent to an address it did not name."))
     except OAuth2Error as error:

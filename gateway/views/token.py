@@ -29,14 +29,14 @@ GUESSES = frozenset({"invalid_client", "invalid_grant"})
 @sensitive_post_parameters()
 @require_POST
 def token(request: HttpRequest) -> HttpResponse:
-    return _answered(request, _issue)
+    return answered(request, _issue)
 
 
 @csrf_exempt
 @sensitive_post_parameters()
 @require_POST
 def revoke(request: HttpRequest) -> HttpResponse:
-    return _answered(request, _revoke)
+    return answered(request, _revoke)
 
 
 def _issue(request: HttpRequest, form: Form) -> HttpResponse:
@@ -57,7 +57,7 @@ def _revoke(request: HttpRequest, form: Form) -> HttpResponse:
     return answering.in_json(body, status)
 
 
-def _answered(request: HttpRequest, act: Callable[[HttpRequest, Form], HttpResponse]) -> HttpResponse:
+def answered(request: HttpRequest, act: Callable[[HttpRequest, Form], HttpResponse]) -> HttpResponse:
     """The act's answer, or the refusal for whatever it raised; guesses are counted."""
     client_id, origin = "", answering.origin(request)
     try:
