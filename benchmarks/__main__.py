@@ -12,19 +12,22 @@ from pathlib import Path
 from local import broker, options, places, postgres, processes
 
 SIZES = (3_000, 30_000)
-FULL_SIZES = (3_000, 300_000)
+FULL_SIZES = (3_000, 30_000, 300_000)
+# People with a small record each, besides those who are measured.
+CROWD = 100
+FULL_CROWD = 1_000
 WORKERS = 2
 THREADS = 4
 
 
 def main() -> int:
-    sizes = _sizes()
+    chosen = _chosen()
     place = options.var_dir() / "bench"
     _stop(place)  # what a killed run left running
     shutil.rmtree(place, ignore_errors=True)
     places.make_private(place)
     try:
-        return _measure(sizes)
+        return _measure(tuple(sorted(chosen.sizes)), chosen.crowd)
     finally:
         _stop(place)
 
@@ -35,15 +38,18 @@ def _stop(place: Path) -> None:
     broker.stop(place / "broker")
 
 
-def _sizes() -> tuple[int, ...]:
+def _chosen() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--full", action="store_true", default=options.flag("FULL"))
     parser.add_argument("--sizes", type=int, nargs="+", help="how many Observations each owner of the searches has")
+    parser.add_argument("--crowd", type=int, help="how many more people there are")
     chosen = parser.parse_args()
-    return tuple(sorted(chosen.sizes or (FULL_SIZES if chosen.full else SIZES)))
+    chosen.sizes = chosen.sizes or (FULL_SIZES if chosen.full else SIZES)
+    chosen.crowd = chosen.crowd or (FULL_CROWD if chosen.full else CROWD)
+    return chosen
 
 
-def _measure(sizes: tuple[int, ...]) -> int:
+def _measure(sizes: tuple[int, ...], crowd: int) -> int:
     """Run the measurement where Django's settings find this run's servers."""
     place = options.var_dir() / "bench"
     server = postgres.ensure(place / "postgres")
@@ -72,7 +78,7 @@ def _measure(sizes: tuple[int, ...]) -> int:
     for program in (web, bare):
         pids[program.name] = processes.start(program, place=place)
         processes.await_ready(program, place=place, seconds=60)
-    asked = json.dumps({"sizes": sizes, "port": port, "bare_port": bare_port, "web_pid": pids["web"]})
+    asked = json.dumps({"sizes": sizes, "crowd": crowd, "port": port, "bare_port": bare_port, "web_pid": pids["web"]})
     command = [sys.executable, "-m", "benchmarks.measure", asked]
     return subprocess.run(command, env=environment, cwd=options.ROOT, check=False).returncode
 

@@ -41,10 +41,13 @@ class _Connection:
     needed: int = 0
 
 
-def get(path: str, *, token: str = "") -> bytes:
-    """A GET request as bytes."""
-    bearer = f"Authorization: Bearer {token}\r\n" if token else ""
-    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/fhir+json\r\n{bearer}\r\n".encode()
+def get(path: str, *, token: str = "", cookie: str = "") -> bytes:
+    """A GET request as bytes: an app's with its token, or a browser's with its cookie."""
+    kind = "text/html" if cookie else "application/fhir+json"
+    lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", f"Accept: {kind}"]
+    lines += [f"Authorization: Bearer {token}"] if token else []
+    lines += [f"Cookie: {cookie}"] if cookie else []
+    return "\r\n".join([*lines, "", ""]).encode()
 
 
 def post(path: str, form: Mapping[str, str]) -> bytes:

@@ -26,7 +26,9 @@ class Row:
     met: bool | None
 
 
-def text(rows: Sequence[Row], *, sizes: Sequence[int], postgres: str, notes: Sequence[str]) -> str:
+def text(
+    rows: Sequence[Row], grown: Sequence[Row], *, sizes: Sequence[int], crowd: int, postgres: str, notes: Sequence[str]
+) -> str:
     lines = [
         "# Benchmarks",
         "",
@@ -40,16 +42,29 @@ def text(rows: Sequence[Row], *, sizes: Sequence[int], postgres: str, notes: Seq
         f" {', '.join(f'{name} {importlib.metadata.version(name)}' for name in PACKAGES)}."
         f" {datetime.now(UTC):%Y-%m-%d}.",
         "",
-        f"Owners of the searches: {', '.join(f'{size:,}' for size in sizes)} Observations, and 10,000 mixed resources.",
+        f"Owners of the searches: {', '.join(f'{size:,}' for size in sizes)} Observations, and 10,000 mixed resources;"
+        f" {crowd:,} more people have a small record each.",
         "",
-        "| work | ours | yardstick | figure | goal | met |",
-        "|---|---|---|---|---|---|",
-        *(f"| {r.work} | {r.ours} | {r.yardstick} | {r.figure} | {r.goal} | {_met(r.met)} |" for r in rows),
+        *_table("yardstick", rows),
+        "",
+        "## How cost grows with the record",
+        "",
+        "The same work for a large owner and a small one, one client, in turns; medians of five.",
+        "",
+        *_table("small", grown),
         "",
         *(f"- {note}" for note in notes),
         "",
     ]
     return "\n".join(lines)
+
+
+def _table(against: str, rows: Sequence[Row]) -> list[str]:
+    return [
+        f"| work | ours | {against} | figure | goal | met |",
+        "|---|---|---|---|---|---|",
+        *(f"| {r.work} | {r.ours} | {r.yardstick} | {r.figure} | {r.goal} | {_met(r.met)} |" for r in rows),
+    ]
 
 
 def write(document: str) -> None:
