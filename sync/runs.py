@@ -20,7 +20,8 @@ from django.utils import timezone
 
 from records import patient
 from sync import absences, claims, connections, pages, pointers, tokens
-from sync.claims import Claim, ClaimLost
+from sync.claims import Claim
+from sync.leases import ClaimLost
 from sync.models import Connection, Run, RunState, RunStep, StepKind, StepState
 from sync.problems import Problem, Remedy, SourceError
 from sync.sources.fhir_rest import plan

@@ -19,12 +19,13 @@ from django.utils import timezone
 from consent import gate
 from fhirapi import catalogue
 from fhirapi.bulk import attachments, claims, files, orders
-from fhirapi.bulk.claims import Claim, ClaimLost
+from fhirapi.bulk.claims import Claim
 from fhirapi.models import Export, ExportPart, ExportPiece, ExportState, PartKind, PartState
 from gateway import scopes
 from records import keys, reading, sealing, walking
 from records.reading import RecordSet
 from records.walking import Span
+from sync.leases import ClaimLost
 
 MAX_ATTEMPTS: Final = 8
 PEOPLE_AT_ONCE: Final = 50

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -12,6 +14,7 @@ from tests.conformance import clauses, validators
 from tests.conformance.clauses import Clause
 
 DOCS = Path(__file__).parents[2] / "docs"
+FIGURES = Path(__file__).parents[2] / "var" / "searches"
 PASS, FAIL, SKIPPED, NOT_SUPPORTED = "PASS", "FAIL", "NOT RUN", "NOT SUPPORTED"
 
 
@@ -111,12 +114,36 @@ def document(recorder: Recorder) -> tuple[str, str]:
         *dict.fromkeys(row.partition("[")[0] + "` |" if "[" in row else row for row in marked),
         "",
     ]
+    lines += sets_searched()
     total = Counter(word for _, word in counts.elements())
     return "\n".join(lines), ", ".join(f"{word} {total[word]}" for word in words)
 
 
+def sets_searched() -> list[str]:
+    """What was asked of each public set, as the tests of the run left it."""
+    figures = [json.loads(path.read_bytes()) for path in sorted(FIGURES.glob("*.json"))]
+    if not figures:
+        return []
+    total = {name: sum(one[name] for one in figures) for name in ("resources", "searches", "matches")}
+    return [
+        "## Public sets, each loaded whole",
+        "",
+        "Each SHALL search of US Core's table, with values of the set itself, compared with a filter that reads the"
+        " JSON and knows neither the index nor the search definitions (`tests/conformance/plain.py`).",
+        "",
+        "| set | resources | searches | matches |",
+        "|---|---:|---:|---:|",
+        *(
+            f"| {one['set']} | {one['resources']:,} | {one['searches']:,} | {one['matches']:,} |"
+            for one in [*figures, {"set": "all", **total}]
+        ),
+        "",
+    ]
+
+
 def main() -> int:
     recorder = Recorder(clauses.every())
+    shutil.rmtree(FIGURES, ignore_errors=True)
     status = pytest.main(
         ["-q", "--thorough", "--no-header", "-p", "no:cacheprovider", *sys.argv[1:], "tests"], [recorder]
     )

@@ -15,7 +15,7 @@ from accounts.models import Person
 from audit import events
 from records import identity, store
 from standards.fhir import json
-from sync import claims, connections, progress, runs
+from sync import claims, connections, leases, progress, runs
 from sync.models import (
     Connection,
     ConnectionState,
@@ -536,7 +536,7 @@ def test_a_silent_worker_loses_its_run_and_stores_nothing_more(ehr: FakeEHR, con
     taken_over = perform(connection)
 
     assert taken_over.state == RunState.COMPLETE
-    with pytest.raises(claims.ClaimLost):
+    with pytest.raises(leases.ClaimLost):
         late.finish(RunState.FAILED, problem="", at=timezone.now())
 
 
