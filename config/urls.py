@@ -6,13 +6,14 @@ from django.urls import include, path
 
 from fhirapi.batches import BaseView
 
+# Tried in this order: what is called most stands first.
 urlpatterns = [
+    path("", include("gateway.urls")),
+    path("fhir/r4/", include("fhirapi.urls")),
+    # A Bundle is posted to the base as it is spelt; a redirect would lose it.
+    path("fhir/r4", BaseView.as_view()),
     path("", include("config.health")),
     path("", include("portal.urls")),
     path("accounts/", include("accounts.urls")),
-    path("", include("gateway.urls")),
     path("connect/", include("smartlaunch.urls")),
-    # A Bundle is posted to the base as it is spelt; a redirect would lose it.
-    path("fhir/r4", BaseView.as_view()),
-    path("fhir/r4/", include("fhirapi.urls")),
 ]

@@ -53,6 +53,11 @@ class CorsMiddleware:
         return response
 
 
+def is_called_by_programs(path: str) -> bool:
+    """Whether apps and services call this address, and no person opens it in a browser."""
+    return bool(REGISTERED.fullmatch(path) or OPEN.fullmatch(path))
+
+
 def is_registered(origin: str) -> bool:
     """Whether an active app's pages live at this origin."""
     if "\x00" in origin or " " in origin or len(origin) > 255:
