@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django.db import connection
 from django.db.models import QuerySet
+from psycopg import Cursor
 
 from audit.models import Action, Agent, Event, Outcome
 
@@ -35,7 +36,9 @@ def append(
     ``interaction`` is FHIR's or OAuth's own word; ``agent`` a subject, client_id or source url; ``detail`` kinds and
     numbers (``{"types": {"Observation": 50}}``), never clinical values.
     """
-    with connection.cursor() as cursor:
+    # A prepared statement: every read of a record appends one.
+    connection.ensure_connection()
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
         cursor.execute(
             f"SELECT audit_append{_COLUMNS}",
             [

@@ -217,7 +217,7 @@ def _check(owner: Owner) -> Row:
         assert found is not None
         gate.readable(
             owner_id=found.owner_id,
-            reader=gate.App(found.client_id, found.decision_id, found.scopes),
+            reader=gate.App(found.client_id, found.decision_id, found.scopes, found.standing),
             interaction="search",
             at=timezone.now(),
         )

@@ -59,11 +59,15 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An app with a token: its scopes, and the decision the token relies on."""
+    """An app with a token: its scopes, and the decision the token relies on.
+
+    ``standing`` is that decision as it was read with the token, for the first question of a request.
+    """
 
     client_id: str
     decision_id: int
     scopes: tuple[Scope, ...]
+    standing: ledger.Standing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +222,7 @@ def rules(
 
 def _rules_of_app(owner_id: int, reader: App, letter: str, at: datetime) -> tuple[str, tuple[Rule, ...]]:
     """The id of the owner's one Patient, and what the app's scopes and her terms admit together."""
-    decision = _standing(owner_id, reader.decision_id, reader.client_id, at)
+    decision = _standing(owner_id, reader.decision_id, reader.client_id, at, known=reader.standing)
     granted = [scopes.parse(text) for text in decision.scopes_granted]
     # The token can only ever hold less than what was granted; the ledger has the last word.
     held = [scope for scope in reader.scopes if any(scopes.covers(wider, scope) for wider in granted)]
@@ -226,8 +230,17 @@ def _rules_of_app(owner_id: int, reader: App, letter: str, at: datetime) -> tupl
 
 
 def _standing(
-    owner_id: int, decision_id: int, grantee: str, at: datetime, *, kind: str = Grantee.APP
+    owner_id: int,
+    decision_id: int,
+    grantee: str,
+    at: datetime,
+    *,
+    kind: str = Grantee.APP,
+    known: ledger.Standing | None = None,
 ) -> ledger.Standing:
+    """The decision, read just now. Raises ConsentMissing."""
+    if known is not None and known.answers(decision_id, owner_id=owner_id, grantee=grantee, kind=kind, at=at):
+        return known
     decision = ledger.standing(decision_id, owner_id=owner_id, grantee=grantee, at=at, kind=kind)
     if decision is None:
         raise ConsentMissing(f"decision {decision_id} does not stand")

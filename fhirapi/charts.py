@@ -28,7 +28,7 @@ _NAMING: Final = ("patient", "subject", "patient:Patient", "subject:Patient")
 def reader(bearer: Bearer) -> gate.App | gate.ClinicianApp:
     """Who asks the gate: the app of the person whose record it is, or of a clinician."""
     if not bearer.staff:
-        return gate.App(bearer.client_id, bearer.decision_id, bearer.scopes)
+        return gate.App(bearer.client_id, bearer.decision_id, bearer.scopes, bearer.standing)
     return gate.ClinicianApp(
         bearer.client_id, bearer.decision_id, bearer.scopes, bearer.person_id, str(bearer.context.get("patient", ""))
     )

@@ -14,6 +14,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import Role
+from consent import ledger
+from consent.ledger import Standing
 from gateway import authorizations, scopes, tokens
 from gateway.errors import InsufficientScope, InvalidToken
 from gateway.models import AccessToken
@@ -45,6 +47,8 @@ class Bearer:
     person_id: int
     fhir_user: str
     staff: bool
+    standing: Standing | None
+    """The decision as the ledger knew it when the token was checked; None if it did not stand."""
 
     @property
     def is_authenticated(self) -> bool:
@@ -66,20 +70,25 @@ class BackendBearer:
         return True
 
 
-# Asked at every call: one prepared statement, not built anew by the ORM (records/statements.py).
-_ASK: Final = """
+# Asked at every call: one prepared statement, not built anew by the ORM (records/statements.py). It also asks the
+# ledger whether the decision stands, so that the gate need not ask again a moment later.
+_STANDS: Final = ledger.STANDS.format(
+    decision="g.decision_id", owner="COALESCE(o.id, p.id)", kind="'app'", grantee="a.client_id", at="%s"
+)
+_ASK: Final = f"""
     SELECT t.expires, t.scope, t.authorization_id, g.revoked, g.expires, g.last_used, g.context, g.decision_id,
         a.active, a.client_id, a.name, p.is_active AND COALESCE(o.is_active, TRUE), COALESCE(o.id, p.id),
         COALESCE(o.patient_id, p.patient_id), p.subject, p.id, p.role,
         CASE p.practitioner_id WHEN '' THEN 'Patient/' || p.patient_id ELSE 'Practitioner/' || p.practitioner_id END,
-        g.paused
+        g.paused, s.*
     FROM gateway_accesstoken t
     LEFT JOIN gateway_authorization g ON g.id = t.authorization_id
     LEFT JOIN gateway_application a ON a.id = g.application_id
     LEFT JOIN accounts_person p ON p.id = g.person_id
     LEFT JOIN accounts_person o ON o.id = g.about_id
+    LEFT JOIN LATERAL ({_STANDS}) s ON true
     WHERE t.token_checksum = %s
-"""
+"""  # noqa: S608 - the ledger's constant
 
 
 def resolve(request: HttpRequest) -> Bearer | None:
@@ -102,13 +111,14 @@ def of(token: str, *, at: datetime) -> Bearer:
     """Raises InvalidToken."""
     if not 0 < len(token) <= TOKEN_LENGTH_MAX:
         raise InvalidToken("no token, or no token of ours")
-    rows = statements.read(_ASK, [tokens.digest(token)])
+    rows = statements.read(_ASK, [at, tokens.digest(token)])
     if not rows:
         raise InvalidToken("unknown token")
     row = rows[0]
     if row[0] > at and row[2] is None:
         raise InsufficientScope("a token of a backend service")
-    (expires, scope, authorization_id, revoked, ends, used, context, decision_id, *app_and_person, paused) = row
+    (expires, scope, authorization_id, revoked, ends, used, context, decision_id, *app_and_person) = row[:18]
+    paused, *decision = row[18:]
     app_active, client_id, name, people_active, owner_id, patient_id, subject, *holder = app_and_person
     person_id, role, fhir_user = holder
     if expires <= at or authorization_id is None or revoked is not None or paused is not None or ends <= at:
@@ -131,6 +141,7 @@ def of(token: str, *, at: datetime) -> Bearer:
         person_id=person_id,
         fhir_user=fhir_user,
         staff=role == Role.CLINICIAN and settings.SITE == "hospital",
+        standing=None if decision[0] is None else Standing(at, *decision),
     )
 
 

@@ -8,12 +8,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import connection
+from django.db import OperationalError, connection
 from psycopg import Cursor
 
 
 def read(text: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """All rows; bytea as bytes, jsonb as Python values, timestamps aware. Raises Django's database errors."""
+    """All rows; bytea as bytes, jsonb as Python values, timestamps aware. Raises Django's database errors.
+
+    A connection that was lost since it was last used is made anew: asked of one that failed, not before every use.
+    """
+    try:
+        return _read(text, values)
+    except OperationalError:
+        if connection.in_atomic_block or connection.is_usable():
+            raise
+    connection.close()
+    return _read(text, values)
+
+
+def _read(text: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     connection.ensure_connection()
     with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
         return cursor.execute(text, values, binary=True).fetchall()
