@@ -6,6 +6,7 @@ Sessions, sign-in, forms and languages are for people in a browser (docs/adr/000
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from csp.middleware import CSPMiddleware
 from django.conf import settings
@@ -26,7 +27,7 @@ class ProgramsMiddleware:
 
     def __init__(self, get_response: Answer) -> None:
         self._page = get_response
-        self._program = convert_exception_to_response(_Views()._get_response)
+        self._program = _Views().answer
         self._safety = _safety_headers()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
@@ -47,12 +48,15 @@ class _Views(BaseHandler):
     """Django's way from an address to its view, with no middleware between."""
 
     def __init__(self) -> None:
-        self._view_middleware = []
-        self._template_response_middleware = []
-        self._exception_middleware = []
+        self._view_middleware: list[Any] = []
+        self._template_response_middleware: list[Any] = []
+        self._exception_middleware: list[Any] = []
+        self.answer: Answer = convert_exception_to_response(self._get_response)  # type: ignore[attr-defined, assignment]
 
 
 def _safety_headers() -> dict[str, str]:
     """What the middleware of the pages says in every answer, asked once: it is the same for all of them."""
-    framed = XFrameOptionsMiddleware(CSPMiddleware(lambda _: HttpResponse()))(HttpRequest())
-    return {name: value for name, value in framed.items() if name != "Content-Type"}
+    request = HttpRequest()
+    framed = XFrameOptionsMiddleware(lambda _: HttpResponse()).process_response(request, HttpResponse())
+    response = CSPMiddleware(lambda _: HttpResponse()).process_response(request, framed)
+    return {name: value for name, value in response.items() if name != "Content-Type"}

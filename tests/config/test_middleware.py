@@ -93,6 +93,8 @@ def test_a_page_keeps_its_session_and_the_next_program_is_not_spoken_to_in_spani
     assert translation.get_language() == "en"
 
 
-@pytest.mark.parametrize("path", ["/", "/oauth/authorize", "/oauth/consent/1", "/accounts/login/", "/connect/", "/livez"])
+@pytest.mark.parametrize(
+    "path", ["/", "/oauth/authorize", "/oauth/consent/1", "/accounts/login/", "/connect/", "/livez"]
+)
 def test_pages_are_not_taken_for_programs(path):
     assert not cors.is_called_by_programs(path)
