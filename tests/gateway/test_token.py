@@ -206,8 +206,8 @@ def test_code_exchange_and_refresh_take_few_queries(django_assert_num_queries):
     app.let_in(person, OFFLINE)
     code = app.ask(person, OFFLINE)
 
-    # client, code, signing key; then in a transaction (2): spend, access token (look, insert), refresh token. The audit's
-    # own statement is prepared, and not counted.
+    # client, code, signing key; then in a transaction (2): spend, access token (look, insert), refresh token.
+    # The audit's own statement is prepared, and not counted.
     with django_assert_num_queries(9):
         told = app.redeem(code).json()
     # client, refresh token; then in a transaction (2): rotate, access token, refresh token
