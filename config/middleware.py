@@ -1,6 +1,6 @@
 """Programs pass by the pages: an app or a service with a token goes from the first middleware straight to its view.
 
-Sessions, sign-in, forms and languages are for people in a browser (docs/adr/0009-programs-pass-by-the-pages.md).
+Sessions, sign-in, forms and languages are for people in a browser (docs/adr/0011-programs-pass-by-the-pages.md).
 """
 
 from __future__ import annotations
