@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "sync",
     "gateway",
     "smartlaunch",
+    "developers",
     "fhirapi",
     "portal",
     "sandbox",
@@ -61,6 +62,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "gateway.cors.CorsMiddleware",
+    # Faults that a developer switches on for an app on trial.
+    *(["developers.faults.FaultMiddleware"] if SITE == "person" else []),
     # What programs call passes by all that follows.
     "config.middleware.ProgramsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -163,6 +166,8 @@ CELERY_BEAT_SCHEDULE = {
     },
     "ring again for exports": {"task": "fhirapi.tasks.ring_again", "schedule": 15.0},
     "sweep out exports": {"task": "fhirapi.tasks.sweep_exports", "schedule": 300.0},
+    "look what webhooks have to tell": {"task": "developers.tasks.look_for_news", "schedule": 10.0},
+    "sweep out the log of webhooks": {"task": "developers.tasks.sweep", "schedule": 3600.0},
     "sweep out dead codes and tokens": {"task": "gateway.tasks.sweep", "schedule": 3600.0},
 }
 
@@ -285,6 +290,12 @@ EXPORT_LIFE = env.read_seconds("EXPORT_SECONDS", 86_400)
 USAGE_SECONDS = env.read_number("USAGE_SECONDS", 5)
 # The largest body we read at all; a page from a hospital has its own bound in sync.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.read_number("REQUEST_BYTES_MAX", 2_500_000)
+
+# --- the home of app developers ------------------------------------------------------------------------------------
+# What writes the record of a made-up person for a developer; the sandbox stands above the rooms that may not know it.
+SYNTHETIC_RECORDS = "sandbox.trials.fill"
+# Apps that register themselves (RFC 7591) are approved at once: for sandboxes that test suites knock at.
+REGISTRATION_OPEN = env.read_flag("REGISTRATION_OPEN")
 
 # --- browser safety (DESIGN D15) ----------------------------------------------------------------------------------
 SECURE_COOKIES = PUBLIC_URL.startswith("https://")

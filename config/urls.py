@@ -15,5 +15,6 @@ urlpatterns = [
     path("", include("config.health")),
     path("", include("portal.urls")),
     path("accounts/", include("accounts.urls")),
+    path("", include("developers.urls")),
     path("connect/", include("smartlaunch.urls")),
 ]

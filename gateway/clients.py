@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 
 from accounts.models import Person
@@ -33,6 +34,7 @@ def register(
     method: str,
     scopes_allowed: Iterable[str],
     jwks: dict[str, Any] | None = None,
+    jwks_uri: str = "",
     client_id: str | None = None,
     description: str = "",
     homepage_uri: str = "",
@@ -41,19 +43,19 @@ def register(
     logout_uris: Sequence[str] = (),
     by: Person | None = None,
 ) -> Registered:
-    """A new active app. ``method`` is one of AuthMethod; ``jwks`` goes with private_key_jwt and only with it.
+    """A new active app. ``method`` is one of AuthMethod; ``jwks``, or ``jwks_uri`` where they are published,
+    goes with private_key_jwt and only with it.
 
     ``system/`` scopes make it a backend service as well: only with private_key_jwt. People let it in on the consent
     page as they do any app, for the ``patient/`` scopes it also has.
 
     Raises InvalidRedirect, InvalidRegistration.
     """
-    _check(name, redirect_uris, method, jwks)
+    _check(name, redirect_uris, method, jwks, jwks_uri)
+    _check_launch(launch_uri)
     for uri in logout_uris:
         if fault := redirects.problem(uri):
             raise InvalidRedirect(f"an address after signing out: {fault}")
-    if launch_uri and (fault := redirects.launch_problem(launch_uri)):
-        raise InvalidRegistration(f"the launch address: {fault}")
     public = method == AuthMethod.NONE
     secret = secrets.make() if method in (AuthMethod.BASIC, AuthMethod.POST) else None
     application = Application(
@@ -64,6 +66,7 @@ def register(
         # A client without a secret gets a value that no secret matches.
         client_secret=make_password(None) if secret is None else make_password(secret, hasher="sha256_secret"),
         client_jwks=json.dumps(jwks) if jwks else "",
+        client_jwks_uri=jwks_uri,
         redirect_uris=" ".join(redirect_uris),
         allowed_origins=" ".join(sorted(_origins(redirect_uris))),
         scopes=" ".join(_checked_scopes(scopes_allowed, method)),
@@ -94,7 +97,33 @@ def renew_secret(application: Application, *, keep_old_until: datetime | None = 
     return secret
 
 
-def _check(name: str, redirect_uris: Sequence[str], method: str, jwks: dict[str, Any] | None) -> None:
+def amend(
+    application: Application,
+    *,
+    name: str,
+    redirect_uris: Sequence[str],
+    scopes_allowed: Iterable[str],
+    jwks: dict[str, Any] | None,
+    jwks_uri: str = "",
+    launch_uri: str = "",
+) -> None:
+    """The same app with other words, addresses, scopes and keys; not yet saved. Its method and secret stay.
+
+    Raises InvalidRedirect, InvalidRegistration.
+    """
+    method = application.token_endpoint_auth_method
+    _check(name, redirect_uris, method, jwks, jwks_uri)
+    _check_launch(launch_uri)
+    application.name = name
+    application.launch_uri = launch_uri
+    application.redirect_uris = " ".join(redirect_uris)
+    application.allowed_origins = " ".join(sorted(_origins(redirect_uris)))
+    application.scopes = " ".join(_checked_scopes(scopes_allowed, method))
+    application.client_jwks = json.dumps(jwks) if jwks else ""
+    application.client_jwks_uri = jwks_uri
+
+
+def _check(name: str, redirect_uris: Sequence[str], method: str, jwks: dict[str, Any] | None, jwks_uri: str) -> None:
     if not name.strip() or len(name) > 200:
         raise InvalidRegistration("an app needs a name of at most 200 characters")
     if method not in AuthMethod.values:
@@ -105,11 +134,20 @@ def _check(name: str, redirect_uris: Sequence[str], method: str, jwks: dict[str,
         fault = redirects.problem(uri)
         if fault:
             raise InvalidRedirect(fault)
-    if (jwks is not None) != (method == AuthMethod.PRIVATE_KEY_JWT):
+    if jwks is not None and jwks_uri:
+        raise InvalidRegistration("a key set or the address of one, not both")
+    if (jwks is not None or bool(jwks_uri)) != (method == AuthMethod.PRIVATE_KEY_JWT):
         raise InvalidRegistration("a key set goes with private_key_jwt, and only with it")
+    if jwks_uri and not jwks_uri.startswith(("https://", "http://127.0.0.1:") if settings.SANDBOX else "https://"):
+        raise InvalidRegistration("the address of a key set must be https")
     fault = assertions.problem(jwks) if jwks is not None else None
     if fault:
         raise InvalidRegistration(fault)
+
+
+def _check_launch(launch_uri: str) -> None:
+    if launch_uri and (fault := redirects.launch_problem(launch_uri)):
+        raise InvalidRegistration(f"the launch address: {fault}")
 
 
 def _checked_scopes(asked: Iterable[str], method: str) -> list[str]:

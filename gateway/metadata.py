@@ -76,6 +76,7 @@ def _common() -> dict[str, Any]:
         "require_pushed_authorization_requests": False,
         "revocation_endpoint": _url("gateway:revoke"),
         "introspection_endpoint": _url("gateway:introspect"),
+        **_where_mounted("registration_endpoint", "developers:registrations"),
         "scopes_supported": scopes.advertised(),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
@@ -92,8 +93,12 @@ def _common() -> dict[str, Any]:
 
 def _management() -> dict[str, str]:
     """Her own page of apps, where this site has one: a hospital of the sandbox does not."""
+    return _where_mounted("management_endpoint", "portal:apps")
+
+
+def _where_mounted(field: str, name: str) -> dict[str, str]:
     try:
-        return {"management_endpoint": _url("portal:apps")}
+        return {field: _url(name)}
     except NoReverseMatch:
         return {}
 

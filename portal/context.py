@@ -41,6 +41,8 @@ class House:
     navigation: tuple[Link, ...]
     language: str
     languages: tuple[tuple[str, str], ...]
+    developers: str
+    """Where the pages for developers begin; empty at a hospital, which has none."""
 
 
 PLACES = (
@@ -68,6 +70,7 @@ def site(request: HttpRequest) -> dict[str, House]:
             navigation=tuple(_links(request)) if at_home else (),
             language=languages.current(),
             languages=tuple(settings.LANGUAGES),
+            developers=reverse("developers:home") if settings.SITE == "person" else "",
         )
     }
 

@@ -12,7 +12,19 @@ from django.conf import settings
 from django.utils.translation.template import templatize
 
 CATALOGUE = Path(settings.BASE_DIR) / "locale" / "es" / "LC_MESSAGES" / "django.po"
-ROOMS = ("accounts", "audit", "consent", "fhirapi", "gateway", "portal", "records", "sandbox", "smartlaunch", "sync")
+ROOMS = (
+    "accounts",
+    "audit",
+    "consent",
+    "developers",
+    "fhirapi",
+    "gateway",
+    "portal",
+    "records",
+    "sandbox",
+    "smartlaunch",
+    "sync",
+)
 KEYWORDS = ("gettext_noop", "gettext_lazy", "ngettext_lazy:1,2", "pgettext:1c,2", "pgettext_lazy:1c,2")
 
 

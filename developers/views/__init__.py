@@ -1,0 +1,1 @@
+"""Pages and endpoints for those who write apps: parse, ask one question or give one order, answer."""
