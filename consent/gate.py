@@ -38,6 +38,8 @@ LETTER: Final = MappingProxyType(
 # An export lists and hands over, so both letters are asked of the client's scope and of hers.
 EXPORT: Final = "rs"
 PATIENT: Final = "Patient"
+CONSENT: Final = "Consent"
+PATIENT_LEVEL: Final = "patient"
 # Without ``offline_access`` she was told that the app must ask her again after this (the consent page's words).
 ATTENDED: Final = timedelta(hours=1)
 
@@ -161,6 +163,33 @@ def readable(*, owner_id: int, reader: Reader, interaction: str, at: datetime) -
         return RecordSet(owner_id, patient_id, _rules_of_clinician_app(owner_id, patient_id, reader, letter, at))
     patient_id, rules = _rules_of_app(owner_id, reader, letter, at)
     return RecordSet(owner_id, patient_id, rules)
+
+
+def decisions(*, owner_id: int, reader: App, interaction: str, at: datetime) -> list[Decision]:
+    """Her own decisions that this app may read as FHIR Consent, newest first (consent.resources).
+
+    Only for a scope that names Consent: a decision tells which other apps she uses, so "everything" is not enough.
+    What she hid is in no decision among them, and the terms count for them as for any record of hers. Raises
+    ConsentMissing.
+    """
+    decision = _standing(owner_id, reader.decision_id, reader.client_id, at)
+    granted = [scopes.parse(text) for text in decision.scopes_granted]
+    held = [scope for scope in reader.scopes if any(scopes.covers(wider, scope) for wider in granted)]
+    if not names_consents(held, LETTER[interaction]):
+        return []
+    return ledger.consents(owner_id, Terms.of(decision.terms))
+
+
+def names_consents(held: Iterable[Scope], letter: str) -> bool:
+    """Whether one of the scopes names Consent itself, whole."""
+    return any(
+        isinstance(scope, ResourceScope)
+        and scope.level == PATIENT_LEVEL
+        and scope.resource == CONSENT
+        and letter in scope.permissions
+        and not scope.filters
+        for scope in held
+    )
 
 
 def writable(*, owner_id: int, reader: App, interaction: str, source_id: int, at: datetime) -> Writable:

@@ -14,12 +14,13 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import Person
 from consent import texts
-from consent.models import DECISIVE, STANDING, Act, Decision, Grantee, HiddenRecord
+from consent.models import CONSENTS, DECISIVE, STANDING, Act, Decision, Grantee, HiddenRecord
 from consent.terms import Terms
-from records import statements
+from records import sources, statements
 
 JUST_NOW: Final = timedelta(milliseconds=100)
 _LEDGER_LOCK: Final = 3
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class NothingToWithdraw(Exception):
@@ -208,10 +209,27 @@ def hidden_from(owner_id: int, grantee: str, *, kind: str = Grantee.APP) -> froz
     return frozenset(rows.values_list("record", flat=True))
 
 
+def is_hidden(owner_id: int, record: str, kind: str, grantee: str) -> bool:
+    """Whether she hid it from just this grantee (or, of kind EVERYONE, from everyone)."""
+    return HiddenRecord.objects.filter(owner_id=owner_id, grantee_kind=kind, grantee=grantee, record=record).exists()
+
+
 def newest(owner_id: int, grantee: str, *, kind: str = Grantee.APP) -> Decision | None:
     """The newest decision that counts for this grantee, whatever it says."""
     found = Decision.objects.filter(owner_id=owner_id, grantee_kind=kind, grantee=grantee, act__in=DECISIVE)
     return found.order_by("-sequence").select_related("owner").first()
+
+
+def following(decision: Decision) -> Decision | None:
+    """The first decision that counted for the same grantee after this one."""
+    later = Decision.objects.filter(
+        owner_id=decision.owner_id,
+        grantee_kind=decision.grantee_kind,
+        grantee=decision.grantee,
+        act__in=DECISIVE,
+        sequence__gt=decision.sequence,
+    )
+    return later.order_by("sequence").first()
 
 
 def current(owner_id: int, grantee: str, *, kind: str = Grantee.APP) -> Decision | None:
@@ -267,6 +285,20 @@ def standing(
     """This very decision, if it lets read, has not ended and nothing newer was decided for the same grantee."""
     rows = statements.read(_ASK_STANDING, [decision_id, owner_id, str(kind), grantee, at])
     return Standing(at, *rows[0]) if rows else None
+
+
+def consents(owner_id: int, terms: Terms) -> list[Decision]:
+    """The decisions that are FHIR Consents of their own, newest first, as far as these terms reach: they are from
+    ourselves, and happened when she decided.
+    """
+    if terms.sources is not None and sources.own().pk not in terms.sources:
+        return []
+    found = Decision.objects.filter(owner_id=owner_id, act__in=CONSENTS).select_related("owner")
+    if terms.since is not None:
+        found = found.filter(decided__gte=_moment(terms.since))
+    if terms.until is not None:
+        found = found.filter(decided__lt=_moment(terms.until))
+    return list(found.order_by("-sequence"))
 
 
 def grants_to(grantee: str, *, at: datetime) -> QuerySet[Decision]:
@@ -417,6 +449,10 @@ def _hash(decision: Decision) -> bytes:
     said += [{name: value for name, value in later.items() if value}] if any(later.values()) else []
     text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return sha256(bytes(decision.previous_hash) + text.encode()).digest()
+
+
+def _moment(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _instant(moment: datetime | None) -> str | None:

@@ -39,6 +39,10 @@ DECISIVE: Final = (*STANDING, Act.WITHDRAW, Act.PAUSE)
 """A refusal is on record but ends nothing: she may say no to a new question and keep what she granted before."""
 
 
+CONSENTS: Final = (*STANDING, Act.REFUSE)
+"""What is a FHIR Consent of its own; a withdrawal or a pause ends the one before it."""
+
+
 class Decision(models.Model):
     """One decision. The newest decisive row of an (owner, grantee) is what counts; a change is a new row.
 

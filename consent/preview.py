@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.utils import timezone
+
 from consent import gate, ledger
 from consent.models import Grantee
 from consent.terms import Terms
+from records import sources
 from records.reading import KindCount, RecordSet
+from records.searching import microseconds
 from standards.smart.scopes import Scope
 
 
@@ -18,5 +22,21 @@ def counts(
 
     ``grantee`` is who would read: what she hid from it, or from everyone, is not counted.
     """
-    hidden = ledger.hidden_from(owner_id, grantee, kind=kind)
-    return RecordSet(owner_id, "", gate.rules(scopes, terms, "s", hidden=hidden)).counts()
+    hidden, held = ledger.hidden_from(owner_id, grantee, kind=kind), tuple(scopes)
+    found = RecordSet(owner_id, "", gate.rules(held, terms, "s", hidden=hidden)).counts()
+    if gate.names_consents(held, "s"):
+        found += _consents(owner_id, terms)
+    return found
+
+
+def _consents(owner_id: int, terms: Terms) -> list[KindCount]:
+    """Her decisions as FHIR Consents, and with them the one she is about to take."""
+    at, own = timezone.now(), sources.own().pk
+    now = microseconds(at)
+    coming = (
+        (terms.sources is None or own in terms.sources)
+        and (terms.since is None or terms.since <= now)
+        and (terms.until is None or now < terms.until)
+    )
+    total = len(ledger.consents(owner_id, terms)) + coming
+    return [KindCount(gate.CONSENT, (), own, (), total, 0, now, at)] if total else []

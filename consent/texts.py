@@ -43,6 +43,11 @@ def read(version: str, language: str) -> Text:
     return Text(version, language, title, tuple(paragraphs), sha256(raw).hexdigest())
 
 
+def raw(version: str, language: str) -> bytes:
+    """The file itself. Raises FileNotFoundError."""
+    return _path(version, read(version, language).language).read_bytes()
+
+
 def digest(version: str, language: str) -> str:
     """The hash of the text as it is kept now; empty when this version is not kept at all."""
     path = _path(version, language)

@@ -23,6 +23,7 @@ from fhirapi import (
     catalogue,
     chaining,
     charts,
+    consents,
     disclosures,
     errors,
     including,
@@ -88,9 +89,11 @@ class FhirView(APIView):
         assert self.bearer is not None
         if not self.reaches(resource_type):
             raise errors.InsufficientScope(f"patient/{resource_type}.{gate.LETTER[self.interaction]}")
-        return gate.readable(
-            owner_id=self.bearer.owner_id, reader=self.reader(), interaction=self.interaction, at=timezone.now()
-        )
+        at = timezone.now()
+        found = gate.readable(owner_id=self.bearer.owner_id, reader=self.reader(), interaction=self.interaction, at=at)
+        if resource_type == gate.CONSENT and self.interaction in ("read", "search"):
+            return consents.among(found, self.reader(), interaction=self.interaction, at=at)
+        return found
 
     def reaches(self, resource_type: str) -> bool:
         return gate.reaches(self.reader(), resource_type, self.interaction)

@@ -5,24 +5,29 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
 
 from accounts.models import Person
 from audit import events
 from audit.models import Action, Agent, Outcome
 from consent import ledger
 from consent.models import Act, Decision
-from gateway import launches, scopes
+from gateway import launches, scopes, selections
 from gateway.errors import TrialOnly
-from gateway.models import AccessToken, Application, Authorization, Grant, Launch, RefreshToken
+from gateway.models import (
+    AccessToken,
+    Application,
+    Authorization,
+    AuthorizationQuerySet,
+    Grant,
+    Launch,
+    RefreshToken,
+)
 
 
-def of(person: Person) -> QuerySet[Authorization]:
+def of(person: Person) -> AuthorizationQuerySet:
     """Her authorizations, live and ended, newest first, with app and decision."""
-    found: QuerySet[Authorization] = (
-        Authorization.objects.filter(person=person).select_related("application", "decision").order_by("-created")
-    )
-    return found
+    found: AuthorizationQuerySet = Authorization.objects.filter(person=person)
+    return found.select_related("application", "decision__owner", "decision__actor").order_by("-created")
 
 
 @transaction.atomic
@@ -106,6 +111,12 @@ def is_renewable(authorization: Authorization) -> bool:
     """Whether a later end is of any use: only an app that keeps access without her can go on by itself."""
     kept = scopes.OFFLINE_ACCESS in authorization.scopes
     return kept and authorization.revoked is None and authorization.paused is None and authorization.application.active
+
+
+def renewed_end(authorization: Authorization, *, at: datetime) -> datetime:
+    """The end a renewal gives: that of the study for an app of one, else the usual length from now."""
+    offered = selections.lengths(authorization.application, at=at)
+    return offered.get(selections.STUDY, offered[selections.USUAL])
 
 
 def _note(authorization: Authorization, interaction: str, decision_id: int, *, by: Person, origin: str) -> None:

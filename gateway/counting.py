@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from consent import preview
+from consent import gate, preview
 from consent.terms import Terms
 from gateway import choices, scopes
 from gateway.choices import Box
@@ -95,6 +95,9 @@ class Tally:
             return [kind for kind in self._everything if kind.resource_type not in scopes.KINDS]
         listed = grammar.US_CORE_GRANULAR.get(box.resource, ())
         of_type = [kind for kind in self._everything if kind.resource_type == box.resource]
+        if box.resource == gate.CONSENT and not box.category:
+            # Her decisions are counted only where a scope names them.
+            return self._counts([replace(_WHOLE, resource=gate.CONSENT)], self._open)
         if box.category and box.category not in listed:
             narrow = frozenset({(scopes.FILTER, box.category)})
             return self._counts([ResourceScope(scopes.LEVEL, box.resource, scopes.READING, narrow)], self._open)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,6 +56,7 @@ KINDS: Final[dict[str, Kind]] = {
     "Organization": Kind(_("Organizations"), _("Clinics and hospitals named in your record.")),
     "Location": Kind(_("Places"), _("Where you were seen.")),
     "Medication": Kind(_("Medication details"), _("What is in the medicines named in your record.")),
+    "Consent": Kind(_("Consents"), _("What you decided about apps, and consents your clinics keep.")),
     "Provenance": Kind(_("Where records come from"), _("Who wrote or sent a record.")),
     "MedicationStatement": Kind(_("Medications reported"), _("Medicines you said you take.")),
     "FamilyMemberHistory": Kind(_("Family history"), _("Illnesses in your family.")),
@@ -119,10 +121,21 @@ def length(value: str, ends: datetime) -> Text:
 
 def promises(application: Application) -> tuple[Text, ...]:
     """The app's privacy label in plain sentences; what it does not say is said too."""
+    return promised(
+        {
+            "retention": application.retention,
+            "resale": application.resale,
+            "deletion": application.deletion,
+        }
+    )
+
+
+def promised(said: Mapping[str, str]) -> tuple[Text, ...]:
+    """The same of a decision's ``shown``: what the app promised then."""
     return (
-        Retention(application.retention).label,
-        Resale(application.resale).label,
-        Deletion(application.deletion).label,
+        Retention(said.get("retention", "")).label,
+        Resale(said.get("resale", "")).label,
+        Deletion(said.get("deletion", "")).label,
     )
 
 

@@ -9,10 +9,11 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from consent import contributions
-from gateway import wording
+from consent.terms import Terms
+from gateway import authorizations, wording
 from gateway.models import Authorization
 from gateway.scopes import reading
-from portal import names, when
+from portal import names, sources, when
 from standards.smart import scopes
 from standards.smart.scopes import InvalidScope, NamedScope, ResourceScope
 
@@ -28,22 +29,43 @@ class Admission:
     until: str
     used: str
     live: bool
+    paused: bool
+    renewable: bool
+    limits: tuple[str, ...]
 
 
 def of(authorization: Authorization, *, at: datetime) -> Admission:
+    """``limits`` are the terms beyond the kinds: from where, of which time, which sensitive kinds she included."""
     live = authorization.revoked is None and authorization.expires > at
     ended = min(authorization.revoked or authorization.expires, authorization.expires)
     return Admission(
         pk=authorization.pk,
         name=authorization.application.name,
         description=authorization.application.description,
-        sees=tuple(dict.fromkeys(_sees(authorization.scopes))),
-        writes=tuple(dict.fromkeys(_writes(authorization.scopes))),
+        sees=sees(authorization.scopes),
+        writes=writes(authorization.scopes),
         since=when.moment(authorization.created),
         until=when.moment(authorization.expires if live else ended),
         used=when.moment(authorization.last_used) or _("not yet"),
         live=live,
+        paused=live and authorization.paused is not None,
+        renewable=authorizations.is_renewable(authorization),
+        limits=tuple(limits(Terms.of(authorization.decision.terms))),
     )
+
+
+def limits(terms: Terms) -> Iterator[str]:
+    """What she narrowed, in words; nothing where she did not."""
+    if terms.sources is not None:
+        called = ", ".join(sources.names(terms.sources).values())
+        yield _("only from %(sources)s") % {"sources": called} if called else _("from none of your sources")
+    if terms.since is not None:
+        yield _("only from %(day)s on") % {"day": when.day(terms.since)}
+    if terms.until is not None:
+        yield _("only until %(day)s") % {"day": when.day(terms.until - 1)}
+    if terms.labels:
+        chosen = ", ".join(str(wording.sensitivity(label)) for label in sorted(terms.labels))
+        yield _("sensitive records included: %(kinds)s") % {"kinds": chosen}
 
 
 def _parsed(texts: Iterable[str]) -> Iterator[scopes.Scope]:
@@ -59,6 +81,16 @@ def _writes(texts: Iterable[str]) -> Iterator[str]:
     for scope in _parsed(texts):
         if isinstance(scope, ResourceScope) and set(scope.permissions) & set(contributions.LETTERS):
             yield from _kinds(scope)
+
+
+def sees(scopes_granted: Iterable[str]) -> tuple[str, ...]:
+    """What these scopes let read, in words, each once."""
+    return tuple(dict.fromkeys(_sees(scopes_granted)))
+
+
+def writes(scopes_granted: Iterable[str]) -> tuple[str, ...]:
+    """What these scopes let write, in words, each once."""
+    return tuple(dict.fromkeys(_writes(scopes_granted)))
 
 
 def _sees(texts: Iterable[str]) -> Iterator[str]:

@@ -60,6 +60,11 @@ def happened(resource: Any) -> str:
     return said(elements.first(element, "start") or elements.first(element, "event")) or span(element)
 
 
+def day(microseconds: int) -> str:
+    """The day (UTC) of an instant in µs since 1970: the bound of a window is a day as she wrote it."""
+    return formats.date_format((_EPOCH + timedelta(microseconds=microseconds)).date(), "DATE_FORMAT")
+
+
 def year(microseconds: int) -> str:
     """The year of an interval's start; a counter keeps no precision, so a finer answer could be a padded one."""
     try:

@@ -39,3 +39,9 @@ def called(ids: Iterable[int]) -> dict[int, str]:
     wanted = list(ids)
     found = dict(Source.objects.filter(pk__in=wanted).values_list("id", "name"))
     return {source: found[source] for source in wanted if source in found}
+
+
+def addresses(ids: Iterable[int]) -> dict[int, tuple[str, str]]:
+    """(name, url) of these sources."""
+    found = Source.objects.filter(pk__in=list(ids)).values_list("id", "name", "url")
+    return {source: (name, url) for source, name, url in found}

@@ -7,9 +7,12 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_safe
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
 
-from portal import facts, kinds, lines, looking, names, pages, sources, when
+from accounts import languages
+from consent import texts
+from portal import facts, hidings, kinds, lines, looking, names, pages, sources, when
 from records import reading
 from records.query import InvalidSearch
 from standards.fhir import json
@@ -76,7 +79,38 @@ def one(request: HttpRequest, resource_type: str, logical_id: str) -> HttpRespon
         if stored is None or stored.deleted:
             raise Http404
         look.saw([stored])
-        return render(request, "portal/record.html", _shown(stored, versions))
+        found = hidings.of(pages.person(request), f"{resource_type}/{logical_id}", at=timezone.now())
+        hiding = {
+            "hidings": found,
+            "is_hidden": any(each.hidden for each in found),
+            "hiding_text": texts.read(texts.HIDING, languages.current()),
+        }
+        return render(request, "portal/record.html", _shown(stored, versions) | hiding)
+
+
+@require_POST
+@pages.of_person
+def hide(request: HttpRequest, resource_type: str, logical_id: str) -> HttpResponse:
+    """``hide`` or ``show`` names whom: everyone, or the client_id of an app she let in."""
+    with looking.at_records(request, interaction="read") as look:
+        stored = look.records.read(resource_type, logical_id)
+    if stored is None or stored.deleted:
+        raise Http404
+    person, record = pages.person(request), f"{resource_type}/{logical_id}"
+    hiding = "hide" in request.POST
+    whom = hidings.named(person, request.POST.get("hide" if hiding else "show", ""), at=timezone.now())
+    if whom is None:
+        raise Http404
+    change = hidings.hide if hiding else hidings.show
+    change(
+        person,
+        record,
+        whom,
+        language=languages.current(),
+        at=timezone.now(),
+        origin=request.META.get("REMOTE_ADDR", ""),
+    )
+    return redirect("portal:record", resource_type=resource_type, logical_id=logical_id)
 
 
 def _shown(stored: reading.Stored, versions: Sequence[reading.Stored]) -> dict[str, Any]:

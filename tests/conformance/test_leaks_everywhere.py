@@ -385,7 +385,7 @@ def test_a_conditional_create_does_not_find_a_hidden_record(world):
 # ---- consent that does not stand
 
 
-@pytest.mark.parametrize("how", ["withdrawn", "replaced", "expired"])
+@pytest.mark.parametrize("how", ["withdrawn", "paused", "replaced", "expired"])
 def test_without_standing_consent_every_route_says_only_that(how, monkeypatch):
     world = worlds.labelled_sensitive()
     app, person = world.whole, world.whole.person
@@ -393,6 +393,8 @@ def test_without_standing_consent_every_route_says_only_that(how, monkeypatch):
 
     if how == "withdrawn":
         ledger.withdraw(owner_id=person.id, grantee=app.application.client_id, actor=person, at=people.now())
+    elif how == "paused":
+        ledger.pause(owner_id=person.id, grantee=app.application.client_id, actor=person, at=people.now())
     elif how == "expired":
         later = people.now() + timedelta(days=400)
         monkeypatch.setattr("django.utils.timezone.now", lambda: later)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from django.db import transaction
 
 from accounts.models import Person
+from consent import ledger
 from consent.terms import Terms
 from fhirapi import catalogue, including
 from gateway import scopes as offered
@@ -27,6 +29,17 @@ from tests.fhirapi import people, population
 WORD = "Kept-From-The-Reader"
 EVERYTHING = "patient/*.cruds"
 GRANULAR = {kind: categories[0] for kind, categories in scopes.US_CORE_GRANULAR.items()}
+DATED = {
+    "Observation": "effectiveDateTime",
+    "Condition": "onsetDateTime",
+    "DocumentReference": "date",
+    "Encounter": "period",
+    "Procedure": "performedDateTime",
+    "DiagnosticReport": "effectiveDateTime",
+    "MedicationRequest": "authoredOn",
+    "Immunization": "occurrenceDateTime",
+    "ServiceRequest": "authoredOn",
+}
 UNSELECTED = {
     "Observation": f"{population.OBSERVATION_CATEGORY}|vital-signs",
     "Condition": f"{population.CONDITION_CATEGORY}|problem-list-item",
@@ -83,6 +96,36 @@ def of_a_source_left_out() -> World:
     return _world(people.let_in(person, EVERYTHING), people.let_in(person, EVERYTHING, terms=terms))
 
 
+def hidden_by_name() -> World:
+    """Each record hidden by itself, from everyone or from this one app; an app that is let in later is one of all."""
+    person = people.sign_up()
+    _keep(person, _hidden(person.patient_id), _shown(person.patient_id))
+    reader, whole = people.let_in(person, EVERYTHING), people.let_in(person, EVERYTHING)
+    for kind in _kinds():
+        ledger.hide(
+            owner=person,
+            actor=person,
+            record=f"{kind}/{hidden_id(kind)}",
+            read=ledger.Reading("1", "en"),
+            at=people.LOADED,
+            kind="app",
+            grantee=reader.application.client_id,
+        )
+    return _world(whole, reader)
+
+
+def outside_the_time() -> World:
+    """All that says when it happened: what lies outside the window, and what is hidden as it says nothing of it."""
+    person = people.sign_up()
+    hidden, shown = _hidden(person.patient_id), _shown(person.patient_id)
+    dated = [one for one in shown if _dates(one, "2021-06-01")]
+    kinds = tuple(one["resourceType"] for one in dated)
+    _keep(person, [one for one in hidden if one["resourceType"] in kinds and _dates(one, "2001-06-01")], dated)
+    since = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
+    reader = people.let_in(person, EVERYTHING, terms=Terms(since=since))
+    return _world(people.let_in(person, EVERYTHING), reader, kinds, kinds)
+
+
 def of_unselected_categories() -> World:
     """Granular scopes for the types that have them, whole ones for the rest."""
     person = people.sign_up()
@@ -109,13 +152,30 @@ WORLDS: dict[str, Callable[[], World]] = {
     "another person": of_another_person,
     "sensitive": labelled_sensitive,
     "source left out": of_a_source_left_out,
+    "hidden record": hidden_by_name,
+    "outside the time": outside_the_time,
     "unselected category": of_unselected_categories,
     "unselected type": of_unselected_types,
 }
 
 
-def _world(whole: people.App, reader: people.App, hidden: tuple[str, ...] | None = None) -> World:
-    return World(whole, reader, hidden or _kinds(), _kinds())
+def _world(
+    whole: people.App,
+    reader: people.App,
+    hidden: tuple[str, ...] | None = None,
+    shown: tuple[str, ...] | None = None,
+) -> World:
+    return World(whole, reader, hidden or _kinds(), shown or _kinds())
+
+
+def _dates(resource: dict[str, Any], day: str) -> bool:
+    """Says the day as the type says when it happened; False for a type that has no such element of a simple type."""
+    name = DATED.get(resource["resourceType"])
+    if name is None:
+        return False
+    instant = f"{day}T00:00:00Z"
+    resource[name] = {"start": instant, "end": instant} if name == "period" else instant
+    return True
 
 
 def _scope(kind: str) -> str:
