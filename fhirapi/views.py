@@ -89,10 +89,10 @@ class FhirView(APIView):
         assert self.bearer is not None
         if not self.reaches(resource_type):
             raise errors.InsufficientScope(f"patient/{resource_type}.{gate.LETTER[self.interaction]}")
-        at = timezone.now()
-        found = gate.readable(owner_id=self.bearer.owner_id, reader=self.reader(), interaction=self.interaction, at=at)
-        if resource_type == gate.CONSENT and self.interaction in ("read", "search"):
-            return consents.among(found, self.reader(), interaction=self.interaction, at=at)
+        at, reader = timezone.now(), self.reader()
+        found = gate.readable(owner_id=self.bearer.owner_id, reader=reader, interaction=self.interaction, at=at)
+        if resource_type == gate.CONSENT and self.interaction in ("read", "search") and isinstance(reader, gate.App):
+            return consents.among(found, reader, interaction=self.interaction, at=at)
         return found
 
     def reaches(self, resource_type: str) -> bool:
