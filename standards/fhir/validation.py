@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, Protocol
 
-from standards.fhir import dates, primitives, references, structures
+from standards.fhir import bundle_rules, dates, primitives, references, structures
 from standards.fhir.primitives import Finding, Test
 from standards.fhir.structures import Field
 
@@ -373,11 +373,25 @@ def _check_observation(node: Mapping[str, Any], where: _Where, run: _Run) -> Non
         run.add((where, "dataAbsentReason", None), "only without a value (obs-6)")
 
 
+def _check_question(node: Mapping[str, Any], where: _Where, run: _Run) -> None:
+    """que-12: of several conditions it is said whether all or any must hold."""
+    conditions = node.get("enableWhen")
+    if conditions.__class__ is list and len(conditions) > 1 and "enableBehavior" not in node:
+        run.add((where, "enableBehavior", None), "is required with several enableWhen (que-12)")
+
+
+def _check_bundle(node: Mapping[str, Any], where: _Where, run: _Run) -> None:
+    for name, index, below, said in bundle_rules.problems(node):
+        run.add(((where, name, index), below, None), said)
+
+
 _INVARIANTS: Final[Mapping[str, Callable[[Mapping[str, Any], _Where, _Run], None]]] = {
     "Extension": _check_extension,
     "Period": _check_period,
     "Reference": _check_reference,
     "Observation": _check_observation,
+    "Questionnaire.item": _check_question,
+    "Bundle": _check_bundle,
 }
 
 

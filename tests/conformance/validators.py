@@ -59,7 +59,8 @@ def table() -> str:
         "",
         "Written by `make conformance`. What is compared is whether a resource has an error at all. Ours checks"
         " structure, cardinality, datatypes, required codes and the types of references, all compiled from HL7's"
-        " definitions; it does not look at profiles, terminologies beyond required bindings, or most invariants.",
+        " definitions, and what must be true of a Bundle as a whole; it does not look at profiles, terminologies"
+        " beyond required bindings, or most invariants.",
         "",
         f"**{agreeing} of {len(found)} cases agree.** No resource that HL7's finds good is refused, apart from JSON"
         " with comments; every other difference is one that HL7's alone finds.",

@@ -229,3 +229,53 @@ def test_any_json_value_is_checked_without_failing(value):
 @given(st.dictionaries(st.sampled_from(KEYS), ANY, max_size=6), st.sampled_from(sorted(types.RESOURCE_TYPES)))
 def test_any_broken_resource_is_checked_without_failing(members, type_):
     assert all(problem.path.startswith(type_) for problem in validation.problems({**members, "resourceType": type_}))
+
+
+def bundle(*entries, **more):
+    return {"resourceType": "Bundle", "type": "collection", **({"entry": list(entries)} if entries else {}), **more}
+
+
+def entry(address, logical_id="1", **more):
+    return {"fullUrl": address, "resource": {"resourceType": "Basic", "id": logical_id, "code": {"text": "x"}}, **more}
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        (bundle(entry("Basic/1")), "Bundle.entry[0].fullUrl"),
+        (bundle(entry("https://a.example/Basic/2")), "Bundle.entry[0].fullUrl"),
+        (bundle(entry("urn:uuid:1"), entry("urn:uuid:1")), "Bundle.entry[1].fullUrl"),
+        (
+            bundle(link=[{"relation": "self", "url": "urn:a"}, {"relation": "self", "url": "urn:b"}]),
+            "Bundle.link[1].relation",
+        ),
+        (bundle({**entry("urn:uuid:1"), "search": {"mode": "outcome"}}, type="searchset"), "Bundle.entry[0].resource"),
+        (
+            bundle({"resource": {"resourceType": "Basic", "code": {"text": "x"}}}, type="searchset"),
+            "Bundle.entry[0].resource",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_bundle_as_a_whole(said, place):
+    assert [one.path for one in validation.problems(said)] == [place]
+
+
+def test_a_bundle_that_is_right_as_a_whole():
+    once, twice = entry("https://a.example/Basic/1"), entry("https://a.example/Basic/1")
+    twice["resource"]["meta"] = {"versionId": "2"}
+
+    assert validation.problems(bundle(once, twice, entry("urn:uuid:5", "x"))) == []
+
+
+def test_several_conditions_of_a_question_say_whether_all_must_hold():
+    condition = {"question": "a", "operator": "=", "answerBoolean": True}
+    item = {"linkId": "b", "type": "display", "enableWhen": [condition, condition]}
+    questions = {
+        "resourceType": "Questionnaire",
+        "status": "active",
+        "item": [{"linkId": "a", "type": "boolean"}, item],
+    }
+
+    assert [one.path for one in validation.problems(questions)] == ["Questionnaire.item[1].enableBehavior"]
+    item["enableBehavior"] = "all"
+    assert validation.problems(questions) == []
