@@ -29,6 +29,10 @@ class AccountAdapter(DefaultAccountAdapter):
         "same_as_current": _("The new e-mail is the one you have already."),
     }
 
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Wrong passwords are counted by account and network address: who guesses locks out nobody but himself."""
+        return f"{super()._get_login_attempts_cache_key(request, **credentials)}:{self.get_client_ip(request)}"
+
     def save_user(self, request: HttpRequest, user: Person, form: BaseForm, commit: bool = True) -> Person:
         """Fills a new person from the sign-up form. Her data key is made lazily, when her first record arrives."""
         user.name = form.cleaned_data.get("name", "").strip()

@@ -68,6 +68,8 @@ def _measure(sizes: tuple[int, ...], crowd: int) -> int:
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "SANDBOX": "yes",
         "LOG_LEVEL": "WARNING",
+        # Counted as always, and never reached.
+        **dict.fromkeys(("RATE_LIMIT_APP", "RATE_LIMIT_PERSON", "RATE_LIMIT_ADDRESS"), "2000000000"),
         "PYTHONPATH": str(options.ROOT),
     }
     for words in (("migrate", "--verbosity=0"), ("collectstatic", "--noinput", "--verbosity=0")):

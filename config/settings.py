@@ -57,6 +57,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    *(["config.proxy.AddressMiddleware"] if env.read_flag("BEHIND_PROXY") else []),
     # A simulated hospital can be made to fail; nowhere else does this exist.
     *(["sandbox.faults.FaultMiddleware"] if SITE == "hospital" else []),
     "django.middleware.security.SecurityMiddleware",
@@ -125,7 +126,16 @@ DATABASES = {"default": _database(env.read_text("DATABASE_URL"))}
 
 # --- broker, cache, background work (DESIGN D13) -------------------------------------------------------------------
 BROKER_URL = env.read_text("BROKER_URL")
-CACHE_URL = env.read_text("CACHE_URL", "")
+
+
+def _cache_of_broker() -> str:
+    """The broker where it speaks Redis: rate limits must be counted by all web processes together."""
+    if BROKER_URL.startswith("redis+socket://"):
+        return f"unix://{BROKER_URL.removeprefix('redis+socket://').partition('?')[0]}?db=1"
+    return BROKER_URL if BROKER_URL.startswith(("redis://", "rediss://")) else ""
+
+
+CACHE_URL = env.read_text("CACHE_URL", _cache_of_broker())
 CACHES = {
     "default": (
         {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL, "KEY_PREFIX": SITE_NAME}
@@ -133,6 +143,12 @@ CACHES = {
         # One process then counts its own rate limits; docs/configuration.md asks for CACHE_URL in production.
         else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     )
+}
+# Requests a minute; 0 for no limit.
+RATE_LIMITS = {
+    "app": env.read_number("RATE_LIMIT_APP", 60_000),
+    "person": env.read_number("RATE_LIMIT_PERSON", 6_000),
+    "address": env.read_number("RATE_LIMIT_ADDRESS", 60_000),
 }
 # How long a claimed run may be silent before another worker takes it over.
 SYNC_LEASE = env.read_seconds("SYNC_LEASE_SECONDS", 60)

@@ -104,6 +104,7 @@ PROBLEMS: Final[Mapping[type[Exception], Problem]] = {
     gateway_errors.InvalidToken: _BAD_TOKEN,
     gateway_errors.AuthorizationEnded: _BAD_TOKEN,
     gateway_errors.InsufficientScope: _NO_SCOPE,
+    gateway_errors.TooManyRequests: Problem(429, "throttled", "Too many requests; wait before the next."),
     # what an app posts
     UnreadableBody: Problem(400, "structure", ""),
     TooManyEntries: Problem(413, "too-costly", "The Bundle has more entries than are taken at once."),
@@ -199,6 +200,8 @@ def _add_headers(response: HttpResponse, exception: Exception, problem: Problem)
         response["WWW-Authenticate"] = _challenge(problem.challenge, getattr(exception, "needed", None))
     if (wait := getattr(exception, "wait", None)) is not None:  # Throttled
         response["Retry-After"] = str(int(wait))
+    if isinstance(exception, gateway_errors.TooManyRequests):
+        response["Retry-After"] = str(exception.seconds)
     if problem.status == 503:
         response["Retry-After"] = "5"
 

@@ -32,9 +32,11 @@ from fhirapi import (
 )
 from fhirapi.disclosures import Disclosure
 from fhirapi.negotiation import FhirNegotiation
+from gateway import limits
 from gateway.authentication import SmartAuthentication
 from gateway.bearer import Bearer
 from gateway.errors import InvalidToken
+from gateway.limits import Caller
 from records.query import Query
 from records.reading import Page, RecordSet, Stored
 from standards.fhir import json
@@ -68,7 +70,12 @@ class FhirView(APIView):
         """First who asks, then in which form: a stranger learns nothing, not even what we would accept."""
         self.disclosure = Disclosure(self.logged_as or self.interaction)
         self.bearer: Bearer | None = None
-        self.bearer = self.authenticated(request)
+        limits.spend(Caller.ADDRESS, request.META.get("REMOTE_ADDR", ""))
+        bearer = self.authenticated(request)
+        if bearer is not None:
+            limits.spend(Caller.APP, bearer.client_id)
+            limits.spend(Caller.PERSON, str(bearer.authorization_id))
+        self.bearer = bearer
         if self.bearer is not None and self.bearer.staff:
             self.bearer = charts.turned(self.bearer, request, kwargs, about_patient=self.about_patient)
         super().initial(request, *args, **kwargs)

@@ -76,6 +76,14 @@ class TrialOnly(GatewayError):
     """An app on trial, and a person who is not made up."""
 
 
+class TooManyRequests(GatewayError):
+    """More than the minute's share of this app, person or address."""
+
+    def __init__(self, *, seconds: int) -> None:
+        super().__init__("too many requests")
+        self.seconds = seconds
+
+
 class InvalidRegistration(GatewayError):
     """An app's own description of itself that we do not accept; the message says what to change."""
 
@@ -106,6 +114,7 @@ ANSWERS: dict[type[GatewayError], Answer] = {
     InsufficientScope: Answer("insufficient_scope", 403, "The access token does not reach this far."),
     TooManyFailures: Answer("temporarily_unavailable", 429, "Too many failed attempts."),
     TrialOnly: Answer("unauthorized_client", 403, "The app is on trial: only test people can let it in."),
+    TooManyRequests: Answer("temporarily_unavailable", 429, "Too many requests; wait before the next."),
     InvalidRegistration: Answer("invalid_client_metadata", 400, "The registration is not acceptable."),
     InvalidRedirect: Answer("invalid_redirect_uri", 400, "The redirect address may not be registered."),
 }

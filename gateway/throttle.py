@@ -1,7 +1,7 @@
-"""Guessing slowed down: after too many failures a client at one address waits a minute.
+"""Guessing slowed down: after too many failures a client at one address waits a minute, and so does the address.
 
 Only failures count, so a busy app is never slowed, and one address cannot lock out an app for others. Counters live in
-the cache; with more than one web process that has to be a shared one to count exactly.
+the cache, which all web processes share, and are asked for in one step.
 """
 
 from __future__ import annotations
@@ -14,17 +14,25 @@ from django.core.cache import cache
 from gateway.errors import TooManyFailures
 
 FAILURES_MAX: Final = 30
+# An address that tries many clients; many honest ones may share it.
+FAILURES_OF_ADDRESS_MAX: Final = 150
 WINDOW_SECONDS: Final = 60
 
 
 def check(client_id: str, origin: str) -> None:
     """Raises TooManyFailures."""
-    if cache.get(_key(client_id, origin), 0) >= FAILURES_MAX:
+    mine, address = _key(client_id, origin), _key("", origin)
+    counted = cache.get_many([mine, address])
+    if counted.get(mine, 0) >= FAILURES_MAX or counted.get(address, 0) >= FAILURES_OF_ADDRESS_MAX:
         raise TooManyFailures(seconds=WINDOW_SECONDS)
 
 
 def count_failure(client_id: str, origin: str) -> None:
-    key = _key(client_id, origin)
+    for key in {_key(client_id, origin), _key("", origin)}:
+        _count(key)
+
+
+def _count(key: str) -> None:
     if not cache.add(key, 1, timeout=WINDOW_SECONDS):
         try:
             cache.incr(key)

@@ -27,8 +27,10 @@ from fhirapi.bulk import exports, manifests, orders
 from fhirapi.bulk.orders import Order
 from fhirapi.models import OPEN_STATES, Export, ExportPart, ExportState, PartState
 from fhirapi.views import FhirView
+from gateway import limits
 from gateway.authentication import BackendAuthentication
 from gateway.bearer import BackendBearer, Bearer
+from gateway.limits import Caller
 from gateway.models import Application
 from standards.smart import scopes as grammar
 
@@ -59,6 +61,7 @@ class BulkView(FhirView):
         service = request.auth
         if not isinstance(service, BackendBearer):
             raise exceptions.NotAuthenticated
+        limits.spend(Caller.APP, service.client_id)
         self.service = service
         return None
 

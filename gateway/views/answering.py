@@ -10,7 +10,7 @@ from django.shortcuts import render
 from oauthlib.oauth2.rfc6749.errors import OAuth2Error
 
 from gateway import bearer, errors
-from gateway.errors import ClientRefused, GatewayError, InvalidToken, TooManyFailures
+from gateway.errors import ClientRefused, GatewayError, InvalidToken, TooManyFailures, TooManyRequests
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
@@ -36,7 +36,7 @@ def refusal(error: GatewayError | OAuth2Error) -> HttpResponse:
         headers["WWW-Authenticate"] = 'Basic realm="oauth"'
     if isinstance(error, InvalidToken):
         headers["WWW-Authenticate"] = bearer.challenge(error)
-    if isinstance(error, TooManyFailures):
+    if isinstance(error, TooManyFailures | TooManyRequests):
         headers["Retry-After"] = str(error.seconds)
     return in_json({"error": answer.error, "error_description": answer.description}, answer.status, **headers)
 

@@ -17,8 +17,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 from oauthlib.oauth2.rfc6749.errors import FatalClientError, OAuth2Error
 
-from gateway import parameters, pending, pushed, redirects
-from gateway.errors import Malformed
+from gateway import limits, parameters, pending, pushed, redirects
+from gateway.errors import Malformed, TooManyRequests
+from gateway.limits import Caller
 from gateway.toolkit.server import server
 from gateway.views import answering
 
@@ -29,7 +30,14 @@ READ = frozenset({*pending.KEPT, "client_id", "scope", "launch", "response_mode"
 @require_http_methods(["GET", "POST"])
 def authorize(request: HttpRequest) -> HttpResponse:
     try:
+        limits.spend(Caller.ADDRESS, answering.origin(request))
         given = parameters.of_form(request) if request.method == "POST" else parameters.of_query(request)
+    except TooManyRequests as error:
+        response = refuse_page(
+            request, _("There were too many requests from here. Wait a minute, then try again."), 429
+        )
+        response["Retry-After"] = str(error.seconds)
+        return response
     except Malformed:
         return refuse_page(request, _("The app's request could not be read."))
     at = timezone.now()

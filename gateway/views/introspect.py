@@ -12,8 +12,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from gateway import authorizations, bearer, claims, credentials, parameters, scopes, throttle, tokens, validator
+from gateway import authorizations, bearer, claims, credentials, limits, parameters, scopes, throttle, tokens, validator
 from gateway.errors import ClientRefused, GatewayError, Malformed
+from gateway.limits import Caller
 from gateway.models import AccessToken, AuthMethod, Authorization, RefreshToken
 from gateway.views import answering
 from gateway.views.token import named_client
@@ -30,6 +31,7 @@ def introspect(request: HttpRequest) -> HttpResponse:
         form = parameters.of_form(request)
         client_id = named_client(request, form)
         throttle.check(client_id, origin)
+        limits.spend(Caller.ADDRESS, origin)
         if "token" not in form:
             raise Malformed("no token")
         found = validator.find(form["token"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
@@ -14,8 +15,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 from oauthlib.oauth2.rfc6749.errors import OAuth2Error
 
-from gateway import parameters, throttle
-from gateway.errors import GatewayError, GrantTypeMissing, GrantTypeUnsupported
+from gateway import limits, parameters, throttle
+from gateway.errors import GatewayError, GrantTypeMissing, GrantTypeUnsupported, TooManyRequests
+from gateway.limits import Caller
 from gateway.server import grant_types
 from gateway.toolkit.server import server
 from gateway.views import answering
@@ -64,9 +66,15 @@ def answered(request: HttpRequest, act: Callable[[HttpRequest, Form], HttpRespon
         form = parameters.of_form(request)
         client_id = named_client(request, form)
         throttle.check(client_id, origin)
+        limits.spend(Caller.ADDRESS, origin)
+        limits.check(Caller.APP, client_id)
         response = act(request, form)
     except (GatewayError, OAuth2Error) as error:
         response = answering.refusal(error)
+    if response.status_code < 400:
+        # Only now is it proved who asked. Beyond the limit the next request is refused.
+        with suppress(TooManyRequests):
+            limits.spend(Caller.APP, client_id)
     if response.status_code in (400, 401) and any(f'"{word}"'.encode() in response.content for word in GUESSES):
         throttle.count_failure(client_id, origin)
     return response
