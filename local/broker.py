@@ -51,13 +51,16 @@ class Server:
     socket: Path
     pid: int
 
+    # Several users of one server keep apart by their share of its sixteen databases: two each.
+    share: int = 0
+
     @property
     def broker_url(self) -> str:
-        return f"redis+socket://{quote(str(self.socket))}"
+        return f"redis+socket://{quote(str(self.socket))}?virtual_host={2 * self.share}"
 
     @property
     def cache_url(self) -> str:
-        return f"unix://{quote(str(self.socket))}?db=1"
+        return f"unix://{quote(str(self.socket))}?db={2 * self.share + 1}"
 
 
 def ensure(directory: Path, *, durable: bool = True) -> Server:

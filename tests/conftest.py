@@ -7,6 +7,8 @@ import pytest
 from tests import network
 from tests.browser import chromium, open_page
 
+STACK = "stack"  # the fixture of tests/journeys
+
 network.close()
 
 
@@ -14,12 +16,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--thorough", action="store_true", help="also the tests that take thousands of cases (make fuzz)")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # The whole demo takes longest: it goes first, and the other processes do the rest meanwhile.
+    items.sort(key=lambda item: _company(item) != STACK)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_company(item)))
     if config.getoption("--thorough"):
         return
     left_out = [item for item in items if item.get_closest_marker("thorough")]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
+
+
+def _company(item: pytest.Item) -> str:
+    """What goes to one and the same process: a file, whose fixtures are dear, and all that use the one whole demo."""
+    return STACK if STACK in getattr(item, "fixturenames", ()) else item.nodeid.partition("::")[0]
 
 
 # One browser for all rooms: a run can drive only one.

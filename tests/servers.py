@@ -1,7 +1,7 @@
 """The real PostgreSQL and broker behind a test run, started before Django reads its settings.
 
 Each ``VAR_DIR`` has servers of its own under ``test/``, that hold throw-away data. Runs at the same time share them and
-keep apart by a slot, which numbers the test database; the last run to end stops them. ``DATABASE_URL``, ``BROKER_URL``
+keep apart by a slot, which numbers the test database and the broker's; the last run to end stops them. ``DATABASE_URL``, ``BROKER_URL``
 and ``CACHE_URL`` in the environment are used instead where they are given.
 """
 
@@ -12,6 +12,7 @@ import fcntl
 import os
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -25,18 +26,18 @@ def start() -> str:
     place = options.var_dir() / "test"
     place.mkdir(parents=True, exist_ok=True)
     number, slot = _take_slot(place)
-    os.environ |= {"VAR_DIR": str(place / f"run-{number}"), "ENV_FILE": os.devnull} | _addresses(place)
+    os.environ |= {"VAR_DIR": str(place / f"run-{number}"), "ENV_FILE": os.devnull} | _addresses(place, number)
     shutil.rmtree(os.environ["VAR_DIR"], ignore_errors=True)
     atexit.register(_end, place, slot)
     return f"test_tributary_{number}"
 
 
-def _addresses(place: Path) -> dict[str, str]:
+def _addresses(place: Path, slot: int) -> dict[str, str]:
     addresses = {}
     if not options.given("DATABASE_URL"):
         addresses["DATABASE_URL"] = _postgres(place / "postgres").url_of("tributary")
     if not options.given("BROKER_URL"):
-        server = broker.ensure(place / "broker", durable=False)
+        server = replace(broker.ensure(place / "broker", durable=False), share=slot)
         addresses |= {"BROKER_URL": server.broker_url, "CACHE_URL": server.cache_url}
     return addresses
 
