@@ -1,8 +1,8 @@
 """The real PostgreSQL and broker behind a test run, started before Django reads its settings.
 
 Each ``VAR_DIR`` has servers of its own under ``test/``, that hold throw-away data. Runs at the same time share them and
-keep apart by a slot, which numbers the test database and the broker's; the last run to end stops them. ``DATABASE_URL``, ``BROKER_URL``
-and ``CACHE_URL`` in the environment are used instead where they are given.
+keep apart by a slot, which numbers the test database and the broker's; the last run to end stops them.
+``DATABASE_URL``, ``BROKER_URL`` and ``CACHE_URL`` in the environment are used instead where they are given.
 """
 
 from __future__ import annotations
