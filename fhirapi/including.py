@@ -103,7 +103,7 @@ def along(
     known = {_name(match) for match in matches}
     found: dict[str, Stored] = {}
     for query in (*_to(matches, included, reaches), *_from(matches, revincluded, reaches)):
-        for stored in _each(records, query):
+        for stored in records.every(query):
             if _name(stored) not in known and _name(stored) not in found:
                 if len(found) == INCLUDED_MAX:
                     return Company(list(found.values()), complete=False)
@@ -141,17 +141,6 @@ def _from(matches: Sequence[Stored], paths: Iterable[Path], reaches: Reaches) ->
         if reaches(path.holder)
         for chunk in _chunks(names)
     ]
-
-
-def _each(records: RecordSet, query: Query) -> Iterable[Stored]:
-    """Every record the query finds, page after page."""
-    after: str | None = None
-    while True:
-        page = records.search(query.page(COUNT_MAX, after=after))
-        yield from page.entries
-        after = page.next
-        if after is None:
-            return
 
 
 def _chunks(values: tuple[str, ...]) -> Iterable[tuple[str, ...]]:

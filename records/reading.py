@@ -16,7 +16,7 @@ from typing import Any, Final
 from records import attachments, blind, changelog, indexing, keys, labels, provenances, sealing, searching, sweeping
 from records.models import Counter, Dating, Record, RecordVersion
 from records.numbering import PARAMETER_NUMBER, TYPE_NAME, TYPE_NUMBER
-from records.query import Position, Query, position
+from records.query import COUNT_MAX, Position, Query, position
 from records.rules import Rule
 from records.searching import Sql
 from standards.fhir import json
@@ -235,6 +235,16 @@ class RecordSet:
         if len(rows) < wanted:
             return Page(entries, None)
         return Page(entries, _place(query, rows[query.count - 1]).cursor(query.sort))
+
+    def every(self, query: Query) -> Iterator[Stored]:
+        """Every record the query finds, page after page. Raises query.InvalidSearch."""
+        after: str | None = None
+        while True:
+            page = self.search(query.page(COUNT_MAX, after=after))
+            yield from page.entries
+            after = page.next
+            if after is None:
+                return
 
     def count(self, query: Query) -> int:
         """How many records match; the cursor and the page size do not matter. Raises query.InvalidSearch."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from records.query import COUNT_MAX, Clause, Query
+from records.query import Clause, Query
 from records.reading import RecordSet, Stored
 from standards.fhir.ips import document, sections
 
@@ -48,17 +48,7 @@ def _found(records: RecordSet, wanted: sections.Wanted) -> Iterable[Stored]:
         query = query.where(wanted.parameter, *wanted.values)
     if wanted.most is not None:
         return records.search(query.page(wanted.most)).entries
-    return _every(records, query)
-
-
-def _every(records: RecordSet, query: Query) -> Iterable[Stored]:
-    after: str | None = None
-    while True:
-        page = records.search(query.page(COUNT_MAX, after=after))
-        yield from page.entries
-        after = page.next
-        if after is None:
-            return
+    return records.every(query)
 
 
 def _pointed_at(records: RecordSet, opened: dict[str, dict[str, Any]]) -> dict[str, Stored]:
@@ -73,7 +63,7 @@ def _pointed_at(records: RecordSet, opened: dict[str, dict[str, Any]]) -> dict[s
         fetched = {
             _name(stored): stored
             for resource_type, ids in missing.items()
-            for stored in _every(records, Query(resource_type, (Clause("_id", tuple(ids)),)))
+            for stored in records.every(Query(resource_type, (Clause("_id", tuple(ids)),)))
         }
         found |= fetched
         frontier = [one.resource for one in fetched.values()]
