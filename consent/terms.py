@@ -40,5 +40,10 @@ class Terms:
 
     @property
     def withheld(self) -> int:
-        """The label bits a record must not carry."""
+        """The label bits a record must not carry for an app or a link; of a delegate more is withheld."""
+        return labels.SENSITIVE & ~labels.bits(self.labels)
+
+    @property
+    def withheld_from_delegate(self) -> int:
+        """The same for a delegate: also what nobody can classify, and what is an adolescent's own affair."""
         return labels.ALL & ~labels.bits(self.labels)

@@ -151,7 +151,7 @@ def _sources(tally: counting.Tally, called: dict[int, str], selection: Selection
 
 def _sensitive(tally: counting.Tally, selection: Selection) -> tuple[Choice, ...]:
     totals = tally.by_label()
-    shown = [label for label in labels.LABELS if totals[label] or label in selection.labels]
+    shown = [label for label in labels.names(labels.SENSITIVE) if totals[label] or label in selection.labels]
     return tuple(Choice(label, wording.sensitivity(label), totals[label], label in selection.labels) for label in shown)
 
 

@@ -56,7 +56,7 @@ def of_form(form: QueryDict, *, sources: Collection[int]) -> Selection:
     return Selection(
         ticked=frozenset(form.getlist("box")),
         sources=_sources(form.getlist("source"), sources) if "by_source" in form else None,
-        labels=frozenset(form.getlist("label")) & frozenset(labels.LABELS),
+        labels=frozenset(form.getlist("label")) & frozenset(labels.names(labels.SENSITIVE)),
         first=form.get("first", "").strip(),
         last=form.get("last", "").strip(),
         length=form.get("length", USUAL),

@@ -98,6 +98,7 @@ SENSITIVITY: Final[dict[str, Text]] = {
     "SDV": _("Violence at home"),
     "VIO": _("Violence and abuse"),
     "OTHER": _("Marked as sensitive for another reason"),
+    "OWN": _("What you marked as sensitive yourself"),
 }
 
 

@@ -1,4 +1,4 @@
-"""What a record is found by when it has a home: a Binary shares the categories, labels and time of its document."""
+"""What a record is found by when it has a home: a Binary shares the categories and the time of its document."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _stored_resource(writer: Writer, resource_type: str, logical_id: str) -> dic
 
 
 def index(writer: Writer, resource: dict[str, Any], homes: dict[str, indexing.Indexed]) -> indexing.Indexed:
-    """What the resource is found by. A Binary shares the categories, labels and time of its home."""
+    """What the resource is found by. A Binary shares the categories and the time of its home."""
     found = indexing.index(resource, key=writer.keys.blind)
     home = of(resource) if resource["resourceType"] == "Binary" else None
     if home not in homes:
@@ -64,12 +64,12 @@ def index(writer: Writer, resource: dict[str, Any], homes: dict[str, indexing.In
         (PARAMETER_NUMBER["context"], blind.value(writer.keys.blind, text)) for text in (home.partition("/")[0], home)
     ]
     category = PARAMETER_NUMBER["category"]
+    inherits = (row for row in found.rows if row[0] == indexing.INHERITS)
     return indexing.Indexed(
         of_home.occurred,
         of_home.occurred_end,
         Dating.OTHERWISE,
-        found.labels | of_home.labels,
-        frozenset({*contexts, *((category, value) for value in of_home.categories)}),
+        frozenset({*contexts, *inherits, *((category, value) for value in of_home.categories)}),
         of_home.categories,
         frozenset(),
     )
@@ -92,13 +92,24 @@ def index_standing(writer: Writer, key: tuple[int, str], standing: Standing) -> 
 
 def _index_stored_binary(writer: Writer, record: Record) -> indexing.Indexed:
     """A Binary's rows, read back from the rows themselves: its home may have changed since."""
+    rows = _stored_rows(writer, record.resource_type, record.id)
+    categories = _categories(rows)
+    return indexing.Indexed(record.occurred, record.occurred_end, Dating(record.dating), rows, categories, frozenset())
+
+
+def stored_categories(writer: Writer, type_number: int, record: int) -> tuple[int, ...]:
+    """The categories that stand in the rows of a record."""
+    return _categories(_stored_rows(writer, type_number, record))
+
+
+def _stored_rows(writer: Writer, type_number: int, record: int) -> frozenset[tuple[int, int]]:
     writer.cursor.execute(
         "SELECT param, value FROM records_searchrow WHERE owner_id = %s AND resource_type = %s AND record = %s",
-        [writer.owner_id, record.resource_type, record.id],
+        [writer.owner_id, type_number, record],
     )
-    rows = frozenset((param, value) for param, value in writer.cursor.fetchall())
+    return frozenset((param, value) for param, value in writer.cursor.fetchall())
+
+
+def _categories(rows: frozenset[tuple[int, int]]) -> tuple[int, ...]:
     category = PARAMETER_NUMBER["category"]
-    categories = tuple(sorted(value for param, value in rows if param == category))
-    return indexing.Indexed(
-        record.occurred, record.occurred_end, Dating(record.dating), record.labels, rows, categories, frozenset()
-    )
+    return tuple(sorted(value for param, value in rows if param == category))

@@ -13,13 +13,14 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from records import blind, labels
+from records import blind, inheriting
 from records.models import Dating
 from records.numbering import PARAMETER_NUMBER
-from standards.fhir import dates, extraction, occurrence, references, search_parameters
+from standards.fhir import dates, extraction, occurrence, search_parameters
 
 # Below every possible date: a record that names no time is the last in reading order.
 NEVER: Final = -(2**62)
+INHERITS: Final = PARAMETER_NUMBER["inherits"]
 # How far an interval without beginning or end reaches: beyond every date, and its length still fits 64 bits.
 _FAR: Final = 2**61
 
@@ -74,7 +75,6 @@ class Indexed(NamedTuple):
     occurred: int
     occurred_end: int
     dating: Dating
-    labels: int
     rows: Set[tuple[int, int]]
     categories: tuple[int, ...]
     systems: Set[tuple[int, str]]
@@ -99,14 +99,14 @@ def index(resource: dict[str, Any], *, key: bytes) -> Indexed:
                 rows.add((number, blind.token(key, system, code)))
                 systems.add((number, system or ""))
         else:
-            targets = (reference_text(text) for text in extraction.references(parameter, resource))
+            targets = (inheriting.reference_text(text) for text in extraction.references(parameter, resource))
             rows.update((number, blind.value(key, text)) for text in targets if text)
+    rows.update((INHERITS, blind.value(key, text)) for text in inheriting.named(resource))
     occurred, occurred_end, dating = _placed(resource)
     return Indexed(
         occurred=occurred,
         occurred_end=occurred_end,
         dating=dating,
-        labels=labels.of(resource),
         rows=rows,
         categories=tuple(sorted([value for number, value in rows if number == _CATEGORY])),
         systems=systems,
@@ -139,9 +139,3 @@ def _when(resource: dict[str, Any]) -> tuple[dates.Interval | None, Dating]:
 def _main_date(resource_type: str) -> Callable[[dict[str, Any]], list[dates.Interval]] | None:
     parameter = search_parameters.for_type(resource_type).get(MAIN_DATE.get(resource_type, ""))
     return (lambda resource: extraction.dates(parameter, resource)) if parameter else None
-
-
-def reference_text(text: str) -> str | None:
-    """``Type/id`` of a reference into this record, whatever version it names; None for any other."""
-    parsed = references.parse(text)
-    return f"{parsed.type}/{parsed.id}" if parsed and parsed.kind is references.Kind.RELATIVE else None

@@ -99,6 +99,9 @@ class Record(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["owner", "resource_type", "occurred", "id"], name="record_reading_order"),
+            models.Index(
+                fields=["owner", "occurred", "id"], condition=~Q(labels=0) & Q(deleted=False), name="record_labelled"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -122,6 +125,55 @@ class RecordVersion(models.Model):
 
     def __str__(self) -> str:
         return f"RecordVersion {self.owner_id}/{self.record}/{self.version_id}"
+
+
+class Labelling(models.Model):
+    """How far an owner's sensitivity labels are made: one row per owner who has records.
+
+    ``version``: of the value sets under which all her labels were made (labels.VERSION); empty when they must be made
+    anew. ``reached``: the last record already made anew. ``marked``: whether she ever marked a record herself.
+    """
+
+    owner = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, primary_key=True, related_name="+")
+    version = models.CharField(max_length=24)
+    reached = models.BigIntegerField(default=0)
+    marked = models.BooleanField(default=False)
+
+    unguarded = models.Manager()
+
+    def __str__(self) -> str:
+        return f"Labelling {self.owner_id}"
+
+
+class Verdict(models.IntegerChoices):
+    """What an owner says of a record's sensitivity."""
+
+    AUTOMATIC = 0, "as the rules say"
+    SENSITIVE = 1, "sensitive, whatever the rules say"
+    ORDINARY = 2, "not sensitive in the ways the rules said then"
+
+
+class LabelMark(models.Model):
+    """An owner's word on one record; the newest counts. Append-only by trigger.
+
+    It stands for the logical id, so it outlives every sync. ``released``: the labels it had when she called it
+    ordinary: one that is found later withholds it again.
+    """
+
+    pk = models.CompositePrimaryKey("owner_id", "resource_type", "logical_id", "number")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    resource_type = models.SmallIntegerField()
+    logical_id = models.CharField(max_length=64)
+    number = models.IntegerField()
+    verdict = models.SmallIntegerField(choices=Verdict)
+    released = models.IntegerField(default=0)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    marked = models.DateTimeField()
+
+    unguarded = models.Manager()
+
+    def __str__(self) -> str:
+        return f"LabelMark {self.owner_id}/{self.logical_id}/{self.number}"
 
 
 class SearchRow(models.Model):

@@ -36,8 +36,10 @@ _RESOURCE_TYPES: Final = (
 )
 
 _PARAMETERS: Final = (
-    # Search parameters that earn a row (docs/adr/0003-search-rows.md); "context" is ours: the home of a Binary.
-    "category code status intent type class clinical-status encounter lifecycle-status target context identifier"
+    # Search parameters that earn a row (docs/adr/0003-search-rows.md). Ours: "context" is the home of a Binary, and
+    # "inherits" whatever passes its sensitivity on to the record (inheriting.py).
+    "category code status intent type class clinical-status encounter lifecycle-status target context identifier "
+    "inherits"
 )
 
 TYPE_NUMBER: Final = MappingProxyType({name: number for number, name in enumerate(_RESOURCE_TYPES.split(), 1)})

@@ -459,7 +459,7 @@ class RecordSet:
             return self._admits_past(self._older(stored, before), before.labels, record)
         resource = stored.resource
         return any(
-            rule.admits_opened(resource, labels=label_bits, source_id=stored.source_id)
+            rule.admits_opened(resource, labels=label_bits | labels.of(resource), source_id=stored.source_id)
             for rule in self.rules
             if rule.reaches(stored.resource_type)
         )

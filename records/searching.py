@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from records import blind, indexing, provenances, statements
+from records import blind, indexing, inheriting, provenances, statements
 from records.models import Dating
 from records.numbering import PARAMETER_NUMBER, TYPE_NUMBER
 from records.query import Clause, InvalidSearch, Position, Query
@@ -139,7 +139,7 @@ class _Blinding:
         texts: list[str] = []
         for value in map(matching.unescape, values):
             if "/" in value:
-                texts.append(indexing.reference_text(value) or value)
+                texts.append(inheriting.reference_text(value) or value)
             elif parameter.targets:
                 texts.extend(f"{target}/{value}" for target in sorted(parameter.targets))
             else:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from records import attachments, homes, incoming, indexing, keys, sealing, statements
+from records import attachments, homes, incoming, indexing, keys, labelling, sealing, statements
 from records.incoming import Candidate
 from records.models import Counter, Record
 from records.numbering import TYPE_NAME, TYPE_NUMBER
-from records.writer import PageOutcome, Standing, Writer, note, standing_of, write_rows, writing
+from records.writer import PageOutcome, Standing, Writer, note, standing_of, write_counters, write_rows, writing
 from standards.fhir import json, validation
 
 _NUMBERS: Final = "SELECT nextval('records_record_number') FROM generate_series(1, %s)"
@@ -32,9 +32,12 @@ def put_page(*, owner_id: int, source_id: int, resources: Sequence[Any], at: dat
         standing = standing_of(writer, [candidate.key for candidate in candidates])
         new, changed = _sort(writer, candidates, standing)
         of_homes = homes.find(writer, candidates)
-        _insert(writer, new, of_homes)
-        _replace(writer, changed, standing, of_homes)
+        label = labelling.of_page(writer, [*new, *changed])
+        _insert(writer, new, of_homes, label)
+        _replace(writer, changed, standing, of_homes, label)
         write_rows(writer)
+        labelling.spread(writer, label, {key: one.labels for key, one in standing.items()})
+        write_counters(writer)
         return writer.outcome
 
 
@@ -53,6 +56,7 @@ def delete(*, owner_id: int, source_id: int, references: Iterable[tuple[str, str
             [at, owner_id, [one.id for one in gone.values()]],
         )
         write_rows(writer)
+        write_counters(writer)
         return len(gone)
 
 
@@ -133,7 +137,9 @@ def _seal(writer: Writer, candidate: Candidate, version_id: int) -> _Sealed:
     return _Sealed(sealing.seal(writer.keys.cipher, body, where), problems, None)
 
 
-def _insert(writer: Writer, new: list[Candidate], of_homes: dict[str, indexing.Indexed]) -> None:
+def _insert(
+    writer: Writer, new: list[Candidate], of_homes: dict[str, indexing.Indexed], label: dict[tuple[int, str], int]
+) -> None:
     if not new:
         return
     numbers = statements.read(_NUMBERS, [len(new)])
@@ -156,7 +162,7 @@ def _insert(writer: Writer, new: list[Candidate], of_homes: dict[str, indexing.I
                     found.occurred_end,
                     writer.at,
                     writer.source_id,
-                    found.labels,
+                    label[candidate.key],
                     1,
                     candidate.type_number,
                     int(found.dating),
@@ -168,7 +174,14 @@ def _insert(writer: Writer, new: list[Candidate], of_homes: dict[str, indexing.I
                     sealed.attachment,
                 )
             )
-            note(writer, candidate.type_number, number, found, flagged=sealed.problems is not None)
+            note(
+                writer,
+                candidate.type_number,
+                number,
+                found,
+                labels=label[candidate.key],
+                flagged=sealed.problems is not None,
+            )
 
 
 def _replace(
@@ -176,6 +189,7 @@ def _replace(
     changed: list[Candidate],
     standing: dict[tuple[int, str], Standing],
     of_homes: dict[str, indexing.Indexed],
+    label: dict[tuple[int, str], int],
 ) -> None:
     if not changed:
         return
@@ -186,14 +200,15 @@ def _replace(
         now = before[candidate.key]
         found = homes.index(writer, candidate.resource, of_homes)
         sealed = _seal(writer, candidate, now.version_id + 1)
-        note(writer, candidate.type_number, now.id, found, flagged=sealed.problems is not None)
+        bits, flagged = label[candidate.key], sealed.problems is not None
+        note(writer, candidate.type_number, now.id, found, labels=bits, flagged=flagged)
         updates.append(
             (
                 found.occurred,
                 found.occurred_end,
                 writer.at,
                 writer.source_id,
-                found.labels,
+                label[candidate.key],
                 now.version_id + 1,
                 int(found.dating),
                 candidate.content_hash,
@@ -226,4 +241,4 @@ def _retire(writer: Writer, standing: dict[tuple[int, str], Standing]) -> None:
         if one.deleted:  # counted no more since it was
             writer.stale_rows.extend((key[0], param, value, found.occurred, one.id) for param, value in found.rows)
         else:
-            note(writer, key[0], one.id, found, flagged=one.flagged, retired=one)
+            note(writer, key[0], one.id, found, labels=one.labels, flagged=one.flagged, retired=one)

@@ -17,6 +17,10 @@ from standards.fhir import dates
 WRITER_LOCK: Final = 2
 
 
+CounterKey = tuple[int, int, int, tuple[int, ...]]
+"""Type number, source id, labels, categories."""
+
+
 class OutsideTransaction(Exception):
     """A write was tried outside the transaction that also holds its ledger row."""
 
@@ -45,6 +49,7 @@ class Standing:
     deleted: bool
     source_id: int
     flagged: bool
+    labels: int
 
 
 @dataclass(slots=True)
@@ -58,10 +63,12 @@ class Writer:
     at: datetime
     instant: str
     outcome: PageOutcome = field(default_factory=PageOutcome)
-    counters: dict[tuple[int, int, int, tuple[int, ...]], list[int]] = field(default_factory=dict)
+    counters: dict[CounterKey, list[int]] = field(default_factory=dict)
     rows: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     stale_rows: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     systems: set[tuple[int, int, str]] = field(default_factory=set)
+    born: tuple[dates.Interval | None, ...] = ()
+    """Her birth date once it was looked for (labelling)."""
 
     def place(self, type_number: int, logical_id: str, version_id: int) -> bytes:
         return sealing.place(self.owner_id, type_number, logical_id, version_id)
@@ -102,10 +109,11 @@ class writing:  # noqa: N801 - reads as a phrase: with writing(...)
 # Written so that each id is looked up in the unique index: OFFSET 0 forbids a join over all that the owner has, and as
 # a subselect the owner counts as any one; of an owner newer than its statistics the planner expects no rows at all.
 _STANDING: Final = (
-    "SELECT w.resource_type, w.logical_id, r.id, r.version_id, r.content_hash, r.deleted, r.source_id, r.flagged"
+    "SELECT w.resource_type, w.logical_id, r.id, r.version_id, r.content_hash, r.deleted, r.source_id, r.flagged,"
+    " r.labels"
     " FROM unnest(%s::int2[], %s::text[]) AS w (resource_type, logical_id) CROSS JOIN LATERAL ("
-    " SELECT id, version_id, content_hash, deleted, source_id, problems IS NOT NULL AS flagged FROM records_record x"
-    " WHERE x.owner_id = (SELECT %s::int4) AND x.resource_type = w.resource_type AND x.logical_id = w.logical_id"
+    " SELECT id, version_id, content_hash, deleted, source_id, problems IS NOT NULL AS flagged, labels"
+    " FROM records_record x WHERE x.owner_id = (SELECT %s::int4) AND x.resource_type = w.resource_type AND x.logical_id = w.logical_id"
     " OFFSET 0) r"
 )
 
@@ -122,25 +130,36 @@ def note(
     number: int,
     found: indexing.Indexed,
     *,
+    labels: int,
     flagged: bool,
     retired: Standing | None = None,
 ) -> None:
-    """Notes the rows and counts that a record brings, or, when it is retired, takes away."""
+    """Notes the rows and counts that a record brings, or, when it is retired, takes away.
+
+    ``labels`` are those under which it is, or was, counted.
+    """
     rows = ((type_number, param, value, found.occurred, number) for param, value in found.rows)
     (writer.stale_rows if retired else writer.rows).extend(rows)
     sign = -1 if retired else 1
     source_id = retired.source_id if retired else writer.source_id
-    key = (type_number, source_id, found.labels, found.categories)
-    counter = writer.counters.setdefault(key, [0, 0, indexing.NEVER, 0])
-    counter[0] += sign
-    counter[1] += sign * flagged
+    key = (type_number, source_id, labels, found.categories)
+    count(writer, key, sign, flagged=flagged, span=(found.occurred, found.occurred_end))
     if not retired:
-        counter[2] = max(counter[2], found.occurred)
-        counter[3] = max(counter[3], found.occurred_end - found.occurred)
         writer.systems.update((type_number, param, system[:500]) for param, system in found.systems)
 
 
+def count(writer: Writer, key: CounterKey, sign: int, *, flagged: bool, span: tuple[int, int]) -> None:
+    """Notes one record more or less of a kind."""
+    counter = writer.counters.setdefault(key, [0, 0, indexing.NEVER, 0])
+    counter[0] += sign
+    counter[1] += sign * flagged
+    if sign > 0:
+        counter[2] = max(counter[2], span[0])
+        counter[3] = max(counter[3], span[1] - span[0])
+
+
 def write_rows(writer: Writer) -> None:
+    """Writes and forgets the rows that were noted; the counts are ``write_counters``."""
     if writer.stale_rows:
         columns = [list(column) for column in zip(*writer.stale_rows, strict=True)]
         writer.cursor.execute(

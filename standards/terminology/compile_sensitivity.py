@@ -28,7 +28,9 @@ RULES: Final = HERE / "sensitivity.toml"
 TARGET: Final = HERE / "definitions" / "sensitivity.json"
 _RANGE: Final = re.compile(r"([A-Z]*)(\d+)-([A-Z]*)(\d+)")
 _STEM_MIN: Final = 3
-_SHARES: Final = frozenset({"buprenorphine", "methadone", "methadyl acetate", "levomethadyl", "levomethadone", "heroin"})
+_SHARES: Final = frozenset(
+    {"buprenorphine", "methadone", "methadyl acetate", "levomethadyl", "levomethadone", "heroin"}
+)
 
 
 def expand(code: str) -> list[str]:
