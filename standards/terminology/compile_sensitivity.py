@@ -13,16 +13,18 @@ from __future__ import annotations
 
 import argparse
 import csv
+import importlib
 import json
 import re
 import tomllib
 import zipfile
 from hashlib import sha256
 from pathlib import Path
-from re import _constants as constants  # type: ignore[attr-defined] - the parse tree of an expression has no other door
-from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any, Final
 
+# The parse tree of an expression has no other door.
+parser: Any = importlib.import_module("re._parser")
+constants: Any = importlib.import_module("re._constants")
 HERE: Final = Path(__file__).parent
 RULES: Final = HERE / "sensitivity.toml"
 TARGET: Final = HERE / "definitions" / "sensitivity.json"
