@@ -41,7 +41,7 @@ class Tally:
 
     def by_source(self) -> Counter[int]:
         """What each source gives to the granted scopes, chosen or not; the terms' other choices count."""
-        return _by_source(kind for kind in self._reached if set(kind.labels) <= self.terms.labels)
+        return _by_source(kind for kind in self._reached if not labels.bits(kind.labels) & self.terms.withheld)
 
     def by_label(self) -> Counter[str]:
         """Sensitive records under the granted scopes and chosen sources, by kind; one may be of several kinds."""
@@ -56,7 +56,7 @@ class Tally:
         return sum(
             kind.total
             for kind in self._reached
-            if self._is_from_chosen(kind) and not set(kind.labels) <= self.terms.labels
+            if self._is_from_chosen(kind) and labels.bits(kind.labels) & self.terms.withheld
         )
 
     def total(self) -> int:
@@ -85,7 +85,7 @@ class Tally:
         return [kind for kind in kinds if kind.resource_type != "Binary"]
 
     def _is_chosen(self, kind: KindCount) -> bool:
-        return self._is_from_chosen(kind) and set(kind.labels) <= self.terms.labels
+        return self._is_from_chosen(kind) and not labels.bits(kind.labels) & self.terms.withheld
 
     def _is_from_chosen(self, kind: KindCount) -> bool:
         return self.terms.sources is None or kind.source_id in self.terms.sources

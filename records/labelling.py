@@ -6,7 +6,7 @@ in the same transaction, so there is no moment at which only one of them is with
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,8 +29,9 @@ ADOLESCENCE: Final = (12, 18)
 """Years of age, the second not included."""
 # As writer._STANDING: a look-up by the unique index for each, whatever the planner believes of this owner.
 _STORED: Final = (
-    "SELECT w.resource_type, w.logical_id, r.labels FROM unnest(%s::int2[], %s::text[]) AS w (resource_type, logical_id)"
-    " CROSS JOIN LATERAL (SELECT labels FROM records_record x WHERE x.owner_id = (SELECT %s::int4)"
+    "SELECT w.resource_type, w.logical_id, r.labels"
+    " FROM unnest(%s::int2[], %s::text[]) AS w (resource_type, logical_id) CROSS JOIN LATERAL ("
+    " SELECT labels FROM records_record x WHERE x.owner_id = (SELECT %s::int4)"
     " AND x.resource_type = w.resource_type AND x.logical_id = w.logical_id OFFSET 0) r WHERE r.labels <> 0"
 )
 _COLUMNS: Final = (
@@ -64,13 +65,32 @@ def spread(writer: Writer, now: Mapping[Key, int], before: Mapping[Key, int]) ->
     ``now``: what was just written; ``before``: the labels that stood there. The counts are noted in the writer.
     """
     changed = {key for key, bits in now.items() if (bits ^ before.get(key, 0)) & inheriting.PASSED_ON}
-    known = set(now)
+    spread_from(writer, changed, known=set(now))
+
+
+def spread_from(writer: Writer, changed: set[Key], *, known: Set[Key] = frozenset()) -> None:
+    """The same for records that are stored; those ``known`` took account of each other already."""
     for _ in range(_STEPS):
-        naming = _naming(writer, changed) if changed else []
-        changed = renew(writer, [one for one in fetch(writer, naming) if one.key not in known])
-        known = set()
         if not changed:
             return
+        changed = renew(writer, [one for one in fetch(writer, _naming(writer, changed)) if one.key not in known])
+        known = frozenset()
+
+
+def name_again(writer: Writer, opened: list[Opened]) -> None:
+    """Writes the rows by which records are found from what they name, where there are none yet."""
+    rows = [
+        (one.key[0], indexing.INHERITS, blind.value(writer.keys.blind, text), one.span[0], one.id)
+        for one in opened
+        for text in inheriting.named(one.resource)
+    ]
+    if rows:
+        writer.cursor.execute(
+            "INSERT INTO records_searchrow (owner_id, resource_type, param, value, occurred, record)"
+            " SELECT %s, * FROM unnest(%s::int2[], %s::int2[], %s::int8[], %s::int8[], %s::int8[])"
+            " ON CONFLICT DO NOTHING",
+            [writer.owner_id, *(list(column) for column in zip(*rows, strict=True))],
+        )
 
 
 def renew(writer: Writer, opened: list[Opened]) -> set[Key]:
@@ -91,6 +111,11 @@ def renew(writer: Writer, opened: list[Opened]) -> set[Key]:
             [[one.id for one in moved], [fresh[one.key] for one in moved], writer.owner_id],
         )
     return {one.key for one in moved if (one.labels ^ fresh[one.key]) & inheriting.PASSED_ON}
+
+
+def by_rules(writer: Writer, one: Opened) -> int:
+    """The labels the rules give it, whatever its owner said of it."""
+    return _labels(writer, {one.key: one.resource}, judged=False)[one.key]
 
 
 def fetch(writer: Writer, ids: list[int]) -> list[Opened]:
@@ -134,10 +159,10 @@ def _row(writer: Writer) -> tuple[str, bool] | None:
     return rows[0] if rows else None
 
 
-def _labels(writer: Writer, resources: Mapping[Key, dict[str, Any]]) -> dict[Key, int]:
+def _labels(writer: Writer, resources: Mapping[Key, dict[str, Any]], *, judged: bool = True) -> dict[Key, int]:
     own = {key: labels.of(resource) for key, resource in resources.items()}
     named = {key: keys_ for key, resource in resources.items() if (keys_ := _named(resource))}
-    verdicts = _verdicts(writer, list(resources))
+    verdicts = _verdicts(writer, list(resources)) if judged else {}
     known = _stored(writer, {one for some in named.values() for one in some} - own.keys())
     settled: dict[Key, int] = {}
     for _ in range(_STEPS):

@@ -13,7 +13,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from accounts.models import Person
-from records import keys, sealing, sources, store
+from records import keys, relabelling, sealing, sources, store
 from records.models import Record
 from records.numbering import TYPE_NUMBER
 from standards.fhir import json
@@ -35,6 +35,7 @@ def compose(owner_id: int, *, at: datetime) -> None:
     """Writes the person's one Patient anew; nothing happens when it would say the same."""
     person = Person.objects.get(pk=owner_id)
     known = list(_of_sources(person))
+    born = _birth_date(person)
     resource: dict[str, Any] = {
         "resourceType": "Patient",
         "id": person.patient_id,
@@ -59,6 +60,19 @@ def compose(owner_id: int, *, at: datetime) -> None:
             {"other": {"reference": f"Patient/{patient['id']}"}, "type": "seealso"} for patient in known
         ]
     store.put_page(owner_id=owner_id, source_id=sources.own().pk, resources=[resource], at=at)
+    if resource.get("birthDate") != born:
+        relabelling.outdate(owner_id)  # whether she was an adolescent is told by it
+
+
+def _birth_date(person: Person) -> Any:
+    """As her one Patient says it now."""
+    record = Record.unguarded.filter(
+        owner=person, resource_type=TYPE_NUMBER["Patient"], logical_id=person.patient_id, deleted=False
+    ).first()
+    if record is None:
+        return None
+    where = sealing.place(person.pk, record.resource_type, record.logical_id, record.version_id)
+    return json.loads(sealing.open_body(keys.of(person.pk).cipher, bytes(record.body), where)).get("birthDate")
 
 
 def _of_sources(person: Person) -> Iterable[dict[str, Any]]:

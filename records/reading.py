@@ -13,7 +13,19 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
-from records import attachments, blind, changelog, indexing, keys, labels, provenances, sealing, searching, sweeping
+from records import (
+    attachments,
+    blind,
+    changelog,
+    indexing,
+    keys,
+    labels,
+    provenances,
+    sealing,
+    searching,
+    sweeping,
+    tagging,
+)
 from records.models import Counter, Dating, Record, RecordVersion
 from records.numbering import PARAMETER_NUMBER, TYPE_NAME, TYPE_NUMBER
 from records.query import COUNT_MAX, Position, Query, position
@@ -202,9 +214,9 @@ class RecordSet:
         statement = sweeping.statement(sweep, self.rules, owner_id=self.owner_id, blind_key=owner_keys.blind)
         rows = [] if statement is None else searching.run(statement, count + 1)
         entries: list[sweeping.Taken] = []
-        for _, number, logical_id, version_id, sealed, attachment in rows[:count]:
+        for _, number, logical_id, version_id, sealed, attachment, bits in rows[:count]:
             where = sealing.place(self.owner_id, number, logical_id, version_id)
-            body = self._unsealed(owner_keys, sealed, attachment, where)
+            body = tagging.tagged(self._unsealed(owner_keys, sealed, attachment, where), bits)
             entries.append(sweeping.Taken(TYPE_NAME[number], logical_id, body))
             size -= len(body)
             if size <= 0:
@@ -423,7 +435,7 @@ class RecordSet:
             row[4],
             row[1],
             row[2],
-            b"" if deleted else self._unsealed(owner_keys, row[11], row[13], where),
+            b"" if deleted else tagging.tagged(self._unsealed(owner_keys, row[11], row[13], where), row[5]),
             problems,
         )
 

@@ -19,7 +19,7 @@ from records.query import InvalidSearch
 from records.rules import Rule
 from records.searching import Sql
 
-COLUMNS: Final = "r.id, r.resource_type, r.logical_id, r.version_id, r.body, r.attachment"
+COLUMNS: Final = "r.id, r.resource_type, r.logical_id, r.version_id, r.body, r.attachment, r.labels"
 """Only what is handed on: a sweep is long."""
 _CURSOR: Final = struct.Struct(">2sq")
 _MARK: Final = b"*1"

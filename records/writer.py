@@ -113,7 +113,8 @@ _STANDING: Final = (
     " r.labels"
     " FROM unnest(%s::int2[], %s::text[]) AS w (resource_type, logical_id) CROSS JOIN LATERAL ("
     " SELECT id, version_id, content_hash, deleted, source_id, problems IS NOT NULL AS flagged, labels"
-    " FROM records_record x WHERE x.owner_id = (SELECT %s::int4) AND x.resource_type = w.resource_type AND x.logical_id = w.logical_id"
+    " FROM records_record x WHERE x.owner_id = (SELECT %s::int4) AND x.resource_type = w.resource_type"
+    " AND x.logical_id = w.logical_id"
     " OFFSET 0) r"
 )
 
@@ -181,6 +182,13 @@ def write_rows(writer: Writer) -> None:
     if writer.systems:
         columns = [list(column) for column in zip(*sorted(writer.systems), strict=True)]
         statements.write(_KNOW_SYSTEMS, [writer.owner_id, *columns])
+    writer.stale_rows.clear()
+    writer.rows.clear()
+    writer.systems.clear()
+
+
+def write_counters(writer: Writer) -> None:
+    """Writes and forgets the counts that were noted."""
     if writer.counters:
         counters = [
             (*key[:3], f"{{{','.join(map(str, key[3]))}}}", *numbers)
@@ -188,6 +196,7 @@ def write_rows(writer: Writer) -> None:
         ]
         columns = [list(column) for column in zip(*counters, strict=True)]
         statements.write(_COUNT, [*columns, *[writer.owner_id, writer.at] * 2])
+        writer.counters.clear()
 
 
 _KNOW_SYSTEMS: Final = (

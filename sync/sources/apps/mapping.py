@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from consent import contributions
-from records import labels
+from records import labels, tagging
 from standards.fhir import references, validation
 from standards.fhir.references import Kind
 from standards.fhir.validation import Problem
@@ -56,7 +56,7 @@ def security(resource: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The sensitivity tags of a resource."""
     meta = resource.get("meta")
     tags = meta.get("security") if isinstance(meta, dict) else None
-    return [tag for tag in tags if _is_sensitivity(tag)] if isinstance(tags, list) else []
+    return [tag for tag in tagging.without_ours(tags) if _is_sensitivity(tag)] if isinstance(tags, list) else []
 
 
 def _is_sensitivity(tag: Any) -> bool:
@@ -69,6 +69,10 @@ def _meta(resource: dict[str, Any], standing: dict[str, Any] | None) -> tuple[di
     said = said if isinstance(said, dict) else {}
     meta = {name: value for name, value in said.items() if name not in ("versionId", "lastUpdated")}
     tags = meta.get("security") or []
+    if isinstance(tags, list) and len(kept := tagging.without_ours(tags)) < len(tags):
+        meta["security"] = tags = kept
+        if not kept:
+            del meta["security"]
     wrong = [
         Problem(
             f"{resource['resourceType']}.meta.security[{index}]",
