@@ -174,6 +174,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     if BROKER_URL.startswith("redis")
     else {}
 )
+# A hospital withholds what it tagged itself; what else is sensitive is told in the person's own record.
+SENSITIVITY_RULES = SITE == "person"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "ring again for what was lost": {

@@ -53,7 +53,7 @@ PLACES = (
         "portal:hospitals",
         frozenset({"hospitals", "hospital", "stop_hospital"}),
     ),
-    Place(_("Apps"), "app", "portal:apps", frozenset({"apps", "withdraw_app", "renew_app", "receipt"})),
+    Place(_("Apps"), "app", "portal:apps", frozenset({"apps", "sensitivity", "withdraw_app", "renew_app", "receipt"})),
     Place(_("Who looked"), "eye", "portal:access", frozenset({"access"})),
     Place(_("Account"), "person", "portal:account", frozenset({"account"})),
 )

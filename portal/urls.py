@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from portal.views import access, account, apps, home, hospitals, records
+from portal.views import access, account, apps, home, hospitals, records, sensitivity
 
 app_name = "portal"
 urlpatterns = [
@@ -12,6 +12,8 @@ urlpatterns = [
     path("records/<slug:kind>/", records.listing, name="records"),
     path("record/<str:resource_type>/<str:logical_id>/", records.one, name="record"),
     path("record/<str:resource_type>/<str:logical_id>/hide/", records.hide, name="hide_record"),
+    path("record/<str:resource_type>/<str:logical_id>/sensitivity/", sensitivity.mark, name="mark_record"),
+    path("private/", sensitivity.listing, name="sensitivity"),
     path("hospitals/", hospitals.listing, name="hospitals"),
     path("hospitals/<int:connection_id>/", hospitals.one, name="hospital"),
     path("hospitals/<int:connection_id>/sync/", hospitals.sync_now, name="sync_hospital"),

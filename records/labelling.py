@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.conf import settings
+
 from accounts.models import Person
 from records import attachments, blind, homes, indexing, inheriting, keys, labels, sealing, statements
 from records.incoming import Candidate
@@ -160,8 +162,9 @@ def _row(writer: Writer) -> tuple[str, bool] | None:
 
 
 def _labels(writer: Writer, resources: Mapping[Key, dict[str, Any]], *, judged: bool = True) -> dict[Key, int]:
-    own = {key: labels.of(resource) for key, resource in resources.items()}
-    named = {key: keys_ for key, resource in resources.items() if (keys_ := _named(resource))}
+    of, named_by = (labels.of, _named) if settings.SENSITIVITY_RULES else (labels.stated, _nothing)
+    own = {key: of(resource) for key, resource in resources.items()}
+    named = {key: keys_ for key, resource in resources.items() if (keys_ := named_by(resource))}
     verdicts = _verdicts(writer, list(resources)) if judged else {}
     known = _stored(writer, {one for some in named.values() for one in some} - own.keys())
     settled: dict[Key, int] = {}
@@ -183,6 +186,10 @@ def _judged(bits: int, verdict: tuple[int, int] | None) -> int:
     if verdict is None or verdict[0] == Verdict.AUTOMATIC:
         return bits
     return bits | labels.MARKED if verdict[0] == Verdict.SENSITIVE else bits & ~verdict[1]
+
+
+def _nothing(_: dict[str, Any]) -> set[Key]:
+    return set()
 
 
 def _named(resource: dict[str, Any]) -> set[Key]:

@@ -216,7 +216,9 @@ def stated(resource: dict[str, Any]) -> int:
     meta = resource.get("meta")
     if not isinstance(meta, dict) or not meta.get("security"):
         return 0
-    return bits(label for _, label in _tags(resource))
+    found = {label for _, label in _tags(resource)}
+    # How confidential it is says no more once it is said of what kind it is.
+    return bits(found - {"R"} if found - {"R", "OTHER", "ADOL"} else found)
 
 
 def of_codes(codes: Iterable[tuple[str, str]]) -> int:

@@ -38,6 +38,14 @@ def tagged(body: bytes, bits: int) -> bytes:
     return json.dumps(resource)
 
 
+def untagged(resource: dict[str, Any]) -> dict[str, Any]:
+    """The resource as its source said it."""
+    meta = resource.get("meta")
+    if not isinstance(meta, dict) or not isinstance(meta.get("security"), list):
+        return resource
+    return {**resource, "meta": {**meta, "security": without_ours(meta["security"])}}
+
+
 def without_ours(tags: list[Any]) -> list[Any]:
     """The tags that somebody else set."""
     return [tag for tag in tags if not (isinstance(tag, dict) and tag.get("extension") == _OURS)]

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts import languages
 from consent import texts
-from portal import facts, hidings, kinds, lines, looking, names, pages, sources, when
+from portal import facts, hidings, kinds, lines, looking, names, pages, sensitivity, sources, when
 from records import reading
 from records.query import InvalidSearch
 from standards.fhir import json
@@ -85,7 +85,8 @@ def one(request: HttpRequest, resource_type: str, logical_id: str) -> HttpRespon
             "is_hidden": any(each.hidden for each in found),
             "hiding_text": texts.read(texts.HIDING, languages.current()),
         }
-        return render(request, "portal/record.html", _shown(stored, versions) | hiding)
+        shown = {**_shown(stored, versions), "verdicts": sensitivity.verdicts(stored, pages.person(request).pk)}
+        return render(request, "portal/record.html", shown | hiding)
 
 
 @require_POST
