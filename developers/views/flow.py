@@ -37,4 +37,6 @@ def back(request: HttpRequest) -> HttpResponse:
     if begun is None:
         return redirect("developers:flow")
     exchanges = flow.finish(Begun(**begun), request.GET.dict())
+    # The code is spent; the page's own links need not repeat it.
+    request.META["QUERY_STRING"] = ""
     return answering.page(request, "developers/flow_shown.html", {"exchanges": exchanges})
