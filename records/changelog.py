@@ -8,8 +8,6 @@ would cost every write for what few ask.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +15,7 @@ from typing import Any, Final
 
 from records import searching
 from records.numbering import TYPE_NUMBER
-from records.query import InvalidSearch
+from records.query import InvalidSearch, read_cursor, write_cursor
 from records.searching import Sql
 
 # As searching.COLUMNS, but what a version has of its own: nobody keeps what broke the models in the past.
@@ -48,23 +46,20 @@ class Place:
     version_id: int
 
     def cursor(self) -> str:
-        packed = _CURSOR.pack(_MARK, searching.microseconds(self.last_updated), self.record, self.version_id)
-        return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+        return write_cursor(_CURSOR, _MARK, searching.microseconds(self.last_updated), self.record, self.version_id)
 
 
 def place(changes: Changes) -> Place | None:
     """Where to go on. Raises InvalidSearch for a cursor that is none of a type's history."""
     if changes.cursor is None:
         return None
-    try:
-        raw = base64.urlsafe_b64decode(changes.cursor + "=" * (-len(changes.cursor) % 4))
-        mark, at, record, version_id = _CURSOR.unpack(raw)
-        found = Place(_EPOCH + timedelta(microseconds=at), record, version_id)
-    except (binascii.Error, struct.error, ValueError, OverflowError) as error:
-        raise InvalidSearch("_cursor", "not a page of this history") from error
+    mark, at, record, version_id = read_cursor(_CURSOR, changes.cursor)
     if mark != _MARK:
         raise InvalidSearch("_cursor", "a page of something else")
-    return found
+    try:
+        return Place(_EPOCH + timedelta(microseconds=at), record, version_id)
+    except OverflowError as error:
+        raise InvalidSearch("_cursor", "not a page of this history") from error
 
 
 def place_of(row: tuple[Any, ...]) -> Place:

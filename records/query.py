@@ -6,7 +6,7 @@ import base64
 import binascii
 import struct
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 COUNT_MAX: Final = 1000
 NEWEST_FIRST: Final = "-occurred"
@@ -73,18 +73,27 @@ class Position:
     record: int
 
     def cursor(self, sort: str) -> str:
-        packed = _CURSOR.pack(_MARK[sort], self.at, self.record)
-        return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+        return write_cursor(_CURSOR, _MARK[sort], self.at, self.record)
+
+
+def write_cursor(layout: struct.Struct, *said: bytes | int) -> str:
+    """What a next link carries: where the page ended, packed."""
+    return base64.urlsafe_b64encode(layout.pack(*said)).decode().rstrip("=")
+
+
+def read_cursor(layout: struct.Struct, text: str) -> tuple[Any, ...]:
+    """What ``write_cursor`` was given. Raises InvalidSearch for what it never wrote."""
+    try:
+        return layout.unpack(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (binascii.Error, struct.error, ValueError) as error:
+        raise InvalidSearch("_cursor", "not a page of this search") from error
 
 
 def position(query: Query) -> Position | None:
     """Where the query goes on. Raises InvalidSearch for a cursor that is not one of this sort."""
     if query.cursor is None:
         return None
-    try:
-        mark, at, record = _CURSOR.unpack(base64.urlsafe_b64decode(query.cursor + "=" * (-len(query.cursor) % 4)))
-    except (binascii.Error, struct.error, ValueError) as error:
-        raise InvalidSearch("_cursor", "not a page of this search") from error
+    mark, at, record = read_cursor(_CURSOR, query.cursor)
     if mark != _MARK[query.sort]:
         raise InvalidSearch("_cursor", "a page of a search in another order")
     return Position(at, record)

@@ -5,8 +5,6 @@ The order never changes, so that pages stay whole while the record grows: what i
 
 from __future__ import annotations
 
-import base64
-import binascii
 import struct
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from records import indexing, searching
 from records.numbering import TYPE_NUMBER
-from records.query import InvalidSearch
+from records.query import InvalidSearch, read_cursor, write_cursor
 from records.rules import Rule
 from records.searching import Sql
 
@@ -59,17 +57,14 @@ class Stretch:
 
 def cursor(record: int) -> str:
     """Where the page after this record begins."""
-    return base64.urlsafe_b64encode(_CURSOR.pack(_MARK, record)).decode().rstrip("=")
+    return write_cursor(_CURSOR, _MARK, record)
 
 
 def position(sweep: Sweep) -> int | None:
     """The last record of the page before. Raises InvalidSearch."""
     if sweep.cursor is None:
         return None
-    try:
-        mark, record = _CURSOR.unpack(base64.urlsafe_b64decode(sweep.cursor + "=" * (-len(sweep.cursor) % 4)))
-    except (binascii.Error, struct.error, ValueError) as error:
-        raise InvalidSearch("_cursor", "not a page of this") from error
+    mark, record = read_cursor(_CURSOR, sweep.cursor)
     if mark != _MARK:
         raise InvalidSearch("_cursor", "a page of something else")
     return int(record)
