@@ -14,15 +14,13 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from records import blind, inheriting
-from records.models import Dating
+from records.models import FAR, Dating
 from records.numbering import PARAMETER_NUMBER
 from standards.fhir import dates, extraction, occurrence, search_parameters
 
 # Below every possible date: a record that names no time is the last in reading order.
 NEVER: Final = -(2**62)
 INHERITS: Final = PARAMETER_NUMBER["inherits"]
-# How far an interval without beginning or end reaches: beyond every date, and its length still fits 64 bits.
-_FAR: Final = 2**61
 
 _CATEGORY: Final = PARAMETER_NUMBER["category"]
 
@@ -118,11 +116,16 @@ def when(resource: dict[str, Any]) -> tuple[int, int]:
     return _placed(resource)[:2]
 
 
+def length(low: int, high: int) -> int:
+    """How long an interval is, in microseconds; 0 for one that has no beginning or no end."""
+    return 0 if low == -FAR or high == FAR else high - low
+
+
 def _placed(resource: dict[str, Any]) -> tuple[int, int, Dating]:
     found, dating = _when(resource)
     if found is None:
         return NEVER, NEVER, dating
-    return max(found.low, -_FAR), min(found.high, _FAR), dating
+    return max(found.low, -FAR), min(found.high, FAR), dating
 
 
 def _when(resource: dict[str, Any]) -> tuple[dates.Interval | None, Dating]:

@@ -6,12 +6,15 @@ their manager is called ``unguarded`` so that a careless reader has to say so.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+
+# How far an interval without beginning or end reaches: beyond every date, and its length still fits 64 bits.
+FAR: Final = 2**61
 
 
 class SourceKind(models.TextChoices):
@@ -101,6 +104,12 @@ class Record(models.Model):
             models.Index(fields=["owner", "resource_type", "occurred", "id"], name="record_reading_order"),
             models.Index(
                 fields=["owner", "occurred", "id"], condition=~Q(labels=0) & Q(deleted=False), name="record_labelled"
+            ),
+            # Few: a condition that lasts, an encounter without an end. A search by date looks them up here.
+            models.Index(
+                fields=["owner", "resource_type", "occurred", "id"],
+                name="record_endless",
+                condition=Q(occurred_end=FAR) | Q(occurred=-FAR),
             ),
         ]
 

@@ -6,13 +6,13 @@ primary key, and so are the rules. Clauses without rows are tests on the opened 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from records import blind, indexing, inheriting, provenances, statements
-from records.models import Dating
+from records.models import FAR, Dating
 from records.numbering import PARAMETER_NUMBER, TYPE_NUMBER
 from records.query import Clause, InvalidSearch, Position, Query
 from records.rules import Rule
@@ -37,6 +37,9 @@ _DRIVING: Final = (
 )
 _ABOUT_OWNER: Final = frozenset({"patient", "subject", "beneficiary"})
 _ALWAYS_THERE: Final = frozenset({"_id", "_lastUpdated"})
+
+# The words of the index ``record_endless``: a record whose time has no beginning or no end.
+ENDLESS: Final = f"(e.occurred_end = {FAR} OR e.occurred = {-FAR})"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CHANGED: Final = "(extract(epoch FROM r.last_updated) * 1000000)::bigint"
@@ -74,6 +77,14 @@ class _Rows:
     negated: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """Where in the reading order matches can lie at all: what reaches to ``low``, and what begins before ``high``."""
+
+    low: int | None
+    high: int | None
+
+
 @dataclass(slots=True)
 class Plan:
     """A compiled query. ``nothing``: it can have no answer; ``tests``: what is left to ask of opened resources.
@@ -87,7 +98,7 @@ class Plan:
     tests: list[Test] = field(default_factory=list)
     doubtful: list[Test] = field(default_factory=list)
     named: list[Test] = field(default_factory=list)
-    bounds: list[Sql] = field(default_factory=list)
+    bounds: _Bounds | None = None
     nothing: bool = False
 
     def holds(self, told: Mapping[str, Any]) -> bool:
@@ -256,7 +267,7 @@ def _date(made: Plan, clause: Clause, test: Test) -> None:
     )
     made.doubtful.append(test)
     if len(asked) == 1:
-        made.bounds.extend(_bounds(asked[0]))
+        made.bounds = _bounds(asked[0])
 
 
 def _any_of(parts: Iterable[Sql]) -> Sql:
@@ -291,20 +302,12 @@ def _compared(asked: dates.SearchDate, low: str, high: str) -> Sql:
             return Sql().add(f"({low} < %s AND {high} > %s)", span.high, span.low)
 
 
-def _bounds(asked: dates.SearchDate) -> list[Sql]:
-    """Where in the reading order matches can lie at all; ``{at}`` stands for the ordering column.
-
-    A record that begins before the asked time may still reach into it, but no further back than the longest interval
-    this owner has of the type, which the counters know.
-    """
-    span, found = asked.interval, []
-    if asked.prefix in ("eq", "ge", "gt", "sa", "ap"):
-        # An interval still open is nearly 2^63 long: no further back than the first moment there is.
-        furthest = min(span.low - dates.FOREVER_PAST, dates.FOREVER_FUTURE)
-        found.append(Sql().add("{at} >= %s - least({longest}, %s)", span.low, furthest))
-    if asked.prefix in ("eq", "le", "lt", "eb", "ap"):
-        found.append(Sql().add("{at} < %s", span.high))
-    return found
+def _bounds(asked: dates.SearchDate) -> _Bounds:
+    span = asked.interval
+    return _Bounds(
+        span.low if asked.prefix in ("eq", "ge", "gt", "sa", "ap") else None,
+        span.high if asked.prefix in ("eq", "le", "lt", "eb", "ap") else None,
+    )
 
 
 def statement(
@@ -319,11 +322,11 @@ def statement(
     # In the order of change the place to go on from is no place in the range, so the range is read from its start.
     changed_after, after = (after, None) if query.by_change else (None, after)
     sql = Sql().add(f"SELECT {COLUMNS} FROM")
+    reading = _Reading(owner_id, number, made.bounds, direction, after)
     if made.driver is None:
-        sql.add("records_record r WHERE r.owner_id = %s AND r.resource_type = %s", owner_id, number)
-        _range(sql, made, "r.occurred", "r.id", ascending=ascending, after=after, owner_id=owner_id, number=number)
+        sql.add("(").extend(reading.records()).add(") r WHERE true")
     else:
-        sql.add("(").extend(_driving(made, owner_id=owner_id, number=number, ascending=ascending, after=after))
+        sql.add("(").extend(reading.rows(made.driver))
         # OFFSET 0 keeps the planner from turning the look-up of a page's bodies into a join over the whole record.
         sql.add(
             ") s CROSS JOIN LATERAL (SELECT * FROM records_record x WHERE x.owner_id = %s AND x.id = s.record OFFSET 0)"
@@ -353,50 +356,90 @@ def narrowed(made: Plan) -> Sql:
     return sql
 
 
-def _driving(made: Plan, *, owner_id: int, number: int, ascending: bool, after: Position | None) -> Sql:
-    """The driving rows in order, each record once even when several of the values are its own."""
-    assert made.driver is not None
-    values = made.driver.values
-    direction = "ASC" if ascending else "DESC"
-    branches = Sql()
-    for place, value in enumerate(values):
-        branches.add("UNION ALL" if place else "")
-        branches.add(
-            "(SELECT occurred, record FROM records_searchrow WHERE owner_id = %s AND resource_type = %s"
-            " AND param = %s AND value = %s",
-            owner_id,
-            number,
-            made.driver.parameter,
-            value,
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A stretch of one owner's records of one type, in reading order.
+
+    A record that begins before the asked time may still reach into it, but no further back than the longest interval
+    this owner has of the type, which the counters know. What has no beginning or no end is no measure for that: it is
+    looked up beside the stretch, in an index of its own.
+    """
+
+    owner_id: int
+    number: int
+    bounds: _Bounds | None
+    direction: str
+    after: Position | None
+
+    def records(self) -> Sql:
+        """Whole records."""
+        found = self._stretch("SELECT * FROM records_record", "occurred", "id")
+        if self._reaches_back:
+            found.add(") UNION ALL (").extend(
+                self._beside(Sql().add("SELECT e.* FROM records_record e"), "e.occurred", "e.id")
+            )
+        return Sql().add("(").extend(found).add(")")
+
+    def rows(self, driver: _Rows) -> Sql:
+        """(occurred, record) of what has one of the values, each once even when several of them are its own."""
+        branches = [branch for value in driver.values for branch in self._having(driver.parameter, value)]
+        if len(branches) == 1:
+            return branches[0]
+        joined = Sql().add("SELECT DISTINCT occurred, record FROM (").extend(branches[0])
+        for branch in branches[1:]:
+            joined.add("UNION ALL").extend(branch)
+        return joined.add(f") b ORDER BY occurred {self.direction}, record {self.direction}")
+
+    def _having(self, parameter: int, value: int) -> Iterator[Sql]:
+        rows = "SELECT occurred, record FROM records_searchrow"
+        yield self._ordered(self._stretch(rows, "occurred", "record", parameter=parameter, value=value))
+        if self._reaches_back:
+            # OFFSET 0, as above: a look-up for each of the few, never a join over all that have the value.
+            joined = Sql().add(
+                "SELECT e.occurred, e.id AS record FROM records_record e CROSS JOIN LATERAL (SELECT 1"
+                " FROM records_searchrow f WHERE f.owner_id = e.owner_id AND f.resource_type = e.resource_type"
+                " AND f.param = %s AND f.value = %s AND f.occurred = e.occurred AND f.record = e.id OFFSET 0) f",
+                parameter,
+                value,
+            )
+            yield self._ordered(self._beside(joined, "e.occurred", "e.id"))
+
+    def _ordered(self, branch: Sql) -> Sql:
+        return Sql().add("(").extend(branch).add(f"ORDER BY occurred {self.direction}, record {self.direction})")
+
+    @property
+    def _reaches_back(self) -> bool:
+        return self.bounds is not None and self.bounds.low is not None
+
+    def _stretch(self, select: str, at: str, record: str, **values: int) -> Sql:
+        sql = Sql().add(f"{select} WHERE owner_id = %s AND resource_type = %s", self.owner_id, self.number)
+        if values:
+            sql.add("AND param = %s AND value = %s", values["parameter"], values["value"])
+        if self._reaches_back:
+            sql.add(f"AND {at} >=").extend(self._furthest())
+        return self._ended(sql, at, record)
+
+    def _beside(self, select: Sql, at: str, record: str) -> Sql:
+        sql = select.add("WHERE e.owner_id = %s AND e.resource_type = %s", self.owner_id, self.number)
+        sql.add(f"AND {ENDLESS} AND {at} <").extend(self._furthest())
+        return self._ended(sql, at, record)
+
+    def _furthest(self) -> Sql:
+        assert self.bounds is not None
+        return Sql().add(
+            "%s - (SELECT coalesce(max(longest), 0) FROM records_counter WHERE owner_id = %s AND resource_type = %s)",
+            self.bounds.low,
+            self.owner_id,
+            self.number,
         )
-        _range(branches, made, "occurred", "record", ascending=ascending, after=after, owner_id=owner_id, number=number)
-        branches.add(f"ORDER BY occurred {direction}, record {direction})")
-    if len(values) == 1:
-        return branches
-    return (
-        Sql()
-        .add("SELECT DISTINCT occurred, record FROM (")
-        .extend(branches)
-        .add(f") b ORDER BY occurred {direction}, record {direction}")
-    )
 
-
-def _range(
-    sql: Sql,
-    made: Plan,
-    at: str,
-    record: str,
-    *,
-    ascending: bool,
-    after: Position | None,
-    owner_id: int,
-    number: int,
-) -> None:
-    longest = f"(SELECT coalesce(max(longest), 0) FROM records_counter WHERE owner_id = {owner_id:d} AND resource_type = {number:d})"  # noqa: E501, S608 - integers
-    for bound in made.bounds:
-        sql.add("AND").add(str(bound).format(at=at, longest=longest), *bound.values)
-    if after:
-        sql.add(f"AND ({at}, {record}) {'>' if ascending else '<'} (%s, %s)", after.at, after.record)
+    def _ended(self, sql: Sql, at: str, record: str) -> Sql:
+        if self.bounds is not None and self.bounds.high is not None:
+            sql.add(f"AND {at} < %s", self.bounds.high)
+        if self.after:
+            sign = ">" if self.direction == "ASC" else "<"
+            sql.add(f"AND ({at}, {record}) {sign} (%s, %s)", self.after.at, self.after.record)
+        return sql
 
 
 def _probe(parameter: int, values: tuple[int, ...]) -> Sql:

@@ -156,7 +156,7 @@ def count(writer: Writer, key: CounterKey, sign: int, *, flagged: bool, span: tu
     counter[1] += sign * flagged
     if sign > 0:
         counter[2] = max(counter[2], span[0])
-        counter[3] = max(counter[3], span[1] - span[0])
+        counter[3] = max(counter[3], indexing.length(*span))
 
 
 def write_rows(writer: Writer) -> None:
