@@ -7,12 +7,13 @@ takes of a chart stands in that patient's access log.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy
 
 from accounts.models import Person
 from audit import events
@@ -23,23 +24,30 @@ from consent.terms import Terms
 from gateway import authorizations, choices, pending, redirects, scopes, tokens, wording
 from gateway.answers import AlreadyAnswered, Circumstances
 from gateway.models import Application, AuthorizationRequest
-from gateway.wording import Kind
+from gateway.wording import Text
 from standards.smart import scopes as grammar
 from standards.smart.scopes import ResourceScope
 
 # http://terminology.hl7.org/CodeSystem/v3-ActReason: disclosure for the treatment of the patient.
 PURPOSE: Final = "TREAT"
 SHIFT: Final = timedelta(hours=12)
+_OF_A_CHART: Final[dict[str, Text]] = {
+    choices.EVERYTHING_ELSE: gettext_lazy("The whole chart"),
+    "Patient": gettext_lazy("Name, birth date and address"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What he is asked. ``patient``: for whose chart the app was opened; None where it was opened for none."""
+    """What he is asked. ``patient``: for whose chart the app was opened; None where it was opened for none.
+
+    ``here`` is what the app may see of that patient, ``everywhere`` what of every patient of his.
+    """
 
     application: Application
     patient: Person | None
-    sees: tuple[Kind, ...]
-    all_patients: bool
+    here: tuple[Text, ...]
+    everywhere: tuple[Text, ...]
 
 
 def offered(request: AuthorizationRequest) -> list[str]:
@@ -63,9 +71,21 @@ def ask(request: AuthorizationRequest) -> Question:
     return Question(
         application=request.application,
         patient=request.launch.about if request.launch else None,
-        sees=tuple(wording.kind(name) for name in dict.fromkeys(scope.resource for scope in held)),
-        all_patients=any(scope.level == scopes.USER_LEVEL for scope in held),
+        here=_called(scope for scope in held if scope.level == scopes.LEVEL),
+        everywhere=_called(scope for scope in held if scope.level == scopes.USER_LEVEL),
     )
+
+
+def _called(held: Iterable[ResourceScope]) -> tuple[Text, ...]:
+    """What these scopes reach, in words for a clinician; each once."""
+    return tuple(dict.fromkeys(_call(scope) for scope in held))
+
+
+def _call(scope: ResourceScope) -> Text:
+    for _, value in scope.filters:
+        code = value.rpartition("|")[2]
+        return wording.CATEGORIES.get(code, code)
+    return _OF_A_CHART.get(scope.resource) or wording.kind(scope.resource).name
 
 
 @transaction.atomic

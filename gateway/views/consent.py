@@ -65,6 +65,7 @@ def _selection(request: HttpRequest, person: Person, waiting: AuthorizationReque
 
 def _sign_in(request: HttpRequest, waiting: AuthorizationRequest) -> HttpResponse:
     """To the sign-in, and back here; whom the app expects is filled in there (OIDC ``login_hint``)."""
+    request.session.pop(forms.HINT, None)
     if "login_hint" in waiting.params:
         request.session[forms.HINT] = waiting.params["login_hint"]
     return redirect_to_login(request.get_full_path())

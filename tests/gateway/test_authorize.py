@@ -155,3 +155,41 @@ def test_hostile_names_are_shown_and_never_run(client):
     assert "&lt;script&gt;" in page
     assert "<script>alert" not in page
     assert "<img src=x" not in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"prompt": "none login"}, "invalid_request"),
+        ({"prompt": "create"}, "invalid_request"),
+        ({"max_age": "soon"}, "invalid_request"),
+        ({"max_age": "-1"}, "invalid_request"),
+    ],
+)
+@pytest.mark.spec("OpenID Connect Core 1.0", "3.1.2.1", "prompt and max_age are read strictly")
+def test_what_is_asked_of_the_sign_in_is_read_strictly(client, changes, error):
+    app = App.register()
+
+    answer = client.get("/oauth/authorize", app.request("openid", **changes))
+
+    assert parties.query_of(answer["Location"])["error"] == error
+
+
+@pytest.mark.spec("OpenID Connect Core 1.0", "3.1.2.1", "login_hint is filled in at the sign-in and nothing more")
+def test_login_hint_is_filled_in_at_the_sign_in(client):
+    app = App.register()
+    page = app.send_to_consent(client, "openid", login_hint="ann@example.org")
+
+    sign_in = client.get(client.get(page)["Location"])
+
+    assert 'value="ann@example.org"' in sign_in.content.decode()
+    assert "ann@example.org" not in client.get(page)["Location"]
+
+
+def test_select_account_asks_who_it_is(client):
+    app = App.register()
+    client.force_login(parties.sign_up())
+
+    page = app.send_to_consent(client, "openid", prompt="select_account")
+
+    assert client.get(page)["Location"].startswith("/accounts/login/")

@@ -98,6 +98,7 @@ def test_app_opened_from_a_chart_gets_patient_encounter_and_a_practitioner(ward,
     given = open_app(ward, app, patients[0], encounter, intent="reconcile")
 
     assert (given["patient"], given["encounter"]) == (patients[0].patient_id, encounter)
+    assert given["smart_style_url"].startswith("http://hospital.example/oauth/style/")
     assert (given["need_patient_banner"], given["intent"], given["tenant"]) == (True, "reconcile", "lakeside-clinic")
     assert fhir(given, f"Encounter/{encounter}").status_code == 200
     about = app.userinfo(given["access_token"]).json()
@@ -179,6 +180,15 @@ def test_clinician_who_left_is_out_at_once(ward, patients, clinician, app):
     Person.objects.filter(pk=clinician.pk).update(role=Role.DEVELOPER)
 
     assert fhir(given, f"Condition?patient={patients[0].patient_id}").status_code == 401
+
+
+def test_question_says_what_of_this_patient_and_what_of_all(ward, patients, app):
+    leads = ward.post(f"/patients/{patients[0].patient_id}/open/", {"app": app.client_id})
+    launch = query_of(leads["Location"])["launch"]
+    page = ward.get(app.send_to_consent(ward, "launch patient/*.rs user/Patient.rs", launch=launch)).content.decode()
+
+    assert 'May see of this patient</dt><dd class="dots"><span>The whole chart</span>' in page
+    assert 'of every patient here</dt><dd class="dots"><span>Name, birth date and address</span>' in page
 
 
 def test_clinician_cancels_and_the_app_gets_nothing(ward, patients, app):
