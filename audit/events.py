@@ -15,7 +15,12 @@ from audit.models import Action, Agent, Event, Outcome
 NOBODY: Final = 0
 """The chain of what concerns no one person: a backend service's tokens and orders. Nobody's id is 0."""
 
-_COLUMNS = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb)"
+APPENDED: Final = (
+    "audit_append(%(event_owner)s::integer, %(event_action)s::text, %(event_interaction)s::text,"
+    " %(event_outcome)s::text, %(event_agent_kind)s::text, %(event_agent)s::text, %(event_agent_name)s::text,"
+    " %(event_consent)s::bigint, %(event_origin)s::text, %(event_detail)s::jsonb)"
+)
+"""Adds one event, as an expression inside a statement that does what the event tells of; ``values`` are its values."""
 
 
 def append(
@@ -36,24 +41,50 @@ def append(
     ``interaction`` is FHIR's or OAuth's own word; ``agent`` a subject, client_id or source url; ``detail`` kinds and
     numbers (``{"types": {"Observation": 50}}``), never clinical values.
     """
+    event = values(
+        owner_id=owner_id,
+        action=action,
+        interaction=interaction,
+        outcome=outcome,
+        agent_kind=agent_kind,
+        agent=agent,
+        agent_name=agent_name,
+        consent_id=consent_id,
+        origin=origin,
+        detail=detail,
+    )
     # A prepared statement: every read of a record appends one.
     connection.ensure_connection()
     with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-        cursor.execute(
-            f"SELECT audit_append{_COLUMNS}",
-            [
-                owner_id,
-                str(action),
-                interaction[:32],
-                str(outcome),
-                str(agent_kind),
-                agent[:120],
-                agent_name[:200],
-                consent_id,
-                origin[:64],
-                json.dumps(detail or {}),
-            ],
-        )
+        cursor.execute(f"SELECT {APPENDED}", event)
+
+
+def values(
+    *,
+    owner_id: int,
+    action: Action | str,
+    interaction: str,
+    outcome: Outcome | str = Outcome.SUCCESS,
+    agent_kind: Agent | str,
+    agent: str,
+    agent_name: str = "",
+    consent_id: int | None = None,
+    origin: str = "",
+    detail: Mapping[str, Any] | None = None,
+) -> dict[str, str | int | None]:
+    """The values of APPENDED; what they mean stands at ``append``."""
+    return {
+        "event_owner": owner_id,
+        "event_action": str(action),
+        "event_interaction": interaction[:32],
+        "event_outcome": str(outcome),
+        "event_agent_kind": str(agent_kind),
+        "event_agent": agent[:120],
+        "event_agent_name": agent_name[:200],
+        "event_consent": consent_id,
+        "event_origin": origin[:64],
+        "event_detail": json.dumps(detail or {}),
+    }
 
 
 def of(owner_id: int, limit: int = 50, *, before: int | None = None) -> QuerySet[Event]:

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 
+from django.conf import settings
 from django.utils import timezone
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
 from accounts.models import Person
 from consent import ledger
 from consent.terms import Terms
-from gateway import authorizations, clients, tokens
-from gateway.models import AccessToken, Application, AuthMethod, Authorization, RefreshToken
+from gateway import assertions, authorizations, clients, tokens
+from gateway.models import INTROSPECTION, AccessToken, Application, AuthMethod, Authorization, RefreshToken
 
 REDIRECT = "http://127.0.0.1/back"
 SCOPES = ["patient/*.rs", "launch/patient", "offline_access"]
@@ -32,6 +35,54 @@ class Access:
 def sign_up() -> Person:
     unique = f"{next(_numbers)}-{secrets.token_hex(4)}"
     return Person.objects.create_user(f"bench-{unique}@example.org", None, name="Bench")
+
+
+def sign_key() -> RSAKey:
+    """A backend service's own key."""
+    return RSAKey.generate_key(2048, {"kid": "bench", "alg": "RS384"})
+
+
+def register_service(key: RSAKey) -> Application:
+    """A backend service that proves itself by signature."""
+    return clients.register(
+        "Bench service",
+        redirect_uris=[REDIRECT],
+        method=AuthMethod.PRIVATE_KEY_JWT,
+        scopes_allowed=["system/*.rs"],
+        jwks={"keys": [key.as_dict(private=False)]},
+    ).application
+
+
+def service_form(service: Application, key: RSAKey) -> dict[str, str]:
+    """The form that asks for the service's token, with a fresh assertion."""
+    now = int(timezone.now().timestamp())
+    claims = {
+        "iss": service.client_id,
+        "sub": service.client_id,
+        "aud": settings.PUBLIC_URL,
+        "exp": now + 240,
+        "jti": secrets.token_hex(16),
+    }
+    signed = jwt.encode({"alg": "RS384", "kid": "bench", "typ": "JWT"}, claims, key, algorithms=["RS384"])
+    return {
+        "grant_type": "client_credentials",
+        "scope": "system/*.rs",
+        "client_assertion_type": assertions.TYPE,
+        "client_assertion": signed,
+    }
+
+
+def resource_server_form() -> dict[str, str]:
+    """The form that asks for the token of a resource server, which has a secret."""
+    made = clients.register(
+        "Bench resource server", redirect_uris=[], method=AuthMethod.POST, scopes_allowed=[], introspects=True
+    )
+    return {
+        "grant_type": "client_credentials",
+        "scope": INTROSPECTION,
+        "client_id": made.application.client_id,
+        "client_secret": str(made.secret),
+    }
 
 
 def register() -> Application:

@@ -23,6 +23,7 @@ from benchmarks.owners import Owner  # noqa: E402
 from benchmarks.report import Row  # noqa: E402
 from consent import gate  # noqa: E402
 from gateway import authorizations, bearer  # noqa: E402
+from gateway.models import Authorization  # noqa: E402
 
 REPEATS = 3
 SECONDS = 3.0
@@ -182,30 +183,41 @@ def _copied(owner_id: int) -> float:
 
 
 def _token_endpoint(sites: Sites) -> list[Row]:
-    rows = []
-    bare = _median(lambda: load.run(sites.bare_port, [load.get("/insert")], connections=4, seconds=SECONDS))
-    application = access.register()
-    for work, form_of, goal in (
-        ("code exchange (PKCE, public client)", access.code_form, 0.5),
-        ("refresh with rotation (public client)", access.refresh_form, 0.5),
-    ):
-        results = []
-        for _ in range(REPEATS):
-            forms = [form_of(access.authorize(access.sign_up(), application)) for _ in range(TOKENS)]
-            requests = [load.post("/oauth/token", form) for form in forms]
-            results.append(load.run(sites.port, iter(requests), connections=4, seconds=60))
-        result = _median(iter(results).__next__)
-        rows.append(
-            Row(
-                f"{work}, 4 clients",
-                _said(result),
-                f"bare view, one INSERT {_said(bare)}",
-                f"{result.rate / bare.rate:.2f}",
-                f"≥ {goal}",
-                result.rate / bare.rate >= goal,
-            )
+    """Each way to a token in turns with the bare view, so that a busy moment of the machine falls on both."""
+    application, key = access.register(), access.sign_key()
+    service, secret = access.register_service(key), access.resource_server_form()
+
+    def someone() -> Authorization:
+        return access.authorize(access.sign_up(), application)
+
+    return [
+        _tokens(sites, work, make)
+        for work, make in (
+            ("code exchange (PKCE, public client)", lambda: access.code_form(someone())),
+            ("refresh with rotation (public client)", lambda: access.refresh_form(someone())),
+            ("client_credentials by secret", lambda: secret),
+            ("client_credentials by RS384 assertion", lambda: access.service_form(service, key)),
         )
-    return rows
+    ]
+
+
+def _tokens(sites: Sites, work: str, make: Callable[[], dict[str, str]]) -> Row:
+    """Every form is good once, so they are made beforehand."""
+    ours, bare = [], []
+    for number in (TOKENS // 4, *[TOKENS] * REPEATS):
+        requests = [load.post("/oauth/token", make()) for _ in range(number)]
+        ours.append(load.run(sites.port, iter(requests), connections=4, seconds=60))
+        bare.append(load.run(sites.bare_port, iter([load.get("/insert")] * number), connections=4, seconds=60))
+    # The first turn wakes every worker up.
+    a, b = (_median(iter(results[1:]).__next__) for results in (ours, bare))
+    return Row(
+        f"{work}, 4 clients",
+        _said(a),
+        f"bare view, one INSERT {_said(b)}",
+        f"{a.rate / b.rate:.2f}",
+        "≥ 0.5",
+        a.rate / b.rate >= 0.5,
+    )
 
 
 def _check(owner: Owner) -> Row:
@@ -305,7 +317,6 @@ def _postgres_version() -> str:
 def _notes() -> list[str]:
     return [
         "The bare views run without any middleware, token, consent or audit; both sides send the same bodies.",
-        "client_credentials joins this table when it is measured.",
     ]
 
 

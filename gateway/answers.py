@@ -29,11 +29,12 @@ class NothingTicked(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """How she answered: when she signed in, in which language she read, and from which network address."""
+    """How she answered: when she signed in and in which session, the language she read, and her network address."""
 
     authenticated: datetime
     language: str
     origin: str
+    session_key: str | None = None
 
 
 @transaction.atomic
@@ -75,6 +76,7 @@ def allow(
         granted=granted,
         ends=ends,
         authenticated=how.authenticated,
+        session_key=how.session_key,
         at=at,
         launch=request.launch,
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
 
@@ -22,6 +25,16 @@ from gateway.models import (
     Launch,
     RefreshToken,
 )
+from records import statements
+
+if TYPE_CHECKING:
+    from gateway.credentials import Asked, Client
+    from gateway.tokens import Standing
+
+logger = logging.getLogger(__name__)
+
+_SIGNED_IN: Final = """
+SELECT 1 FROM django_session WHERE encode(sha256(session_key::bytea), 'hex') = %s AND expire_date > %s"""
 
 
 def of(person: Person) -> AuthorizationQuerySet:
@@ -41,11 +54,13 @@ def begin(
     authenticated: datetime,
     at: datetime,
     launch: Launch | None = None,
+    session_key: str | None = None,
 ) -> Authorization:
     """A new authorization on this decision; it replaces the person's earlier one of the same app.
 
-    One that a clinician launched for a patient replaces only his earlier one for that patient. Raises TrialOnly for an
-    app on trial and a person who is not made up.
+    One that a clinician launched for a patient replaces only his earlier one for that patient. With ``online_access``
+    and nothing wider it lives no longer than the sign-in that ``session_key`` names. Raises TrialOnly for an app on
+    trial and a person who is not made up.
     """
     if not application.admits(person):
         raise TrialOnly(f"application {application.pk}")
@@ -63,9 +78,17 @@ def begin(
         scopes=granted,
         context=launches.context(launch, person, granted),
         authenticated=authenticated,
+        session=_session(session_key, granted),
         created=at,
         expires=ends,
     )
+
+
+def _session(session_key: str | None, granted: list[str]) -> str:
+    """What her sign-in is recognised by; without one, ``online_access`` has ended before it began."""
+    if not scopes.are_online(granted):
+        return ""
+    return hashlib.sha256((session_key or "").encode()).hexdigest()
 
 
 @transaction.atomic
@@ -145,14 +168,35 @@ def _withdraw(authorization: Authorization, *, by: Person, at: datetime) -> int:
 
 
 @transaction.atomic
-def revoke(authorization: Authorization, *, at: datetime) -> None:
+def revoke(authorization: Authorization | int, *, at: datetime) -> None:
     """Kills every code and token of the authorization. Bearer checks read ``revoked`` itself, so nothing slips by."""
-    Authorization.objects.filter(pk=authorization.pk, revoked__isnull=True).update(revoked=at)
+    Authorization.objects.filter(
+        pk=authorization if isinstance(authorization, int) else authorization.pk, revoked__isnull=True
+    ).update(revoked=at)
     Grant.objects.filter(authorization=authorization, consumed__isnull=True).update(consumed=at)
     AccessToken.objects.filter(authorization=authorization, expires__gt=at).update(expires=at)
     RefreshToken.objects.filter(authorization=authorization, revoked__isnull=True).update(revoked=at, updated=at)
     # A rotation's answer must not outlive its authorization either.
     RefreshToken.objects.filter(authorization=authorization, replay__isnull=False).update(replay=None)
+
+
+def end_family(standing: Standing, client: Client, asked: Asked, *, reason: str) -> None:
+    """A code or refresh token came twice, so somebody has what was not given to them: nothing of it stays good."""
+    logger.warning("authorization %s revoked: %s", standing.pk, reason)
+    with transaction.atomic():
+        revoke(standing.pk, at=asked.at)
+        events.append(
+            owner_id=standing.owner_id,
+            action=Action.EXECUTE,
+            interaction="revoke",
+            outcome=Outcome.REFUSED,
+            agent_kind=Agent.APP,
+            agent=client.client_id,
+            agent_name=client.name,
+            consent_id=standing.decision_id,
+            origin=asked.origin,
+            detail={"reason": reason},
+        )
 
 
 def is_live(authorization: Authorization, *, at: datetime) -> bool:
@@ -164,6 +208,7 @@ def is_live(authorization: Authorization, *, at: datetime) -> bool:
         and authorization.person.is_active
         and (authorization.about is None or authorization.about.is_active)
         and authorization.application.active
+        and (not authorization.session or bool(statements.read(_SIGNED_IN, [authorization.session, at])))
     )
 
 

@@ -80,7 +80,11 @@ _ASK: Final = f"""
         a.active, a.client_id, a.name, p.is_active AND COALESCE(o.is_active, TRUE), COALESCE(o.id, p.id),
         COALESCE(o.patient_id, p.patient_id), p.subject, p.id, p.role,
         CASE p.practitioner_id WHEN '' THEN 'Patient/' || p.patient_id ELSE 'Practitioner/' || p.practitioner_id END,
-        g.paused, s.*
+        g.paused,
+        g.session <> '' AND NOT EXISTS (
+            SELECT 1 FROM django_session ds
+            WHERE encode(sha256(ds.session_key::bytea), 'hex') = g.session AND ds.expire_date > now()
+        ), s.*
     FROM gateway_accesstoken t
     LEFT JOIN gateway_authorization g ON g.id = t.authorization_id
     LEFT JOIN gateway_application a ON a.id = g.application_id
@@ -118,10 +122,11 @@ def of(token: str, *, at: datetime) -> Bearer:
     if row[0] > at and row[2] is None:
         raise InsufficientScope("a token of a backend service")
     (expires, scope, authorization_id, revoked, ends, used, context, decision_id, *app_and_person) = row[:18]
-    paused, *decision = row[18:]
+    paused, signed_out, *decision = row[18:]
     app_active, client_id, name, people_active, owner_id, patient_id, subject, *holder = app_and_person
     person_id, role, fhir_user = holder
-    if expires <= at or authorization_id is None or revoked is not None or paused is not None or ends <= at:
+    stopped = revoked is not None or paused is not None or signed_out
+    if expires <= at or authorization_id is None or stopped or ends <= at:
         raise InvalidToken(f"authorization {authorization_id}: expired, paused or revoked")
     if not (app_active and people_active):
         raise InvalidToken(f"authorization {authorization_id}: account or app closed")

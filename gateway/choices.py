@@ -19,6 +19,7 @@ from standards.smart.scopes import NamedScope, ResourceScope
 
 WHO_SHE_IS: Final = "identity"
 KEEP_ACCESS: Final = "offline"
+STAY: Final = "online"
 EVERYTHING_ELSE: Final = "*"
 
 
@@ -99,6 +100,8 @@ def _is_ticked(text: str, ticked: Collection[str], any_record: bool) -> bool:
         return KEEP_ACCESS in ticked
     if text == scopes.LAUNCH:
         return any_record or WHO_SHE_IS in ticked
+    if text == scopes.ONLINE_ACCESS:
+        return STAY in ticked
     return any_record
 
 

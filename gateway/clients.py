@@ -9,13 +9,12 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.contrib.auth.hashers import make_password
 
 from accounts.models import Person
-from gateway import assertions, redirects, scopes, secrets
+from gateway import assertions, keysets, redirects, scopes, secrets
 from gateway.errors import InvalidRedirect, InvalidRegistration
-from gateway.models import Application, AuthMethod
+from gateway.models import INTROSPECTION, Application, AuthMethod, SigningAlgorithm
 from standards.smart import scopes as grammar
 
 
@@ -35,6 +34,8 @@ def register(
     scopes_allowed: Iterable[str],
     jwks: dict[str, Any] | None = None,
     jwks_uri: str = "",
+    algorithm: str = SigningAlgorithm.RS256,
+    introspects: bool = False,
     client_id: str | None = None,
     description: str = "",
     homepage_uri: str = "",
@@ -46,12 +47,19 @@ def register(
     """A new active app. ``method`` is one of AuthMethod; ``jwks``, or ``jwks_uri`` where they are published,
     goes with private_key_jwt and only with it.
 
+    ``algorithm`` is what its id_tokens are signed with. ``introspects`` makes it a resource server, which may ask
+    about the tokens of all apps: never on the word of the app itself.
+
     ``system/`` scopes make it a backend service as well: only with private_key_jwt. People let it in on the consent
     page as they do any app, for the ``patient/`` scopes it also has.
 
     Raises InvalidRedirect, InvalidRegistration.
     """
-    _check(name, redirect_uris, method, jwks, jwks_uri)
+    scopes_allowed = list(scopes_allowed)
+    _check(name, method)
+    _check_redirects(redirect_uris, needed=bool(scopes_allowed))
+    _check_keys(method, jwks, jwks_uri)
+    _check_algorithm(algorithm)
     _check_launch(launch_uri)
     for uri in logout_uris:
         if fault := redirects.problem(uri):
@@ -67,9 +75,10 @@ def register(
         client_secret=make_password(None) if secret is None else make_password(secret, hasher="sha256_secret"),
         client_jwks=json.dumps(jwks) if jwks else "",
         client_jwks_uri=jwks_uri,
+        algorithm=algorithm,
         redirect_uris=" ".join(redirect_uris),
         allowed_origins=" ".join(sorted(_origins(redirect_uris))),
-        scopes=" ".join(_checked_scopes(scopes_allowed, method)),
+        scopes=" ".join(_policy(scopes_allowed, method, introspects=introspects)),
         description=description,
         homepage_uri=homepage_uri,
         policy_uri=policy_uri,
@@ -112,7 +121,9 @@ def amend(
     Raises InvalidRedirect, InvalidRegistration.
     """
     method = application.token_endpoint_auth_method
-    _check(name, redirect_uris, method, jwks, jwks_uri)
+    _check(name, method)
+    _check_redirects(redirect_uris, needed=True)
+    _check_keys(method, jwks, jwks_uri)
     _check_launch(launch_uri)
     application.name = name
     application.launch_uri = launch_uri
@@ -123,24 +134,26 @@ def amend(
     application.client_jwks_uri = jwks_uri
 
 
-def _check(name: str, redirect_uris: Sequence[str], method: str, jwks: dict[str, Any] | None, jwks_uri: str) -> None:
+def _check(name: str, method: str) -> None:
     if not name.strip() or len(name) > 200:
         raise InvalidRegistration("an app needs a name of at most 200 characters")
     if method not in AuthMethod.values:
         raise InvalidRegistration("unknown method of client authentication")
-    if not redirect_uris:
+
+
+def _check_redirects(redirect_uris: Sequence[str], *, needed: bool) -> None:
+    if needed and not redirect_uris:
         raise InvalidRedirect("an app needs a redirect address")
     for uri in redirect_uris:
         fault = redirects.problem(uri)
         if fault:
             raise InvalidRedirect(fault)
-    if jwks is not None and jwks_uri:
-        raise InvalidRegistration("a key set or the address of one, not both")
-    if (jwks is not None or bool(jwks_uri)) != (method == AuthMethod.PRIVATE_KEY_JWT):
-        raise InvalidRegistration("a key set goes with private_key_jwt, and only with it")
-    if jwks_uri and not jwks_uri.startswith(("https://", "http://127.0.0.1:") if settings.SANDBOX else "https://"):
-        raise InvalidRegistration("the address of a key set must be https")
-    fault = assertions.problem(jwks) if jwks is not None else None
+
+
+def _check_keys(method: str, jwks: dict[str, Any] | None, jwks_uri: str) -> None:
+    if (jwks is not None) + bool(jwks_uri) != (method == AuthMethod.PRIVATE_KEY_JWT):
+        raise InvalidRegistration("one key set, or its address, goes with private_key_jwt, and only with it")
+    fault = assertions.problem(jwks) if jwks is not None else keysets.problem(jwks_uri) if jwks_uri else None
     if fault:
         raise InvalidRegistration(fault)
 
@@ -148,6 +161,20 @@ def _check(name: str, redirect_uris: Sequence[str], method: str, jwks: dict[str,
 def _check_launch(launch_uri: str) -> None:
     if launch_uri and (fault := redirects.launch_problem(launch_uri)):
         raise InvalidRegistration(f"the launch address: {fault}")
+
+
+def _check_algorithm(algorithm: str) -> None:
+    if algorithm not in SigningAlgorithm.values:
+        raise InvalidRegistration("id_tokens are signed with RS256 or ES384")
+
+
+def _policy(asked: Iterable[str], method: str, *, introspects: bool) -> list[str]:
+    asked = list(asked)
+    if not introspects:
+        return _checked_scopes(asked, method)
+    if method == AuthMethod.NONE:
+        raise InvalidRegistration("a resource server needs a proof of its own")
+    return [INTROSPECTION, *(_checked_scopes(asked, method) if asked else [])]
 
 
 def _checked_scopes(asked: Iterable[str], method: str) -> list[str]:
@@ -158,6 +185,8 @@ def _checked_scopes(asked: Iterable[str], method: str) -> list[str]:
             grammar.parse(text)
         except grammar.InvalidScope as error:
             raise InvalidRegistration(f"a scope: {error}") from error
+        if text == INTROSPECTION:
+            raise InvalidRegistration(f"the scope {text} is not supported")
         if scopes.preauthorised([text], [text]) and method != AuthMethod.PRIVATE_KEY_JWT:
             raise InvalidRegistration("system scopes are for clients with private_key_jwt only")
         if not scopes.offerable([text], [text]) and not scopes.preauthorised([text], [text]):

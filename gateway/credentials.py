@@ -10,14 +10,25 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, Protocol, Self
 from urllib.parse import unquote_plus
 
 from gateway import assertions, secrets
+from gateway.assertions import Mark
 from gateway.errors import ClientRefused, SeveralProofs
-from gateway.models import Application, AuthMethod
+from gateway.models import Application, AuthMethod, speaks_for_itself
 
 CLIENT_ID_LENGTH_MAX: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request of a client: its form, its Authorization header, and from where and when it came."""
+
+    form: Mapping[str, str]
+    authorization: str
+    origin: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +40,64 @@ class Proof:
     evidence: str
 
 
+class Provable(Protocol):
+    """What a proof is checked against: an Application, or the Client read from its row."""
+
+    @property
+    def pk(self) -> int: ...
+    @property
+    def client_id(self) -> str: ...
+    @property
+    def token_endpoint_auth_method(self) -> str: ...
+    @property
+    def client_secret(self) -> str: ...
+    @property
+    def previous_secret(self) -> str: ...
+    @property
+    def previous_secret_expires(self) -> datetime | None: ...
+    @property
+    def client_jwks(self) -> str: ...
+    @property
+    def client_jwks_uri(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The row of an active application, as far as the token endpoint needs it; spelt as in Application."""
+
+    pk: int
+    client_id: str
+    name: str
+    token_endpoint_auth_method: str
+    client_secret: str
+    previous_secret: str
+    previous_secret_expires: datetime | None
+    client_jwks: str
+    client_jwks_uri: str
+    algorithm: str
+    scopes: str
+
+    @classmethod
+    def of(cls, row: tuple[Any, ...]) -> Self:
+        return cls(*row[: len(cls.__slots__)])
+
+    @property
+    def is_backend(self) -> bool:
+        return speaks_for_itself(self.scopes.split(), self.token_endpoint_auth_method)
+
+
+COLUMNS: Final = ", ".join(f"a.{name}" for name in ("id", *Client.__slots__[1:]))
+"""What a statement selects of ``gateway_application a``, before anything of its own, to make a Client of."""
+
+
 def authenticate(authorization: str, form: Mapping[str, str], *, at: datetime) -> Application:
     """The active client that sent this form with this Authorization header. Raises ClientRefused, SeveralProofs."""
-    proof = _presented(authorization, form)
-    basic = proof.method is AuthMethod.BASIC
+    proof = presented(authorization, form)
     client = load(proof.client_id)
-    if client is None or client.token_endpoint_auth_method != proof.method:
-        raise ClientRefused("unknown client, or not its method of authentication", basic=basic)
-    if form.get("client_id", proof.client_id) != proof.client_id:
-        raise ClientRefused("the form names another client", basic=basic)
-    if proof.method is AuthMethod.PRIVATE_KEY_JWT:
-        assertions.verify(proof.evidence, client, at=at)
-    elif proof.method is not AuthMethod.NONE and not _knows_secret(proof.evidence, client, at=at):
-        raise ClientRefused("wrong secret", basic=basic)
+    mark = verify(proof, client, at=at)
+    assertions.remember(mark)
+    assert client is not None
     return client
-
-
-def _knows_secret(presented: str, client: Application, *, at: datetime) -> bool:
-    """The secret, or for a while the one before it: a rotation must not lock out the servers not yet told."""
-    if secrets.matches(presented, client.client_secret):
-        return True
-    until = client.previous_secret_expires
-    return until is not None and until > at and secrets.matches(presented, client.previous_secret)
 
 
 def load(client_id: str) -> Application | None:
@@ -61,7 +108,40 @@ def load(client_id: str) -> Application | None:
     return found
 
 
-def _presented(authorization: str, form: Mapping[str, str]) -> Proof:
+def verify(proof: Proof, client: Provable | None, *, at: datetime) -> Mark | None:
+    """That this client is who it says. Raises ClientRefused.
+
+    The mark of a signed assertion is still to be remembered, which is what makes it good for one use.
+    """
+    basic = proof.method is AuthMethod.BASIC
+    if client is None or client.token_endpoint_auth_method != proof.method:
+        raise ClientRefused("unknown client, or not its method of authentication", basic=basic)
+    if proof.method is AuthMethod.PRIVATE_KEY_JWT:
+        return assertions.verify(proof.evidence, client, at=at)
+    if proof.method is not AuthMethod.NONE and not _knows_secret(proof.evidence, client, at=at):
+        raise ClientRefused("wrong secret", basic=basic)
+    return None
+
+
+def _knows_secret(presented: str, client: Provable, *, at: datetime) -> bool:
+    """The secret, or for a while the one before it: a rotation must not lock out the servers not yet told."""
+    if secrets.matches(presented, client.client_secret):
+        return True
+    until = client.previous_secret_expires
+    return until is not None and until > at and secrets.matches(presented, client.previous_secret)
+
+
+def presented(authorization: str, form: Mapping[str, str]) -> Proof:
+    """The one proof of a request, not checked yet. Raises ClientRefused, SeveralProofs."""
+    proof = _read(authorization, form)
+    if form.get("client_id", proof.client_id) != proof.client_id:
+        raise ClientRefused("the form names another client", basic=proof.method is AuthMethod.BASIC)
+    if not 0 < len(proof.client_id) <= CLIENT_ID_LENGTH_MAX:
+        raise ClientRefused("no client has such an id", basic=proof.method is AuthMethod.BASIC)
+    return proof
+
+
+def _read(authorization: str, form: Mapping[str, str]) -> Proof:
     shown = [
         bool(authorization),
         "client_secret" in form,

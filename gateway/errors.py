@@ -24,6 +24,10 @@ class GrantTypeUnsupported(GatewayError):
     """A grant type that this server does not offer."""
 
 
+class ParameterMissing(GatewayError):
+    """A request without a parameter that its grant type, or the revocation of a token, needs."""
+
+
 class ClientRefused(GatewayError):
     """The client is unknown, inactive, or did not prove itself by its one pinned method."""
 
@@ -34,6 +38,30 @@ class ClientRefused(GatewayError):
 
 class SeveralProofs(GatewayError):
     """The client authenticated by more than one method at once (RFC 6749 2.3)."""
+
+
+class GrantTypeNotAllowed(GatewayError):
+    """The client is no backend service, so there is nothing it could have by itself."""
+
+
+class CodeUnknown(GatewayError):
+    """A code that nobody was given, that another client was given, or whose minute is over."""
+
+
+class RedirectDiffers(GatewayError):
+    """The redirect address is not the one that the code was asked for with."""
+
+
+class VerifierWrong(GatewayError):
+    """The PKCE verifier is missing, malformed, or does not belong to the challenge (RFC 7636 4.6)."""
+
+
+class RefreshUnknown(GatewayError):
+    """A refresh token that nobody was given, that another client was given, or that was not used for too long."""
+
+
+class ScopeRefused(GatewayError):
+    """Nothing that was asked for may be given, or more was asked for than she granted."""
 
 
 class CodeReplayed(GatewayError):
@@ -84,6 +112,10 @@ class TooManyRequests(GatewayError):
         self.seconds = seconds
 
 
+class KeysUnreachable(ClientRefused):
+    """The keys a client publishes could not be fetched, or are no key set."""
+
+
 class InvalidRegistration(GatewayError):
     """An app's own description of itself that we do not accept; the message says what to change."""
 
@@ -103,8 +135,16 @@ ANSWERS: dict[type[GatewayError], Answer] = {
     Malformed: Answer("invalid_request", 400, "The request is malformed."),
     GrantTypeMissing: Answer("invalid_request", 400, "grant_type is missing."),
     GrantTypeUnsupported: Answer("unsupported_grant_type", 400, "This grant type is not offered."),
+    ParameterMissing: Answer("invalid_request", 400, "A required parameter is missing."),
     ClientRefused: Answer("invalid_client", 401, "Client authentication failed."),
     SeveralProofs: Answer("invalid_request", 400, "Use one method of client authentication."),
+    KeysUnreachable: Answer("invalid_client", 401, "The client's key set could not be fetched."),
+    GrantTypeNotAllowed: Answer("unauthorized_client", 400, "This client is no backend service."),
+    CodeUnknown: Answer("invalid_grant", 400, "The code is unknown, expired, or another client's."),
+    RedirectDiffers: Answer("invalid_grant", 400, "redirect_uri is not the one that the code was asked for with."),
+    VerifierWrong: Answer("invalid_grant", 400, "code_verifier is missing, malformed or wrong."),
+    RefreshUnknown: Answer("invalid_grant", 400, "The refresh token is unknown, expired, or another client's."),
+    ScopeRefused: Answer("invalid_scope", 400, "None of this may be given, or more was asked for than was granted."),
     CodeReplayed: Answer("invalid_grant", 400, "The code was used before."),
     CodeSpent: Answer("invalid_grant", 400, "The code was used before."),
     RefreshReplayed: Answer("invalid_grant", 400, "The refresh token was used before."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from gateway import pending, tokens, usage
+from gateway import pending, renewals, tokens, usage
 from gateway.models import (
     AccessToken,
     AuthorizationRequest,
@@ -30,7 +30,7 @@ def sweep(*, at: datetime) -> None:
     UsedAssertion.objects.filter(expires__lt=at).delete()
     Grant.objects.filter(expires__lt=at - KEPT).delete()
     AccessToken.objects.filter(expires__lt=at - KEPT).delete()
-    RefreshToken.objects.filter(replay__isnull=False, revoked__lt=at - tokens.REPLAY_LIFE).update(replay=None)
+    RefreshToken.objects.filter(replay__isnull=False, revoked__lt=at - renewals.REPLAY_LIFE).update(replay=None)
     RefreshToken.objects.filter(authorization__expires__lt=at - KEPT).delete()
     RefreshToken.objects.filter(created__lt=at - tokens.IDLE_MAX - KEPT).delete()
     # An ended authorization needs no refresh tokens to recognise reuse by: all of them are refused anyway.

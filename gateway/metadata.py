@@ -11,8 +11,8 @@ from typing import Any, Final
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 
-from gateway import assertions, brands, claims, keys, scopes, server
-from gateway.models import AuthMethod
+from gateway import assertions, brands, claims, scopes, server
+from gateway.models import AuthMethod, SigningAlgorithm
 from standards.smart import capabilities
 
 CAPABILITIES: Final = (
@@ -28,6 +28,7 @@ CAPABILITIES: Final = (
     capabilities.CONTEXT_EHR_PATIENT,
     capabilities.CONTEXT_STANDALONE_PATIENT,
     capabilities.PERMISSION_OFFLINE,
+    capabilities.PERMISSION_ONLINE,
     capabilities.PERMISSION_PATIENT,
     capabilities.PERMISSION_USER,
     capabilities.PERMISSION_V1,
@@ -55,7 +56,7 @@ def openid() -> dict[str, Any]:
         "userinfo_endpoint": _url("gateway:userinfo"),
         "end_session_endpoint": _url("gateway:logout"),
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": [keys.ALGORITHM],
+        "id_token_signing_alg_values_supported": [str(value) for value in SigningAlgorithm.values],
         "claims_supported": [*claims.SUPPORTED, "iss", "aud", "exp", "iat", "auth_time", "nonce"],
         "claims_parameter_supported": False,
         "request_parameter_supported": False,

@@ -7,7 +7,7 @@ and client secrets are stored as digests; signing keys are sealed. ``Authorizati
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import ClassVar
 
@@ -31,6 +31,10 @@ SCOPE_LENGTH_MAX = 300
 """Characters of one scope that we accept; the ledger keeps each as written."""
 
 
+INTROSPECTION = "__introspection"
+"""The scope of a resource server, which may ask about any token of ours. SMART's extensions begin with ``__``."""
+
+
 class AuthMethod(models.TextChoices):
     """How a client proves who it is at the token endpoint: IANA OAuth Token Endpoint Authentication Methods."""
 
@@ -38,6 +42,13 @@ class AuthMethod(models.TextChoices):
     BASIC = "client_secret_basic", "secret in the Authorization header"
     POST = "client_secret_post", "secret in the form"
     PRIVATE_KEY_JWT = "private_key_jwt", "signed assertion"
+
+
+class SigningAlgorithm(models.TextChoices):
+    """What an id_token is signed with: RS256 (OIDC's own default), or ES384 for an app that was registered so."""
+
+    RS256 = "RS256", "RS256"
+    ES384 = "ES384", "ES384"
 
 
 class Purpose(models.TextChoices):
@@ -97,7 +108,12 @@ class Application(AbstractApplication):
         choices=AbstractApplication.GRANT_TYPES,
         default=AbstractApplication.GRANT_AUTHORIZATION_CODE,
     )
-    algorithm = models.CharField(max_length=5, choices=[("RS256", "RS256")], default="RS256")
+    algorithm = models.CharField(
+        max_length=5,
+        choices=SigningAlgorithm,
+        default=SigningAlgorithm.RS256,
+        help_text="what its id_tokens are signed with",
+    )
     token_endpoint_auth_method = models.CharField(max_length=32, choices=AuthMethod)
     client_jwks = models.TextField(blank=True, default="", help_text="JSON Web Key Set of the app's public keys")
     client_jwks_uri = models.URLField(max_length=500, blank=True, default="")
@@ -131,7 +147,12 @@ class Application(AbstractApplication):
                 condition=Q(token_endpoint_auth_method__in=AuthMethod.values), name="application_known_auth_method"
             ),
             models.CheckConstraint(condition=Q(skip_authorization=False), name="application_always_asks"),
-            models.CheckConstraint(condition=Q(algorithm="RS256"), name="application_known_algorithm"),
+            models.CheckConstraint(
+                condition=Q(algorithm__in=SigningAlgorithm.values), name="application_known_algorithm"
+            ),
+            models.CheckConstraint(
+                condition=Q(client_jwks="") | Q(client_jwks_uri=""), name="application_keys_from_one_place"
+            ),
             models.CheckConstraint(condition=Q(purpose__in=Purpose.values), name="application_known_purpose"),
             models.CheckConstraint(
                 condition=Q(retention__in=Retention.values, resale__in=Resale.values, deletion__in=Deletion.values),
@@ -154,9 +175,17 @@ class Application(AbstractApplication):
 
     @property
     def is_backend(self) -> bool:
-        """A backend service: proves itself by signature, and its policy holds ``system/`` scopes (SMART 2.2)."""
-        asymmetric = self.token_endpoint_auth_method == AuthMethod.PRIVATE_KEY_JWT
-        return asymmetric and any(scope.startswith("system/") for scope in self.scopes.split())
+        return speaks_for_itself(self.scopes.split(), self.token_endpoint_auth_method)
+
+
+def speaks_for_itself(policy: Collection[str], method: str) -> bool:
+    """Whether a client of these scopes has tokens of its own.
+
+    A backend service proves itself by signature, and its policy holds ``system/`` scopes (SMART backend-services); a
+    resource server may have a secret instead.
+    """
+    reads = method == AuthMethod.PRIVATE_KEY_JWT and any(scope.startswith("system/") for scope in policy)
+    return reads or (method != AuthMethod.NONE and INTROSPECTION in policy)
 
 
 class AuthorizationQuerySet(models.QuerySet["Authorization"]):
@@ -170,7 +199,8 @@ class Authorization(models.Model):
     ``context`` is the launch context told to the app with every token (``{"patient": id}``). ``expires`` is the
     absolute end; ``decision`` the row of the consent ledger it stands on. A new yes to the same app replaces the old
     row, as it replaces the old decision. While ``paused`` is set no code or token of it is worth anything.
-    ``authenticated`` is when she signed in (OIDC ``auth_time``).
+    ``authenticated`` is when she signed in (OIDC ``auth_time``). ``session`` is the digest of the sign-in that an
+    ``online_access`` app lives and dies with; blank for the others.
 
     ``about`` is whose record it opens: null for her own; at a hospital, the patient for whose chart a clinician
     launched the app. She may have the same app open for several patients at once.
@@ -186,6 +216,7 @@ class Authorization(models.Model):
     )
     context = models.JSONField(default=dict)
     authenticated = models.DateTimeField()
+    session = models.CharField(max_length=64, blank=True, default="")
     created = models.DateTimeField()
     expires = models.DateTimeField()
     revoked = models.DateTimeField(null=True)
@@ -224,13 +255,17 @@ class Grant(AbstractGrant):
 class AccessToken(AbstractAccessToken):
     """An opaque bearer token; ``token`` stays blank, ``token_checksum`` is its SHA-256.
 
-    A backend service's token has no ``authorization`` and no person: it opens only what people let the service have.
+    An authorization has at most one. A backend service's token has no ``authorization`` and no person: it opens only
+    what people let the service have.
     """
 
-    authorization = models.ForeignKey(Authorization, models.CASCADE, null=True, related_name="+")
+    authorization = models.ForeignKey(Authorization, models.CASCADE, null=True, related_name="+", db_index=False)
 
     class Meta(AbstractAccessToken.Meta):
         abstract = False
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["authorization"], name="access_token_one_per_authorization"),
+        ]
 
     def allow_scopes(self, scopes: Iterable[str]) -> bool:
         """The package's own question is by equal strings; ours is asked of the parsed scopes (bearer.py)."""
@@ -316,10 +351,10 @@ class PushedRequest(models.Model):
 
 
 class SigningKey(models.Model):
-    """A key that signs id_tokens: the newest that is not ``retired`` signs, every row's public half is published."""
+    """A key that signs id_tokens (keys.py says which and when). ``retired`` is when it stops, which may be to come."""
 
     kid = models.CharField(max_length=64, primary_key=True, help_text="RFC 7638 thumbprint")
-    algorithm = models.CharField(max_length=8, default="RS256")
+    algorithm = models.CharField(max_length=8, choices=SigningAlgorithm, default=SigningAlgorithm.RS256)
     public = models.JSONField(help_text="public JWK")
     sealed = models.BinaryField(help_text="private JWK, sealed with the site's key")
     created = models.DateTimeField()
@@ -327,11 +362,31 @@ class SigningKey(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(algorithm="RS256"), name="signing_key_known_algorithm"),
+            models.CheckConstraint(
+                condition=Q(algorithm__in=SigningAlgorithm.values), name="signing_key_known_algorithm"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"SigningKey {self.kid}"
+
+
+class FetchedKeySet(models.Model):
+    """The keys a client publishes at its JWKS URL, as last fetched (keysets.py).
+
+    ``tried`` is the last attempt, ``failed`` whether it did not succeed; ``body`` may be used until ``fresh_until``,
+    which is what the client's own Cache-Control allowed.
+    """
+
+    application = models.OneToOneField(Application, models.CASCADE, primary_key=True, related_name="+")
+    uri = models.URLField(max_length=500)
+    body = models.TextField(blank=True, default="")
+    tried = models.DateTimeField()
+    failed = models.BooleanField(default=False)
+    fresh_until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"FetchedKeySet of application {self.application_id}"
 
 
 class UsedAssertion(models.Model):

@@ -169,6 +169,8 @@ def _extra_keys(offered: Collection[str]) -> dict[str, Kind]:
         extras[choices.WHO_SHE_IS] = wording.WHO_SHE_IS
     if scopes.OFFLINE_ACCESS in offered:
         extras[choices.KEEP_ACCESS] = wording.KEEP_ACCESS
+    if scopes.ONLINE_ACCESS in offered:
+        extras[choices.STAY] = wording.STAY
     return extras
 
 

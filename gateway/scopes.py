@@ -9,7 +9,7 @@ from typing import Final
 from django.conf import settings
 
 from consent import contributions, gate
-from gateway.models import SCOPE_LENGTH_MAX
+from gateway.models import INTROSPECTION, SCOPE_LENGTH_MAX
 from gateway.toolkit.server import BaseScopes
 from standards.fhir import types
 from standards.smart import scopes as grammar
@@ -54,7 +54,8 @@ LAUNCH: Final = "launch"
 LAUNCH_PATIENT: Final = "launch/patient"
 LAUNCH_ENCOUNTER: Final = "launch/encounter"
 OFFLINE_ACCESS: Final = "offline_access"
-NAMED: Final = (OPENID, FHIR_USER, LAUNCH, LAUNCH_PATIENT, LAUNCH_ENCOUNTER, OFFLINE_ACCESS)
+ONLINE_ACCESS: Final = "online_access"
+NAMED: Final = (OPENID, FHIR_USER, LAUNCH, LAUNCH_PATIENT, LAUNCH_ENCOUNTER, OFFLINE_ACCESS, ONLINE_ACCESS)
 LEVEL: Final = "patient"
 USER_LEVEL: Final = "user"
 LEVELS: Final = (LEVEL, USER_LEVEL)
@@ -96,10 +97,22 @@ def preauthorised(asked: Iterable[str], policy: Iterable[str]) -> list[str]:
 
     Nothing if any other scope is among them: a token speaks for one patient or for the service, never for both.
     """
-    asked = list(asked)
-    if not all(text.startswith(f"{BACKEND_LEVEL}/") for text in asked):
+    asked, policy = list(dict.fromkeys(asked)), list(policy)
+    if not all(text.startswith(f"{BACKEND_LEVEL}/") or text == INTROSPECTION for text in asked):
         return []
-    return _within_policy(asked, policy, (BACKEND_LEVEL,))
+    introspection = [text for text in asked if text == INTROSPECTION and text in policy]
+    return [*introspection, *_within_policy(asked, policy, (BACKEND_LEVEL,))]
+
+
+def are_renewable(granted: Iterable[str]) -> bool:
+    """Whether a refresh token goes with these scopes."""
+    return not {OFFLINE_ACCESS, ONLINE_ACCESS}.isdisjoint(granted)
+
+
+def are_online(granted: Iterable[str]) -> bool:
+    """Whether what was granted ends with her sign-in."""
+    granted = set(granted)
+    return ONLINE_ACCESS in granted and OFFLINE_ACCESS not in granted
 
 
 def _within_policy(asked: Iterable[str], policy: Iterable[str], levels: tuple[str, ...]) -> list[str]:

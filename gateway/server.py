@@ -1,24 +1,23 @@
-"""The oauthlib server, with only what SMART needs: codes (with OpenID Connect), refresh, backend services, revocation.
+"""The oauthlib server, with only what it does better than we could: the checks of an authorization request.
 
-Implicit, hybrid, password and device grants are not registered, so no setting can bring them back. The rules of SMART
-run in oauthlib's own hooks: after client and redirect address are proved, so that an error returns to the app.
+Implicit, hybrid and device flows are not registered, so no setting can bring them back. The rules of SMART run in
+oauthlib's own hooks: after client and redirect address are proved, so that an error returns to the app. The token
+endpoint is our own (codes.py, renewals.py, backends.py; docs/adr/0012).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any, Final
 
 from django.conf import settings
 from django.utils import timezone
 from oauthlib.common import Request
 from oauthlib.oauth2.rfc6749 import errors as oauth
-from oauthlib.oauth2.rfc6749.endpoints import AuthorizationEndpoint, RevocationEndpoint, TokenEndpoint
-from oauthlib.oauth2.rfc6749.grant_types import ClientCredentialsGrant
+from oauthlib.oauth2.rfc6749.endpoints import AuthorizationEndpoint
 from oauthlib.oauth2.rfc6749.tokens import BearerToken
 from oauthlib.openid import RequestValidator
-from oauthlib.openid.connect.core.grant_types import AuthorizationCodeGrant, RefreshTokenGrant
+from oauthlib.openid.connect.core.grant_types import AuthorizationCodeGrant
 
 from gateway import launches
 
@@ -27,7 +26,6 @@ NONCE_LENGTH_MAX: Final = 255
 _PROMPTS: Final = ("none", "login", "consent", "select_account")
 _AGE: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
-_VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}", re.ASCII)
 
 
 def grant_types() -> tuple[str, ...]:
@@ -43,34 +41,15 @@ class RequestObjectRefused(oauth.OAuth2Error):
     description = "Send the parameters themselves."
 
 
-class SmartServer(AuthorizationEndpoint, TokenEndpoint, RevocationEndpoint):
-    def __init__(
-        self,
-        request_validator: RequestValidator,
-        token_expires_in: int | None = None,
-        token_generator: Callable[[Request], str] | None = None,
-        refresh_token_generator: Callable[[Request], str] | None = None,
-        **unused: object,
-    ) -> None:
+class SmartServer(AuthorizationEndpoint):
+    def __init__(self, request_validator: RequestValidator, **unused: object) -> None:
         code = AuthorizationCodeGrant(request_validator)
         code.custom_validators.pre_auth.append(authorize_rules)
-        bearer = BearerToken(
-            request_validator, token_generator, request_validator.seconds_to_live, refresh_token_generator
+        super().__init__(
+            default_response_type="code",
+            response_types={"code": code},
+            default_token_type=BearerToken(request_validator),
         )
-        AuthorizationEndpoint.__init__(
-            self, default_response_type="code", response_types={"code": code}, default_token_type=bearer
-        )
-        TokenEndpoint.__init__(
-            self,
-            default_grant_type="authorization_code",
-            grant_types={
-                "authorization_code": code,
-                "refresh_token": RefreshTokenGrant(request_validator),
-                "client_credentials": ClientCredentialsGrant(request_validator),
-            },
-            default_token_type=bearer,
-        )
-        RevocationEndpoint.__init__(self, request_validator)
 
 
 def authorize_rules(request: Request) -> dict[str, Any]:
@@ -109,11 +88,3 @@ def _sign_in_rules(request: Request) -> None:
 
 def _invalid(request: Request, description: str) -> oauth.InvalidRequestError:
     return oauth.InvalidRequestError(description=description, request=request)
-
-
-def redemption_rules(request: Request) -> None:
-    """What a proved client must say before its code is looked at. Raises oauthlib's errors."""
-    if not request.redirect_uri:
-        raise _invalid(request, "redirect_uri is required.")
-    if not _VERIFIER.fullmatch(request.code_verifier or ""):
-        raise oauth.InvalidGrantError(description="code_verifier is missing or malformed.", request=request)

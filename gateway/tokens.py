@@ -1,24 +1,27 @@
-"""Codes and tokens: made, found by digest, spent, rotated. No usable one is ever stored.
+"""Codes and tokens: made, found by digest, stored. No usable one is ever stored.
 
-One authorization has at most one live access token and one live refresh token.
+One authorization has at most one live access token and one live refresh token. The endpoint that answers thousands of
+requests asks two prepared statements each time: one that reads all there is to know, one that changes everything there
+is to change, which is also its only commit (docs/adr/0012). The parts that several of those statements share are here.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Self
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
-from gateway.errors import CodeSpent, RefreshReplayed
-from gateway.models import AccessToken, Application, Authorization, Grant, RefreshToken
+from audit import events
+from audit.models import Action, Agent
+from gateway import usage
+from gateway.assertions import Mark
+from gateway.credentials import Asked, Client
+from gateway.errors import ClientRefused
+from gateway.models import AccessToken, Authorization, Grant, RefreshToken
+from records import statements
 
 CODE_LIFE: Final = timedelta(seconds=60)
 ACCESS_LIFE_SECONDS: Final = 3600
@@ -26,9 +29,78 @@ ACCESS_LIFE_SECONDS: Final = 3600
 BACKEND_LIFE_SECONDS: Final = 300
 # A refresh token unused for this long is dead, even before its authorization ends.
 IDLE_MAX: Final = timedelta(days=90)
-# How long a client that lost the response of a rotation may ask again with the old token.
-REPLAY_LIFE: Final = timedelta(seconds=20)
-NONCE_BYTES: Final = 12
+BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The authorization that a code or refresh token belongs to. ``live`` says whether it may still be redeemed."""
+
+    pk: int
+    owner_id: int
+    decision_id: int
+    subject: Any
+    fhir_user: str
+    scopes: list[str]
+    context: dict[str, Any]
+    authenticated: datetime
+    expires: datetime
+    live: bool
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> Self:
+        return cls(*row)
+
+
+# The end of her sign-in ends what online_access gave: by signing out, or by being away for too long.
+SIGNED_IN: Final = """(g.session = '' OR EXISTS (
+        SELECT 1 FROM django_session s
+        WHERE encode(sha256(s.session_key::bytea), 'hex') = g.session AND s.expire_date > %(at)s))"""
+
+STANDING: Final = f"""g.id, g.person_id, g.decision_id, p.subject,
+    CASE p.practitioner_id WHEN '' THEN 'Patient/' || p.patient_id ELSE 'Practitioner/' || p.practitioner_id END,
+    g.scopes, g.context, g.authenticated, g.expires,
+    g.revoked IS NULL AND g.paused IS NULL AND g.expires > %(at)s AND p.is_active AND COALESCE(o.is_active, TRUE)
+        AND {SIGNED_IN}"""
+"""Last of what a statement selects, joined as in PEOPLE, to make a Standing of."""
+
+PEOPLE: Final = """LEFT JOIN accounts_person p ON p.id = g.person_id
+LEFT JOIN accounts_person o ON o.id = g.about_id"""
+
+FRESH: Final = """
+    marked AS (
+        INSERT INTO gateway_usedassertion (digest, expires)
+        SELECT %(mark)s::bytea, %(marked_until)s::timestamptz WHERE %(mark)s::bytea IS NOT NULL
+        ON CONFLICT DO NOTHING RETURNING 1
+    ),
+    fresh AS (SELECT 1 WHERE %(mark)s::bytea IS NULL OR EXISTS (SELECT 1 FROM marked))"""
+"""Remembers the client's assertion, if there is one; ``fresh`` has a row unless it was used before."""
+
+STORED: Final = f"""
+    access AS (
+        INSERT INTO gateway_accesstoken (
+            token, token_checksum, expires, scope, resource, created, updated, application_id, user_id, authorization_id
+        )
+        SELECT '', %(access)s::text, %(expires)s, %(scope)s::text, '[]', %(at)s, %(at)s,
+            application_id, user_id, authorization_id
+        FROM won
+        ON CONFLICT (authorization_id) DO UPDATE SET token_checksum = excluded.token_checksum,
+            expires = excluded.expires, scope = excluded.scope, created = excluded.created, updated = excluded.updated
+    ),
+    refresh AS (
+        INSERT INTO gateway_refreshtoken (
+            token, token_checksum, token_family, resource, created, updated, application_id, user_id, authorization_id
+        )
+        SELECT '', %(refresh)s::text, g.uid, '[]', %(at)s, %(at)s, won.application_id, won.user_id, won.authorization_id
+        FROM won JOIN gateway_authorization g ON g.id = won.authorization_id
+        WHERE %(refresh)s::text IS NOT NULL
+    ),
+    noted AS (SELECT {events.APPENDED} AS sequence FROM won)
+SELECT EXISTS (SELECT 1 FROM fresh), (SELECT sequence FROM noted)"""  # noqa: S608 - put together from constants
+"""Stores the tokens of ``won`` (authorization_id, application_id, user_id), which is empty if somebody was first.
+
+An access token is written over the one before it, which revokes that.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +119,14 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+def make() -> str:
+    """A fresh code or token of 256 bits."""
+    return secrets.token_urlsafe(BYTES)
+
+
 def issue_code(authorization: Authorization, params: dict[str, str], *, at: datetime) -> str:
-    """A fresh authorization code (256 bits), bound to redirect address, client, person and PKCE challenge."""
-    code = secrets.token_urlsafe(32)
+    """A fresh authorization code, bound to redirect address, client, person and PKCE challenge."""
+    code = make()
     Grant.objects.create(
         authorization=authorization,
         application=authorization.application,
@@ -65,111 +142,81 @@ def issue_code(authorization: Authorization, params: dict[str, str], *, at: date
     return code
 
 
-def find_code(code: str) -> Grant | None:
-    related = ("authorization__application", "authorization__person")
-    found: Grant | None = Grant.objects.select_related(*related).filter(code=digest(code)).first()
-    return found
+def issue(standing: Standing, scope: str, *, renewable: bool, at: datetime) -> Issued:
+    """Fresh tokens for what this authorization let the app have, and the launch context with them."""
+    access_token, refresh_token = make(), make() if renewable else None
+    seconds = min(ACCESS_LIFE_SECONDS, max(1, int((standing.expires - at).total_seconds())))
+    answer = {"access_token": access_token, "token_type": "Bearer", "expires_in": seconds, "scope": scope}
+    if refresh_token is not None:
+        answer["refresh_token"] = refresh_token
+    # What the protocol itself says comes last: no launch context can stand in its place.
+    told = {**standing.context, **answer}
+    return Issued(access_token, refresh_token, scope, at + timedelta(seconds=seconds), told)
 
 
-def find_refresh(token: str) -> RefreshToken | None:
-    related = ("authorization__application", "authorization__person")
-    found: RefreshToken | None = (
-        RefreshToken.objects.select_related(*related).filter(token_checksum=digest(token)).first()
-    )
-    return found
+def store(
+    statement: str,
+    issued: Issued,
+    standing: Standing,
+    client: Client,
+    asked: Asked,
+    *,
+    mark: Mark | None,
+    interaction: str,
+    **more: object,
+) -> bool:
+    """Runs a statement that ends with STORED: one round trip, one commit. False if somebody was first.
 
-
-def redeem(grant: Grant, issued: Issued, *, at: datetime) -> None:
-    """Spends the code for its first tokens. Raises CodeSpent: of several requests at once, one wins this update."""
-    won = Grant.objects.filter(pk=grant.pk, consumed__isnull=True, expires__gt=at).update(consumed=at)
-    if not won:
-        raise CodeSpent(f"grant {grant.pk}")
-    _store_access(grant.authorization, issued)
-    _store_refresh(grant.authorization, issued)
-
-
-def store_backend(application: Application, token: str, *, scope: str, expires: datetime) -> None:
-    """A backend service's token: of no person, and apart from all others it holds."""
-    AccessToken.objects.create(
-        application=application, token="", token_checksum=digest(token), scope=scope, expires=expires
-    )
-
-
-def rotate(presented: RefreshToken, token: str, issued: Issued, *, at: datetime) -> dict[str, Any]:
-    """Swaps the refresh token for new tokens; the answer to give.
-
-    Of several requests at once one wins the update; the others, and a client that lost the answer, get the winner's
-    answer for twenty seconds. Raises RefreshReplayed after that.
+    Raises ClientRefused if the client's assertion was used before.
     """
-    sealed = _seal_answer(token, presented.application_id, issued.answer)
-    won = RefreshToken.objects.filter(pk=presented.pk, revoked__isnull=True).update(
-        revoked=at, updated=at, replay=sealed
-    )
-    if not won:
-        presented.refresh_from_db(fields=["revoked", "replay"])
-        return replayed(presented, token, at=at)
-    _store_access(presented.authorization, issued)
-    _store_refresh(presented.authorization, issued)
-    return issued.answer
+    values = {
+        "at": asked.at,
+        "access": digest(issued.access_token),
+        "refresh": digest(issued.refresh_token) if issued.refresh_token else None,
+        "expires": issued.expires,
+        "scope": issued.scope,
+        **marked(mark),
+        **event(client, asked, interaction, owner_id=standing.owner_id, consent_id=standing.decision_id),
+        **more,
+    }
+    ((fresh, sequence),) = statements.change(statement, values)
+    if not fresh:
+        raise ClientRefused("an assertion that was used before")
+    if sequence is not None:
+        usage.note_token(client.client_id)
+    return sequence is not None
 
 
-def replayed(presented: RefreshToken, token: str, *, at: datetime) -> dict[str, Any]:
-    """The answer this token was already rotated for.
-
-    Raises RefreshReplayed if it is too late, if the token was revoked rather than rotated, or if its successor has
-    been used: whoever used that one had the answer.
-    """
-    if presented.revoked is None or presented.replay is None or presented.revoked + REPLAY_LIFE <= at:
-        raise RefreshReplayed(f"refresh token {presented.pk}")
-    try:
-        answer = _open_answer(token, presented.application_id, bytes(presented.replay))
-    except InvalidTag as error:
-        raise RefreshReplayed(f"refresh token {presented.pk}") from error
-    successor = digest(answer["refresh_token"])
-    if not RefreshToken.objects.filter(token_checksum=successor, revoked__isnull=True).exists():
-        raise RefreshReplayed(f"refresh token {presented.pk}")
-    return answer
+def marked(mark: Mark | None) -> dict[str, object]:
+    """The values of FRESH."""
+    return {"mark": mark.digest if mark else None, "marked_until": mark.expires if mark else None}
 
 
-def _store_access(authorization: Authorization, issued: Issued) -> None:
-    """The one access token of the authorization: the row of the previous one is written over, which revokes it."""
-    values = {"token_checksum": digest(issued.access_token), "scope": issued.scope, "expires": issued.expires}
-    if AccessToken.objects.filter(authorization=authorization).update(**values):
-        return
-    AccessToken.objects.create(
-        authorization=authorization,
-        application=authorization.application,
-        user=authorization.person,
-        token="",
-        **values,
+def event(
+    client: Client, asked: Asked, interaction: str, *, owner_id: int, consent_id: int | None = None
+) -> Mapping[str, object]:
+    """The values of the event that goes with tokens given out."""
+    return events.values(
+        owner_id=owner_id,
+        action=Action.EXECUTE,
+        interaction=interaction,
+        agent_kind=Agent.APP,
+        agent=client.client_id,
+        agent_name=client.name,
+        consent_id=consent_id,
+        origin=asked.origin,
     )
 
 
-def _store_refresh(authorization: Authorization, issued: Issued) -> None:
-    if issued.refresh_token is None:
-        return
-    RefreshToken.objects.create(
-        authorization=authorization,
-        application=authorization.application,
-        user=authorization.person,
-        token="",
-        token_checksum=digest(issued.refresh_token),
-        token_family=authorization.uid,
-    )
-
-
-def _seal_answer(token: str, application_id: int, answer: dict[str, Any]) -> bytes:
-    nonce = secrets.token_bytes(NONCE_BYTES)
-    sealed = _cipher(token).encrypt(nonce, json.dumps(answer).encode(), str(application_id).encode())
-    return nonce + sealed
-
-
-def _open_answer(token: str, application_id: int, sealed: bytes) -> dict[str, Any]:
-    opened = _cipher(token).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], str(application_id).encode())
-    answer: dict[str, Any] = json.loads(opened)
-    return answer
-
-
-def _cipher(token: str) -> AESGCM:
-    """Only who still holds the presented token can read the answer; what is stored of the token opens nothing."""
-    return AESGCM(HKDF(SHA256(), 32, None, b"tributary refresh replay").derive(token.encode()))
+def find(token: str) -> AccessToken | RefreshToken | None:
+    """The access or refresh token of this text, live or not, with its authorization."""
+    by_digest = {"token_checksum": digest(token)}
+    for model in (AccessToken, RefreshToken):
+        found: AccessToken | RefreshToken | None = (
+            model.objects.select_related("authorization__application", "authorization__person", "application")
+            .filter(**by_digest)
+            .first()
+        )
+        if found is not None:
+            return found
+    return None

@@ -88,6 +88,10 @@ KEEP_ACCESS: Final = Kind(
     _("Keep access when you are not using it"),
     _("Without this, the app must ask you again after one hour."),
 )
+STAY: Final = Kind(
+    _("Keep access while you are signed in here"),
+    _("It ends when you sign out. Without this, the app must ask you again after one hour."),
+)
 SENSITIVITY: Final[dict[str, Text]] = {
     "R": _("Marked as restricted by a clinic"),
     "SUD": _("Alcohol and drugs"),

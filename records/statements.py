@@ -5,14 +5,14 @@ The ORM builds and compiles a statement anew each time, which costs more than ru
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import OperationalError, connection
 from psycopg import Cursor
 
 
-def read(text: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+def read(text: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """All rows; bytea as bytes, jsonb as Python values, timestamps aware. Raises Django's database errors.
 
     A connection that was lost since it was last used is made anew: asked of one that failed, not before every use.
@@ -26,7 +26,7 @@ def read(text: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     return _read(text, values)
 
 
-def _read(text: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+def _read(text: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
     connection.ensure_connection()
     with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
         return cursor.execute(text, values, binary=True).fetchall()
@@ -37,3 +37,11 @@ def write(text: str, values: Sequence[Any]) -> None:
     connection.ensure_connection()
     with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
         cursor.execute(text, values)
+
+
+def change(text: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """A statement that changes rows and answers with some; outside a transaction it is one by itself, durable now.
+
+    It is never tried again: nobody can tell whether the first time counted.
+    """
+    return _read(text, values)

@@ -112,10 +112,12 @@ def _no_pulse() -> None:
 class GuardedSession(requests.Session):
     """A requests session with the rules of this module; mix it in before another Session to guard that one.
 
-    ``body_bytes`` bounds an answer after decompression; ``pulse`` is called while a long one arrives.
+    ``body_bytes`` bounds an answer after decompression, ``total_seconds`` how long it may take; ``pulse`` is called
+    while a long one arrives.
     """
 
     body_bytes: int = DOCUMENT_BYTES
+    total_seconds: int = TOTAL_SECONDS
     pulse: Callable[[], None] = staticmethod(_no_pulse)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -131,7 +133,7 @@ class GuardedSession(requests.Session):
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send and read the bounded answer. Raises requests' own exceptions and the three of this module."""
-        _check_scheme(request.url or "")
+        check_address(request.url or "")
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = (CONNECT_SECONDS, READ_SECONDS)
         response = super().send(request, **{**kwargs, "stream": True, "allow_redirects": False})
@@ -141,21 +143,21 @@ class GuardedSession(requests.Session):
         return response
 
     def _read(self, response: requests.Response) -> bytes:
-        deadline = time.monotonic() + TOTAL_SECONDS
+        deadline = time.monotonic() + self.total_seconds
         parts, size = [], 0
         for part in response.iter_content(_CHUNK):
             size += len(part)
             if size > self.body_bytes:
                 raise AnswerTooLarge(f"more than {self.body_bytes} bytes")
             if time.monotonic() > deadline:
-                raise AnswerTooSlow(f"more than {TOTAL_SECONDS} seconds")
+                raise AnswerTooSlow(f"more than {self.total_seconds} seconds")
             parts.append(part)
             self.pulse()
         return b"".join(parts)
 
 
-def _check_scheme(address: str) -> None:
-    """TLS, or plain HTTP to this machine where that is allowed; no credentials inside the address."""
+def check_address(address: str) -> None:
+    """TLS, or plain HTTP to this machine where that is allowed; no credentials inside. Raises AddressRefused."""
     parts = urlsplit(address)
     if parts.username is not None or parts.password is not None:
         raise AddressRefused("an address with credentials in it")

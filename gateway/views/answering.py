@@ -52,8 +52,3 @@ def page(request: HttpRequest, template: str, context: dict[str, Any], status: i
 def origin(request: HttpRequest) -> str:
     """The network address the request came from, for the audit chain."""
     return str(request.META.get("REMOTE_ADDR", ""))
-
-
-def oauth_headers(request: HttpRequest) -> dict[str, str]:
-    """What the validator may know of the HTTP request."""
-    return {"Authorization": request.headers.get("Authorization", ""), "Origin-Address": origin(request)}

@@ -91,6 +91,7 @@ def _circumstances(request: HttpRequest, person: Person) -> Circumstances:
         authenticated=_signed_in(request, person),
         language=languages.current(),
         origin=answering.origin(request),
+        session_key=request.session.session_key,
     )
 
 

@@ -39,6 +39,6 @@ def smart_style(request: HttpRequest, digest: str) -> HttpResponse:
 @require_safe
 def jwks(request: HttpRequest) -> HttpResponse:
     response = answering.in_json(keys.published(at=timezone.now()))
-    response["Cache-Control"] = "public, max-age=300"
+    response["Cache-Control"] = f"public, max-age={int(keys.JWKS_LIFE.total_seconds())}"
     del response["Pragma"]
     return response

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from urllib.parse import urlencode
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 from oauthlib.oauth2.rfc6749.errors import OAuth2Error
 
-from gateway import limits, parameters, throttle
+from gateway import backends, codes, credentials, errors, limits, parameters, renewals, revocations, throttle
+from gateway.credentials import Asked
 from gateway.errors import GatewayError, GrantTypeMissing, GrantTypeUnsupported, TooManyRequests
 from gateway.limits import Caller
 from gateway.server import grant_types
-from gateway.toolkit.server import server
 from gateway.views import answering
 
-Form = dict[str, str]
 # What guessing looks like.
-GUESSES = frozenset({"invalid_client", "invalid_grant"})
+GUESSES: Final = frozenset({"invalid_client", "invalid_grant"})
+GRANTS: Final[Mapping[str, Callable[[Asked], dict[str, Any]]]] = {
+    "authorization_code": codes.redeem,
+    "refresh_token": renewals.renew,
+    "client_credentials": backends.serve,
+}
 
 
 @csrf_exempt
@@ -41,50 +43,44 @@ def revoke(request: HttpRequest) -> HttpResponse:
     return answered(request, _revoke)
 
 
-def _issue(request: HttpRequest, form: Form) -> HttpResponse:
-    if "grant_type" not in form:
+def _issue(asked: Asked) -> HttpResponse:
+    if "grant_type" not in asked.form:
         raise GrantTypeMissing("no grant_type")
-    if form["grant_type"] not in grant_types():
+    if asked.form["grant_type"] not in grant_types():
         raise GrantTypeUnsupported("unknown grant type")
-    _, body, status = server().create_token_response(
-        reverse("gateway:token"), "POST", urlencode(form), answering.oauth_headers(request)
-    )
-    return answering.in_json(body, status)
+    return answering.in_json(GRANTS[asked.form["grant_type"]](asked))
 
 
-def _revoke(request: HttpRequest, form: Form) -> HttpResponse:
-    _, body, status = server().create_revocation_response(
-        reverse("gateway:revoke"), "POST", urlencode(form), answering.oauth_headers(request)
-    )
-    return answering.in_json(body, status)
+def _revoke(asked: Asked) -> HttpResponse:
+    revocations.revoke(asked)
+    return answering.in_json({})
 
 
-def answered(request: HttpRequest, act: Callable[[HttpRequest, Form], HttpResponse]) -> HttpResponse:
+def answered(request: HttpRequest, act: Callable[[Asked], HttpResponse]) -> HttpResponse:
     """The act's answer, or the refusal for whatever it raised; guesses are counted."""
     client_id, origin = "", answering.origin(request)
     try:
         form = parameters.of_form(request)
-        client_id = named_client(request, form)
+        asked = Asked(form, request.headers.get("Authorization", ""), origin, timezone.now())
+        client_id = _named(asked)
         throttle.check(client_id, origin)
         limits.spend(Caller.ADDRESS, origin)
         limits.check(Caller.APP, client_id)
-        response = act(request, form)
+        response = act(asked)
     except (GatewayError, OAuth2Error) as error:
-        response = answering.refusal(error)
-    if response.status_code < 400:
-        # Only now is it proved who asked. Beyond the limit the next request is refused.
-        with suppress(TooManyRequests):
-            limits.spend(Caller.APP, client_id)
-    if response.status_code in (400, 401) and any(f'"{word}"'.encode() in response.content for word in GUESSES):
-        throttle.count_failure(client_id, origin)
+        word = errors.answer(error).error if isinstance(error, GatewayError) else error.error
+        if word in GUESSES:
+            throttle.count_failure(client_id, origin)
+        return answering.refusal(error)
+    # Only now is it proved who asked. Beyond the limit the next request is refused.
+    with suppress(TooManyRequests):
+        limits.spend(Caller.APP, client_id)
     return response
 
 
-def named_client(request: HttpRequest, form: Form) -> str:
+def _named(asked: Asked) -> str:
     """Who the client says it is, to count its failures by; believed by nobody."""
-    header = request.headers.get("Authorization", "").partition(" ")[2]
     try:
-        basic = base64.b64decode(header, validate=True).decode().partition(":")[0]
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        basic = ""
-    return form.get("client_id", "") or basic
+        return credentials.presented(asked.authorization, asked.form).client_id
+    except GatewayError:
+        return ""

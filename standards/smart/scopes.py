@@ -33,6 +33,7 @@ _RESOURCE: Final = re.compile(
     re.ASCII | re.DOTALL,
 )
 _PARAMETER: Final = re.compile(r"_?[A-Za-z][A-Za-z0-9\-]*", re.ASCII)
+_EXTENSION: Final = re.compile(r"__[a-z][a-z0-9_]{0,40}", re.ASCII)
 _TOKEN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 3.3, scope-token
 _BARE: Final = "!$'()*,/:;?@[]|~"  # in a filter's value, written as they are; the rest is percent-encoded
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -85,7 +86,7 @@ class ResourceScope:
 
 @dataclass(frozen=True, slots=True)
 class NamedScope:
-    """A scope that is only its name: identity, launch context, refresh (one of NAMED)."""
+    """A scope that is only its name: identity, launch context, refresh (one of NAMED), or an extension (``__name``)."""
 
     name: str
 
@@ -99,7 +100,7 @@ Scope = ResourceScope | NamedScope
 @lru_cache(maxsize=8192)
 def parse(text: str) -> Scope:
     """One scope. Raises InvalidScope for unknown words, letters out of order, v1 with filters, modifiers, chains."""
-    if text in NAMED:
+    if text in NAMED or _EXTENSION.fullmatch(text):
         return NamedScope(text)
     if not text:
         raise InvalidScope("an empty scope")

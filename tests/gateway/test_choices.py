@@ -40,7 +40,7 @@ ASKED = st.lists(
 
 def keys(offered: list[str]) -> list[str]:
     found = [*choices.boxes(offered), *choices.wishes(offered)]
-    return [box.key for box in found] + [choices.WHO_SHE_IS, choices.KEEP_ACCESS]
+    return [box.key for box in found] + [choices.WHO_SHE_IS, choices.KEEP_ACCESS, choices.STAY]
 
 
 @given(ASKED)

@@ -61,6 +61,7 @@ def test_every_capability_is_one_of_the_specification(client):
         "context-ehr-patient",
         "context-standalone-patient",
         "permission-offline",
+        "permission-online",
         "permission-patient",
         "permission-user",
         "permission-v1",

@@ -11,6 +11,7 @@ KNOWN = {
     "invalid_client",
     "unauthorized_client",
     "invalid_grant",
+    "invalid_scope",
     "unsupported_grant_type",
     "invalid_token",
     "insufficient_scope",

@@ -130,7 +130,7 @@ def test_a_large_answer_is_not_read_to_its_end(ehr: FakeEHR):
 
 
 def test_an_answer_that_trickles_is_ended(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(outbound, "TOTAL_SECONDS", 0.3)
+    monkeypatch.setattr(outbound.GuardedSession, "total_seconds", 0.3)
     monkeypatch.setattr(outbound, "_CHUNK", 1)
 
     with _trickling() as address, pytest.raises(outbound.AnswerTooSlow):
