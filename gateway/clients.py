@@ -152,7 +152,7 @@ def _check_redirects(redirect_uris: Sequence[str], *, needed: bool) -> None:
 
 def _check_keys(method: str, jwks: dict[str, Any] | None, jwks_uri: str) -> None:
     if (jwks is not None) + bool(jwks_uri) != (method == AuthMethod.PRIVATE_KEY_JWT):
-        raise InvalidRegistration("one key set, or its address, goes with private_key_jwt, and only with it")
+        raise InvalidRegistration("a key set goes with private_key_jwt, or the address of one, and only with it")
     fault = assertions.problem(jwks) if jwks is not None else keysets.problem(jwks_uri) if jwks_uri else None
     if fault:
         raise InvalidRegistration(fault)
