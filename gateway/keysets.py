@@ -46,7 +46,7 @@ def problem(uri: str) -> str | None:
         outbound.check_address(uri)
         parts = urlsplit(uri)
     except ValueError:
-        return "the address of a key set must be one of https, without credentials"
+        return "the address of a key set must be https, without credentials"
     if not parts.hostname or parts.fragment or len(uri) > ADDRESS_LENGTH_MAX:
         return "the address of a key set must be a whole address of at most 500 characters, without fragment"
     return None
