@@ -29,7 +29,9 @@ async function recount() {
   for (const place of document.querySelectorAll("[data-live]")) {
     const counted = page.querySelector(`[data-live="${CSS.escape(place.dataset.live)}"]`);
     if (counted && counted.innerHTML !== place.innerHTML) {
-      place.replaceChildren(...Array.from(counted.childNodes, (node) => document.adoptNode(node)));
+      // Taken out of the other page first: the list of its children shrinks while they are adopted.
+      const children = [...counted.childNodes];
+      place.replaceChildren(...children.map((node) => document.adoptNode(node)));
     }
   }
 }
