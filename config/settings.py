@@ -187,6 +187,7 @@ CELERY_BEAT_SCHEDULE = {
     "look what webhooks have to tell": {"task": "developers.tasks.look_for_news", "schedule": 10.0},
     "sweep out the log of webhooks": {"task": "developers.tasks.sweep", "schedule": 3600.0},
     "label anew what other value sets labelled": {"task": "records.tasks.relabel_waiting", "schedule": 300.0},
+    "remind of access that ends soon": {"task": "portal.tasks.remind", "schedule": 3600.0},
     "sweep out dead codes and tokens": {"task": "gateway.tasks.sweep", "schedule": 3600.0},
 }
 

@@ -189,7 +189,7 @@ def _groups(
     by_kind: dict[str, list[Choice]] = {}
     for box in boxes:
         found = tally.of_box(box)
-        parts = tuple(Part(called.get(source, ""), total) for source, total in found.most_common() if total)
+        parts = tuple(Part(called[source], total) for source, total in found.most_common() if source in called)
         choice = Choice(box.key, wording.label(box), found.total(), box.key in chosen, parts if len(called) > 1 else ())
         by_kind.setdefault(box.resource, []).append(choice)
     return [Group(wording.kind(resource), tuple(found)) for resource, found in by_kind.items()]

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from consent import ledger
+from consent import ledger, texts
 from consent.models import Act, Decision
 from consent.terms import Terms
 from tests.records.people import AT, sign_up
@@ -14,7 +15,9 @@ from tests.records.people import AT, sign_up
 pytestmark = pytest.mark.django_db
 
 
-def grant(person, *, kind="app", grantee="app", granted=("patient/Observation.rs",), ends=None, at=AT, terms=None):
+def grant(
+    person, *, kind="app", grantee="app", granted=("patient/Observation.rs",), ends=None, at=AT, terms=None, read=None
+):
     return ledger.grant(
         owner=person,
         actor=person,
@@ -26,7 +29,7 @@ def grant(person, *, kind="app", grantee="app", granted=("patient/Observation.rs
         terms=terms or Terms(),
         purpose="care",
         ends=ends,
-        read=ledger.Reading("2026-11", "en"),
+        read=read or ledger.Reading("2026-11", "en"),
         at=at,
     )
 
@@ -147,3 +150,33 @@ def test_decisions_taken_at_once_make_one_chain(transactional_db):
 
     assert ledger.verify(person.pk) == []
     assert Decision.objects.filter(owner=person).count() == 16
+
+
+def test_published_texts_never_change():
+    listed = dict(reversed(line.split()) for line in (texts.FOLDER / "SHA256SUMS").read_text().splitlines())
+    kept = {
+        str(path.relative_to(texts.FOLDER)): sha256(path.read_bytes()).hexdigest()
+        for path in texts.FOLDER.glob("*/*.txt")
+    }
+
+    assert kept == listed
+
+
+@pytest.mark.parametrize("version", [texts.SHARING, texts.HIDING])
+def test_a_text_says_the_same_in_both_languages_and_another_language_reads_english(version):
+    english, spanish, other = (texts.read(version, language) for language in ("en", "es", "xx"))
+
+    assert len(english.paragraphs) == len(spanish.paragraphs)
+    assert english.digest != spanish.digest
+    assert other == english
+
+
+def test_a_text_changed_after_she_read_it_is_found_out():
+    person = sign_up()
+    text = texts.read(texts.SHARING, "es")
+    grant(person, read=ledger.Reading(text.version, text.language, text.digest))
+    assert ledger.verify(person.pk) == []
+
+    grant(person, read=ledger.Reading(text.version, text.language, "0" * 64))
+
+    assert ledger.verify(person.pk) == ["the text that decision 2 names is not the one that is kept"]

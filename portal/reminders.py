@@ -1,0 +1,57 @@
+"""Mail before an app's access ends: what ends, when, and one tap to renew it or leave it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import formats, timezone, translation
+from django.utils.translation import gettext as _
+
+from gateway import authorizations
+from gateway.models import Authorization
+
+BEFORE: Final = timedelta(days=14)
+AT_ONCE: Final = 500
+
+
+def remind(*, at: datetime) -> int:
+    """One mail for each access that ends within two weeks and that she could renew; how many were sent.
+
+    The row is claimed before the mail leaves: two workers at once send one, and a mail that cannot be sent gives its
+    claim back for the next round.
+    """
+    near = (
+        Authorization.objects.live(at=at)
+        .filter(reminded__isnull=True, paused__isnull=True, expires__lte=at + BEFORE, person__is_active=True)
+        .exclude(created__gt=at - BEFORE)
+        .select_related("person", "application")
+        .order_by("expires")
+    )
+    return sum(_remind(one, at=at) for one in near[:AT_ONCE] if authorizations.is_renewable(one))
+
+
+def _remind(authorization: Authorization, *, at: datetime) -> bool:
+    unclaimed = Authorization.objects.filter(pk=authorization.pk, reminded__isnull=True)
+    if not unclaimed.update(reminded=at):
+        return False
+    person = authorization.person
+    with translation.override(person.language), timezone.override(person.time_zone):
+        told = {
+            "app": authorization.application.name,
+            "day": formats.date_format(timezone.localtime(authorization.expires), "DATE_FORMAT"),
+            "renew": settings.PUBLIC_URL + reverse("portal:renew_app", args=[authorization.pk]),
+            "apps": settings.PUBLIC_URL + reverse("portal:apps"),
+        }
+        subject = _("%(app)s can see your record until %(day)s") % told
+        body = render_to_string("portal/mail/ending.txt", told)
+    try:
+        send_mail(subject, body, None, [person.email])
+    except OSError:
+        Authorization.objects.filter(pk=authorization.pk).update(reminded=None)
+        return False
+    return True

@@ -1,0 +1,13 @@
+"""What the beat rings for her pages."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from portal import reminders
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def remind() -> int:
+    return reminders.remind(at=timezone.now())
