@@ -64,7 +64,8 @@ def test_a_paused_app_is_refused_like_a_withdrawn_one_and_goes_on_with_its_token
         Act.PAUSE,
         Act.RESUME,
     ]
-    assert {"pause", "resume"} <= set(
+    noted = set(Event.objects.filter(owner_id=case.person.pk).values_list("interaction", flat=True))
+    assert {"pause", "resume"} <= noted
         Event.objects.filter(owner_id=case.person.pk).values_list("interaction", flat=True)
     )
     assert ledger.verify(case.person.pk) == []
@@ -191,7 +192,7 @@ def test_the_number_follows_the_boxes_by_itself(live_server, open_page, transact
     assert total.inner_text() == "What is ticked: 3 records today."
 
     page.locator(f"input[value='Observation?{LAB}']").uncheck()
-    page.wait_for_function("document.querySelector('[data-live=total]').innerText.includes(' 0 ')")
+    page.get_by_text("What is ticked: 0 records today.").wait_for()
 
     assert total.inner_text() == "What is ticked: 0 records today."
     assert page.evaluate("document.documentElement.scrollWidth") == browser.PHONE["width"]
