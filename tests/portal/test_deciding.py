@@ -66,8 +66,6 @@ def test_a_paused_app_is_refused_like_a_withdrawn_one_and_goes_on_with_its_token
     ]
     noted = set(Event.objects.filter(owner_id=case.person.pk).values_list("interaction", flat=True))
     assert {"pause", "resume"} <= noted
-        Event.objects.filter(owner_id=case.person.pk).values_list("interaction", flat=True)
-    )
     assert ledger.verify(case.person.pk) == []
 
 
