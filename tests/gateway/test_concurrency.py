@@ -71,6 +71,32 @@ def test_withdrawal_during_use_makes_the_next_call_401(live_server):
         assert session.get(live_server.url + "/oauth/userinfo", headers=headers, timeout=10).status_code == 401
 
 
+def test_revocation_during_use_makes_the_next_call_401(live_server):
+    person, app = parties.sign_up(), App.register()
+    told = app.let_in(person, OFFLINE)
+    headers = {"Authorization": f"Bearer {told['access_token']}"}
+    with requests.Session() as session, requests.Session() as other:
+        session.trust_env = other.trust_env = False
+        assert session.get(live_server.url + "/oauth/userinfo", headers=headers, timeout=10).status_code == 200
+
+        form = {"token": told["refresh_token"], **app.proof()}
+        assert other.post(live_server.url + "/oauth/revoke", data=form, timeout=10).status_code == 200
+
+        assert session.get(live_server.url + "/oauth/userinfo", headers=headers, timeout=10).status_code == 401
+
+
+def test_an_assertion_sent_by_eight_at_once_is_good_for_one(live_server):
+    from tests.fhirapi.backends import Service
+
+    service = Service.register()
+    form = {"grant_type": "client_credentials", "scope": "system/*.rs", **service.proof()}
+
+    answers = at_once(8, live_server.url + "/oauth/token", form)
+
+    assert sorted(answer.status_code for answer in answers) == [200] + [401] * 7
+    assert AccessToken.objects.count() == 1
+
+
 def test_two_yeses_at_once_leave_one_live_authorization(live_server):
     person, app = parties.sign_up(), App.register()
     browsers = [Client(), Client()]
