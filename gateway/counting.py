@@ -11,7 +11,7 @@ from consent import gate, preview
 from consent.terms import Terms
 from gateway import choices, scopes
 from gateway.choices import Box
-from records import labels
+from records import labels, provenances
 from records.reading import KindCount
 from standards.smart import scopes as grammar
 from standards.smart.scopes import ResourceScope, Scope
@@ -37,11 +37,12 @@ class Tally:
 
     def has(self, box: Box) -> bool:
         """Whether there is any record behind the box, whatever the terms say of source and sensitivity."""
-        return any(kind.total for kind in self._behind(box))
+        kinds = self._everything if box.resource == provenances.KIND else self._behind(box)
+        return any(kind.total for kind in kinds if box.resource in (kind.resource_type, choices.EVERYTHING_ELSE))
 
     def by_source(self) -> Counter[int]:
         """What each source gives to the granted scopes, chosen or not; the terms' other choices count."""
-        return _by_source(kind for kind in self._reached if not labels.bits(kind.labels) & self.terms.withheld)
+        return _by_source(self._counts(scopes.parse(self.granted), replace(self.terms, sources=None)))
 
     def by_label(self) -> Counter[str]:
         """Sensitive records under the granted scopes and chosen sources, by kind; one may be of several kinds."""
@@ -95,6 +96,10 @@ class Tally:
             return [kind for kind in self._everything if kind.resource_type not in scopes.KINDS]
         listed = grammar.US_CORE_GRANULAR.get(box.resource, ())
         of_type = [kind for kind in self._everything if kind.resource_type == box.resource]
+        if box.resource == provenances.KIND and not box.category:
+            # Where records come from is told of what the app may see, so it depends on what else is granted.
+            granted = [*scopes.parse(self.granted), replace(_WHOLE, resource=box.resource)]
+            return [kind for kind in self._counts(granted, self.terms) if kind.resource_type == box.resource]
         if box.resource == gate.CONSENT and not box.category:
             # Her decisions are counted only where a scope names them.
             return self._counts([replace(_WHOLE, resource=gate.CONSENT)], self._open)

@@ -30,7 +30,25 @@ ASKED = (
     f"patient/Observation.rs?category={LAB} patient/DocumentReference.rs",
     f"patient/Observation.rs patient/Observation.rs?category={VITALS} patient/Consent.rs",
 )
-HELD = ("Observation", "Condition", "DocumentReference", "Patient", "Practitioner", "Consent", "Procedure")
+HELD = (
+    "Observation",
+    "Condition",
+    "DocumentReference",
+    "Patient",
+    "Practitioner",
+    "Consent",
+    "Procedure",
+    "Provenance",
+)
+    "Observation",
+    "Condition",
+    "DocumentReference",
+    "Patient",
+    "Practitioner",
+    "Consent",
+    "Procedure",
+    "Provenance",
+)
 READ = ledger.Reading("1", "en")
 
 
@@ -82,6 +100,14 @@ def _resources(person: Person, hospital: int) -> Any:
             "id": f"c{hospital}-{number}",
             "category": [_concept(system, "problem-list-item")] if number % 2 else [],
             **({"onsetDateTime": f"{2011 + 3 * number}-03-04T00:00:00Z"} if number else {}),
+        }
+    for number in range(12):
+        named = [f"Observation/o{hospital}-{number}", *([f"Condition/c{hospital}-1"] if number == 5 else [])]
+        yield {
+            "resourceType": "Provenance",
+            "id": f"v{hospital}-{number}",
+            "target": [{"reference": name} for name in named],
+            "recorded": "2020-01-01T00:00:00Z",
         }
     yield {"resourceType": "DocumentReference", "id": f"d{hospital}", "date": "2015-01-01T00:00:00Z"}
     yield {"resourceType": "Procedure", "id": f"p{hospital}", "performedDateTime": "2016"}
@@ -192,7 +218,7 @@ def test_unticking_a_source_takes_its_records_out_of_every_number(meeting):
 
 
 def test_sensitive_records_are_withheld_and_said_to_her_alone(meeting):
-    plain = {"asked": ASKED[0], "drop": set(), "sources": None, "first": "", "last": "", "length": "90"}
+    plain = {"asked": ASKED[2], "drop": set(), "sources": None, "first": "", "last": "", "length": "90"}
     address, form = choose(meeting, {**plain, "labels": set()})
     page = meeting.browser.get(address).content.decode()
     shown = figures(page)
