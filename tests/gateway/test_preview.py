@@ -40,15 +40,6 @@ HELD = (
     "Procedure",
     "Provenance",
 )
-    "Observation",
-    "Condition",
-    "DocumentReference",
-    "Patient",
-    "Practitioner",
-    "Consent",
-    "Procedure",
-    "Provenance",
-)
 READ = ledger.Reading("1", "en")
 
 
