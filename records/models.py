@@ -102,6 +102,8 @@ class Record(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["owner", "resource_type", "occurred", "id"], name="record_reading_order"),
+            # The history of a type, last changed first.
+            models.Index(fields=["owner", "resource_type", "last_updated", "id"], name="record_order_of_change"),
             models.Index(
                 fields=["owner", "occurred", "id"], condition=~Q(labels=0) & Q(deleted=False), name="record_labelled"
             ),
