@@ -59,6 +59,7 @@ def fill(everyone: Sequence[sites.Site], place: Path) -> None:
     _manage(person, "hospital_populate")
     _manage(person, "hospital_enlist")
     _manage(person, "demo_apps")
+    _manage(person, "demo_developer")
     for slug, patterns in LOADED.items():
         found = [path for pattern in patterns for path in sorted(SHARED_DATA.glob(pattern))]
         if found:
@@ -82,10 +83,12 @@ def describe(everyone: Sequence[sites.Site], place: Path, account: Mapping[str, 
     """demo.json: addresses, people and apps with what they sign in with. Everything in it is synthetic."""
     person, *hospitals = everyone
     logins = [_logins(site) for site in hospitals]
+    if not (place / "developers.json").exists():  # a demo that was made before there were developers
+        _manage(person, "demo_developer")
     return {
         "portal": person.url,
         "fhir_base": f"{person.url}/fhir/r4",
-        "people": [dict(account)],
+        "people": [dict(account), *_told(place, "developers.json")],
         "clients": _apps(place),
         "hospitals": [
             {
@@ -121,7 +124,12 @@ def _logins(site: sites.Site) -> dict[str, Any]:
 
 
 def _apps(place: Path) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads((place / "apps.json").read_text())
+    return _told(place, "apps.json")
+
+
+def _told(place: Path, name: str) -> list[dict[str, Any]]:
+    """What a command of the person's site left for demo.json."""
+    found: list[dict[str, Any]] = json.loads((place / name).read_text())
     return found
 
 
