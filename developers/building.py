@@ -10,7 +10,6 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from gateway import scopes, wording
-from gateway.choices import EVERYTHING_ELSE
 from standards.smart import scopes as grammar
 from standards.smart.scopes import InvalidScope, NamedScope
 
@@ -18,6 +17,7 @@ LEVELS: Final = (
     ("patient", _("one person, with her consent")),
     ("system", _("a backend service, everybody who let it in")),
 )
+EVERY_KIND: Final = _("Every kind of record")
 LETTERS: Final = (
     ("c", _("create")),
     ("r", _("read one")),
@@ -43,7 +43,7 @@ class Meaning:
 
 
 def kinds() -> list[tuple[str, str | Promise]]:
-    return [("*", wording.kind(EVERYTHING_ELSE).name), *((kind, wording.kind(kind).name) for kind in scopes.KINDS)]
+    return [("*", EVERY_KIND), *((kind, wording.kind(kind).name) for kind in scopes.KINDS)]
 
 
 def categories() -> list[tuple[str, str]]:
@@ -71,7 +71,7 @@ def meaning(text: str) -> Meaning:
     supported = granted == [text]
     if isinstance(scope, NamedScope):
         return Meaning(text, str(NAMES.get(scope.name, "")), supported)
-    name = wording.kind(EVERYTHING_ELSE if scope.resource == "*" else scope.resource).name
+    name = EVERY_KIND if scope.resource == "*" else wording.kind(scope.resource).name
     said = [str(word) for letter, word in LETTERS if letter in scope.permissions]
     filtered = [str(wording.CATEGORIES.get(value.rpartition("|")[2], value)) for _, value in scope.filters]
     return Meaning(text, f"{', '.join([str(name), *filtered])}: {', '.join(said)}", supported)

@@ -127,4 +127,4 @@ def _initial(application: Application) -> dict[str, Any]:
 
 class WebhookForm(forms.Form):
     url = forms.URLField(label=_("Where to"), max_length=500, assume_scheme="https")
-    events = forms.MultipleChoiceField(label=_("What to tell"), choices=EventKind, widget=forms.CheckboxSelectMultiple)
+    events = forms.MultipleChoiceField(label=_("What to tell"), choices=EventKind, initial=EventKind.values)
