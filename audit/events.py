@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import QuerySet
 from psycopg import Cursor
 
@@ -53,9 +53,10 @@ def append(
         origin=origin,
         detail=detail,
     )
-    # A prepared statement: every read of a record appends one.
-    connection.ensure_connection()
-    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+    # A prepared statement, its connection looked up once: every read of a record appends one.
+    ours = connections[DEFAULT_DB_ALIAS]
+    ours.ensure_connection()
+    with ours.wrap_database_errors, Cursor(ours.connection) as cursor:
         cursor.execute(f"SELECT {APPENDED}", event)
 
 

@@ -11,8 +11,9 @@ from consent import gate, ledger
 from consent.models import Grantee
 from consent.terms import Terms
 from records import provenances, sources
+from records.kinds import KindCount
 from records.query import COUNT_MAX, Query
-from records.reading import KindCount, RecordSet, Stored
+from records.reading import RecordSet, Stored
 from records.searching import microseconds
 from standards.smart.scopes import Scope
 

@@ -14,12 +14,13 @@ _ID = r"(?P<logical_id>[A-Za-z0-9\-.]{1,64})"
 _VERSION = r"(?P<version_id>[A-Za-z0-9\-.]{1,64})"
 
 urlpatterns = [
+    # Tried in this order: what is called most stands first.
+    re_path(rf"^{_TYPE}/?\Z", changes.TypeView.as_view(), name="search"),
+    re_path(rf"^{_TYPE}/{_ID}/?\Z", changes.RecordView.as_view(), name="instance"),
     *bulk.urlpatterns,
     re_path(r"^metadata/?\Z", views.MetadataView.as_view(), name="metadata"),
-    re_path(rf"^{_TYPE}/?\Z", changes.TypeView.as_view(), name="search"),
     re_path(rf"^{_TYPE}/_search/?\Z", views.FormSearchView.as_view(), name="form-search"),
     re_path(rf"^{_TYPE}/_history/?\Z", histories.TypeHistoryView.as_view(), name="type-history"),
-    re_path(rf"^{_TYPE}/{_ID}/?\Z", changes.RecordView.as_view(), name="instance"),
     re_path(rf"^{_TYPE}/{_ID}/_history/{_VERSION}/?\Z", views.VersionView.as_view(), name="version"),
     re_path(rf"^{_TYPE}/{_ID}/_history/?\Z", histories.HistoryView.as_view(), name="history"),
     re_path(rf"^Patient/{_ID}/\$everything/?\Z", operations.EverythingView.as_view(), name="everything"),

@@ -12,7 +12,7 @@ from consent.terms import Terms
 from gateway import choices, scopes
 from gateway.choices import Box
 from records import labels, provenances
-from records.reading import KindCount
+from records.kinds import KindCount
 from standards.smart import scopes as grammar
 from standards.smart.scopes import ResourceScope, Scope
 

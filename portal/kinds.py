@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_lazy as _
 
 from portal import names, when
-from records import indexing, reading
+from records import indexing
+from records.kinds import KindCount
 from records.query import Query
 
 
@@ -57,7 +58,7 @@ class Held:
     problems: int = 0
     newest: int = indexing.NEVER
 
-    def add(self, count: reading.KindCount) -> None:
+    def add(self, count: KindCount) -> None:
         self.total += count.total
         self.problems += count.problems
         self.newest = max(self.newest, count.newest)
@@ -121,12 +122,12 @@ def _code(category: str) -> str:
     return category.rpartition("|")[2]
 
 
-def shown(counts: Iterable[reading.KindCount]) -> list[reading.KindCount]:
+def shown(counts: Iterable[KindCount]) -> list[KindCount]:
     """The counts a person is told of: a file is part of the document it was sent in, not a record of its own."""
     return [count for count in counts if count.resource_type != "Binary"]
 
 
-def tally(counts: Iterable[reading.KindCount]) -> list[Held]:
+def tally(counts: Iterable[KindCount]) -> list[Held]:
     """What she has by kind, in the order of the kinds; kinds she has nothing of are left out."""
     held = {kind.slug: Held(kind) for kind in KINDS}
     for count in counts:
@@ -135,7 +136,7 @@ def tally(counts: Iterable[reading.KindCount]) -> list[Held]:
     return [each for each in held.values() if each.total]
 
 
-def shelves(kind: Kind, counts: Iterable[reading.KindCount]) -> list[Shelf]:
+def shelves(kind: Kind, counts: Iterable[KindCount]) -> list[Shelf]:
     """The lists of a kind that hold something, in the kind's order, then by type and category."""
     totals: Counter[tuple[str, str]] = Counter()
     for count in counts:
@@ -148,7 +149,7 @@ def shelves(kind: Kind, counts: Iterable[reading.KindCount]) -> list[Shelf]:
     return [Shelf(*pair, total=total) for pair, total in mine]
 
 
-def _pairs(count: reading.KindCount) -> Iterator[tuple[str, str]]:
+def _pairs(count: KindCount) -> Iterator[tuple[str, str]]:
     """The lists a record is in: its type's, and for an Observation also one for each of its categories."""
     yield count.resource_type, ""
     if count.resource_type == "Observation":

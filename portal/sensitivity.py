@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from gateway import wording
 from portal import lines
 from records import labels, marks, reading, tagging
+from records.kinds import KindCount
 from records.models import Verdict
 from records.numbering import TYPE_NUMBER
 from standards.terminology.sensitivity import Sureness
@@ -70,7 +71,7 @@ def name(label: str) -> Text:
     return _FURTHER.get(label) or wording.sensitivity(label)
 
 
-def sorts(counts: Iterable[reading.KindCount]) -> list[Sort]:
+def sorts(counts: Iterable[KindCount]) -> list[Sort]:
     """The kinds she has records of. One record may be of several."""
     totals: Counter[str] = Counter()
     for count in counts:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from records import reading
+from records.kinds import KindCount
 from records.models import Source, SourceKind
 
 
@@ -24,7 +24,7 @@ def names(ids: Iterable[int]) -> dict[int, str]:
     return {source.pk: _("Tributary") if source.kind == SourceKind.SELF else source.name for source in found}
 
 
-def totals(counts: Iterable[reading.KindCount]) -> list[SourceTotal]:
+def totals(counts: Iterable[KindCount]) -> list[SourceTotal]:
     """How many records each source gave, the largest first; what we put together ourselves is from none."""
     sums: Counter[int] = Counter()
     for count in counts:

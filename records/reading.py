@@ -5,20 +5,18 @@ Only ``consent.gate`` makes a RecordSet. Hidden and absent both come back as Non
 
 from __future__ import annotations
 
-from collections import Counter as Tally
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
 from records import (
     attachments,
-    blind,
     changelog,
     indexing,
     keys,
+    kinds,
     labels,
     provenances,
     sealing,
@@ -26,35 +24,17 @@ from records import (
     sweeping,
     tagging,
 )
-from records.models import Counter, Dating, Record, RecordVersion
-from records.numbering import PARAMETER_NUMBER, TYPE_NAME, TYPE_NUMBER
+from records.kinds import KindCount
+from records.models import Dating, Record, RecordVersion
+from records.numbering import TYPE_NAME, TYPE_NUMBER
 from records.query import COUNT_MAX, Position, Query, position
 from records.rules import Rule
 from records.searching import Sql
 from standards.fhir import json
-from standards.smart import scopes
 
 # How many rows are opened at a time when a clause has to be asked of the resources themselves.
 _OPENED_AT_ONCE: Final = 500
 _VERSIONS_AT_ONCE: Final = 100
-
-# Categories that the person's pages and the consent page name; a record in none of them is in the category "".
-CATEGORIES: Final = tuple(
-    dict.fromkeys(
-        [
-            *(value for values in scopes.US_CORE_GRANULAR.values() for value in values),
-            *(
-                f"http://terminology.hl7.org/CodeSystem/observation-category|{code}"
-                for code in ("imaging", "procedure", "exam", "therapy", "activity")
-            ),
-            "http://terminology.hl7.org/CodeSystem/v2-0074|LAB",
-            "http://loinc.org|LP29684-5",
-            "http://loinc.org|LP29708-2",
-            "http://loinc.org|LP7839-6",
-            "http://hl7.org/fhir/us/core/CodeSystem/careplan-category|assess-plan",
-        ]
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,29 +68,6 @@ class Stored:
 class Page:
     entries: list[Stored]
     next: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class KindCount:
-    """How many records of one kind: each record is in exactly one KindCount, so sums are exact.
-
-    ``categories`` are the known ones (CATEGORIES) of these records, ``labels`` their sensitivity labels,
-    ``newest`` the ``occurred`` of the newest.
-    """
-
-    resource_type: str
-    categories: tuple[str, ...]
-    source_id: int
-    labels: tuple[str, ...]
-    total: int
-    problems: int
-    newest: int
-    changed: datetime
-
-    @property
-    def category(self) -> str:
-        """The first known category, or "" for none."""
-        return self.categories[0] if self.categories else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,15 +234,8 @@ class RecordSet:
         return int(searching.run(counted)[0][0])
 
     def counts(self) -> list[KindCount]:
-        """What there is, by kind. From the counters alone unless a rule is bound to a time window."""
-        owner_keys = keys.ensure(self.owner_id)
-        if any(rule.windowed for rule in self.rules):
-            return self._counted(owner_keys)
-        rows = Counter.unguarded.filter(owner_id=self.owner_id, total__gt=0).values_list(
-            "resource_type", "categories", "source_id", "labels", "total", "problems", "newest", "changed"
-        )
-        admitted = [row for row in rows if any(self._admits_counter(rule, owner_keys, row) for rule in self.rules)]
-        return [self._kind(owner_keys, row) for row in self._without_hidden(owner_keys, admitted)]
+        """What there is, by kind."""
+        return kinds.counted(self.owner_id, self.rules)
 
     def latest(self, limit: int) -> list[Stored]:
         """The newest records of all types, newest first."""
@@ -427,7 +377,7 @@ class RecordSet:
             after, at_once = _place(query, rows[-1]), _OPENED_AT_ONCE
 
     def _passes(self, made: searching.Plan, owner_keys: keys.OwnerKeys, row: tuple[Any, ...]) -> bool:
-        tests = [*made.tests, *(made.doubtful if row[8] != Dating.EXACT else ())]
+        tests = made.tests if row[8] == Dating.EXACT else [*made.tests, *made.doubtful]
         if not tests:
             return True
         resource = json.loads(self._body(owner_keys, row))
@@ -499,125 +449,10 @@ class RecordSet:
             if rule.reaches(stored.resource_type)
         )
 
-    def _admits_counter(self, rule: Rule, owner_keys: keys.OwnerKeys, row: tuple[Any, ...]) -> bool:
-        resource_type, categories, source_id, label_bits = TYPE_NAME[row[0]], row[1], row[2], row[3]
-        return (
-            rule.reaches(resource_type)
-            and not label_bits & rule.withheld
-            and (rule.sources is None or source_id in rule.sources)
-            and all(
-                code == "category" and any(value in categories for value in self._values(owner_keys, row[0], text))
-                for code, text in rule.filters
-            )
-        )
-
-    def _values(self, owner_keys: keys.OwnerKeys, number: int, text: str) -> tuple[int, ...]:
-        system, bar, code = text.rpartition("|")
-        if bar:
-            return (blind.token(owner_keys.blind, system, code),)
-        return tuple(
-            blind.token(owner_keys.blind, known.rpartition("|")[0], code)
-            for known in CATEGORIES
-            if known.endswith(f"|{code}")
-        )
-
-    def _without_hidden(self, owner_keys: keys.OwnerKeys, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        """The counters less the records hidden by name, which no counter knows; they are few and looked up."""
-        hiding = next((rule for rule in self.rules if rule.hidden), None)
-        if hiding is None:
-            return rows
-        types = {text.partition("/")[0] for text in hiding.hidden} & TYPE_NUMBER.keys()
-        less: dict[Any, tuple[int, int]] = {}
-        for name in sorted(types | {"Binary"}):
-            predicate = searching.hidden(hiding, name, owner_id=self.owner_id, blind_key=owner_keys.blind)
-            found = searching.run(_few_counted(self.owner_id, TYPE_NUMBER[name], predicate))
-            less |= {(row[0], tuple(row[1]), row[2], row[3]): (row[4], row[5]) for row in found}
-        left = []
-        for row in rows:
-            total, problems = less.get((row[0], tuple(row[1]), row[2], row[3]), (0, 0))
-            if row[4] > total:
-                left.append((*row[:4], row[4] - total, row[5] - problems, *row[6:]))
-        return left
-
-    def _counted(self, owner_keys: keys.OwnerKeys) -> list[KindCount]:
-        """Counts by going through the rows: only when a rule has a time window, which no counter knows."""
-        held = Counter.unguarded.filter(owner_id=self.owner_id, total__gt=0)
-        found: list[KindCount] = []
-        for number in held.values_list("resource_type", flat=True).distinct():
-            if self._reaches(TYPE_NAME[number]):
-                sql = (
-                    Sql()
-                    .add(
-                        "SELECT r.resource_type, coalesce(c.categories, '{}'), r.source_id, r.labels, count(*)::int,"
-                        " count(r.problems)::int, max(r.occurred), max(r.last_updated) FROM records_record r"
-                        " LEFT JOIN (SELECT record, array_agg(value ORDER BY value) AS categories"
-                        " FROM records_searchrow WHERE owner_id = %s AND resource_type = %s AND param = %s"
-                        " GROUP BY record) c ON c.record = r.id"
-                        " WHERE r.owner_id = %s AND r.resource_type = %s AND NOT r.deleted AND",
-                        self.owner_id,
-                        number,
-                        PARAMETER_NUMBER["category"],
-                        self.owner_id,
-                        number,
-                    )
-                    .extend(self._predicate(TYPE_NAME[number]))
-                    .add("GROUP BY 1, 2, 3, 4")
-                )
-                found += [self._kind(owner_keys, row) for row in searching.run(sql)]
-        return found
-
-    def _kind(self, owner_keys: keys.OwnerKeys, row: tuple[Any, ...]) -> KindCount:
-        known = _known_categories(owner_keys.blind)
-        return KindCount(
-            TYPE_NAME[row[0]],
-            tuple(known[value] for value in row[1] if value in known),
-            row[2],
-            tuple(labels.names(row[3])),
-            row[4],
-            row[5],
-            row[6],
-            row[7],
-        )
-
-
-def _few_counted(owner_id: int, number: int, predicate: Sql) -> Sql:
-    """The few records of one type that meet the predicate, grouped as the counters group them."""
-    return (
-        Sql()
-        .add(
-            "SELECT r.resource_type, c.categories, r.source_id, r.labels, count(*)::int, count(r.problems)::int"
-            " FROM records_record r"
-            " CROSS JOIN LATERAL (SELECT coalesce(array_agg(f.value ORDER BY f.value), '{}') AS categories"
-            " FROM records_searchrow f WHERE f.owner_id = %s AND f.resource_type = %s AND f.param = %s"
-            " AND f.occurred = r.occurred AND f.record = r.id) c"
-            " WHERE r.owner_id = %s AND r.resource_type = %s AND NOT r.deleted AND",
-            owner_id,
-            number,
-            PARAMETER_NUMBER["category"],
-            owner_id,
-            number,
-        )
-        .extend(predicate)
-        .add("GROUP BY 1, 2, 3, 4")
-    )
-
 
 def _place(query: Query, row: tuple[Any, ...]) -> Position:
     """Where in the order of the query this row stands."""
     return Position(searching.microseconds(row[3]) if query.by_change else row[1], row[0])
-
-
-@lru_cache(maxsize=1024)
-def _known_categories(blind_key: bytes) -> dict[int, str]:
-    return {blind.token(blind_key, *value.rpartition("|")[::2]): value for value in CATEGORIES}
-
-
-def tally(kinds: list[KindCount]) -> Tally[str]:
-    """Totals by resource type."""
-    totals: Tally[str] = Tally()
-    for kind in kinds:
-        totals[kind.resource_type] += kind.total
-    return totals
 
 
 def known_time(stored: Stored) -> bool:

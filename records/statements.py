@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import OperationalError, connection
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
 from psycopg import Cursor
 
 
@@ -27,8 +27,9 @@ def read(text: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any
 
 
 def _read(text: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    connection.ensure_connection()
-    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+    ours = connections[DEFAULT_DB_ALIAS]  # looked up once: ``connection`` does it at every attribute
+    ours.ensure_connection()
+    with ours.wrap_database_errors, Cursor(ours.connection) as cursor:
         return cursor.execute(text, values, binary=True).fetchall()
 
 

@@ -22,7 +22,7 @@ from fhirapi.bulk import attachments, claims, files, orders
 from fhirapi.bulk.claims import Claim
 from fhirapi.models import Export, ExportPart, ExportPiece, ExportState, PartKind, PartState
 from gateway import scopes
-from records import keys, reading, sealing, walking
+from records import keys, kinds, sealing, walking
 from records.reading import RecordSet
 from records.walking import Span
 from sync.leases import ClaimLost
@@ -85,7 +85,7 @@ def _parts(export: Export, owner_id: int, decision_id: int) -> list[ExportPart]:
     walking.settle(owner_id)
     try:
         records = _records(export, owner_id, decision_id)
-        held = sorted(name for name, total in reading.tally(records.counts()).items() if total and _asked(export, name))
+        held = sorted(name for name, total in kinds.tally(records.counts()).items() if total and _asked(export, name))
     except gate.ConsentMissing:
         return [_part(export, owner_id, decision_id, PartKind.CURRENT, "", state=PartState.WITHDRAWN)]
     except UNREADABLE:
