@@ -22,7 +22,7 @@ _CLAIMED: Final = (
     ("item", "encounter"),
 )
 _TAKEN: Final = (("reasonReference",), ("medicationReference",))
-_PATHS: Final = MappingProxyType(
+PATHS: Final = MappingProxyType(
     {
         "Appointment": (("reasonReference",),),
         "Binary": (("securityContext",),),
@@ -46,12 +46,12 @@ _PATHS: Final = MappingProxyType(
         "ServiceRequest": (("reasonReference",),),
     }
 )
-TYPES: Final = tuple(_PATHS)
+TYPES: Final = tuple(PATHS)
 
 
 def named(resource: dict[str, Any]) -> set[str]:
     """``Type/id`` of everything this resource takes sensitivity from."""
-    paths = _PATHS.get(resource["resourceType"])
+    paths = PATHS.get(resource["resourceType"])
     return {text for path in paths for text in _at(resource, path)} if paths else set()
 
 

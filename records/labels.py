@@ -101,7 +101,7 @@ _WORDED: Final = frozenset(
     {"display", "text", "title", "description", "name", "valueString", "comment", "conclusion", "patientInstruction"}
 )
 _UNREAD: Final = frozenset({"meta", "subject", "patient", "beneficiary"})
-_ABOUT_PEOPLE: Final = frozenset({"Patient", "Person", "RelatedPerson", "Practitioner", "Group"})
+ABOUT_PEOPLE: Final = frozenset({"Patient", "Person", "RelatedPerson", "Practitioner", "Group"})
 _DOCUMENTS: Final = frozenset(
     {"Binary", "Bundle", "Communication", "Composition", "DocumentManifest", "DocumentReference", "Media"}
 )
@@ -160,7 +160,7 @@ def of(resource: dict[str, Any]) -> int:
     """The label bits of a resource by itself. An unknown sensitivity tag counts as OTHER, never as none."""
     bits = stated(resource)
     resource_type = resource["resourceType"]
-    if resource_type in _ABOUT_PEOPLE:
+    if resource_type in ABOUT_PEOPLE:
         return bits
     bits |= _read(resource, _of_title if resource_type == "Composition" else _of_text)
     attached = bits & _ATTACHED
@@ -202,7 +202,7 @@ def _read(resource: dict[str, Any], of_words: Callable[[str], int]) -> int:
 def findings(resource: dict[str, Any]) -> list[Finding]:
     """Why ``of`` says what it says, the surest first; each rule once."""
     found = [Finding(label, "tag", Sureness.CERTAIN, code, "") for code, label in _tags(resource)]
-    if resource["resourceType"] not in _ABOUT_PEOPLE:
+    if resource["resourceType"] not in ABOUT_PEOPLE:
         found += _matched(resource)
         if of(resource) & UNCLASSIFIED:
             found.append(Finding("UNC", "unclassified", Sureness.CERTAIN, "", ""))

@@ -34,6 +34,7 @@ records_said = st.lists(
             "categories": st.lists(st.sampled_from(CATEGORIES), max_size=2, unique=True),
             "source": st.sampled_from(["Riverside", "Cedar"]),
             "tag": st.sampled_from(gate_cases.TAGS),
+            **gate_cases.SENSITIVITY,
             "year": st.integers(2015, 2024),
             "code": st.sampled_from([*CODES, None]),
             "status": st.sampled_from(STATUSES),
@@ -125,6 +126,7 @@ def check(
         told = [resource_of(number, said) for number, said in enumerate(held) if said["source"] == name]
         put(person, *told, source_id=source(name))
     gate_cases.hide_as_said(person, held)
+    gate_cases.mark_as_said(person, held)
     decision = gate_cases.grant(person, granted=granted, terms=gate_cases.terms_of(terms))
     app = gate.App("app", decision.pk, scopes.parse_all(" ".join(granted)))
     records = gate.readable(owner_id=person.pk, reader=app, interaction="search", at=AT)

@@ -19,7 +19,7 @@ from consent import ledger
 from consent.terms import Terms
 from fhirapi import catalogue, including
 from gateway import scopes as offered
-from records import sources, store
+from records import inheriting, labels, marks, sources, store
 from records.labels import ACT_CODE
 from records.models import SourceKind
 from standards.fhir import search_parameters, structures, types
@@ -81,9 +81,32 @@ def of_another_person() -> World:
 def labelled_sensitive() -> World:
     person = people.sign_up()
     security = [{"system": ACT_CODE, "code": "HIV"}]
-    _keep(person, _hidden(person.patient_id, meta={"security": security}), _shown(person.patient_id))
+    hidden = _hidden(person.patient_id, meta={"security": security})
+    _keep(person, hidden, _about_nothing_sensitive(_shown(person.patient_id)))
     chosen = Terms(labels=frozenset({"HIV"}))
     return _world(people.let_in(person, EVERYTHING, terms=chosen), people.let_in(person, EVERYTHING))
+
+
+def sensitive_by_code_or_her_word() -> World:
+    """Every other hidden record has a code of a value set; the rest, and those about people, she marked herself."""
+    person = people.sign_up()
+    hidden = _hidden(person.patient_id)
+    coded = {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "B20"}]}
+    for one in hidden[::2]:
+        one["extension"] = [{"url": "https://example.org/reason", "valueCodeableConcept": coded}]
+    _keep(person, hidden, _about_nothing_sensitive(_shown(person.patient_id)))
+    for one in hidden[1::2] + [one for one in hidden[::2] if one["resourceType"] in labels.ABOUT_PEOPLE]:
+        marks.mark(person.pk, (one["resourceType"], one["id"]), sensitive=True, actor=person, at=people.LOADED)
+    chosen = Terms(labels=frozenset({"HIV", "OWN"}))
+    return _world(people.let_in(person, EVERYTHING, terms=chosen), people.let_in(person, EVERYTHING))
+
+
+def _about_nothing_sensitive(resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without the references by which a record is as sensitive as what it names; all others stay."""
+    for one in resources:
+        for path in inheriting.PATHS.get(one["resourceType"], ()):
+            one.pop(path[0], None)
+    return resources
 
 
 def of_a_source_left_out() -> World:
@@ -151,6 +174,7 @@ def of_unselected_types() -> World:
 WORLDS: dict[str, Callable[[], World]] = {
     "another person": of_another_person,
     "sensitive": labelled_sensitive,
+    "sensitive by code or her word": sensitive_by_code_or_her_word,
     "source left out": of_a_source_left_out,
     "hidden record": hidden_by_name,
     "outside the time": outside_the_time,

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from consent import gate, ledger, preview
 from consent.terms import Terms
+from records import marks
 from records.labels import ACT_CODE, CONFIDENTIALITY
 from records.query import Query
 from standards.smart import scopes
@@ -353,6 +354,12 @@ CATEGORIES = ["laboratory", "vital-signs", "survey", "unheard-of"]
 TAGS = [None, "HIV", "PSY", "ETH"]
 HIDDEN_FROM = [None, None, "everyone", "app", "another app"]
 LABEL = {"HIV": "HIV", "PSY": "PSY", "ETH": "SUD"}
+CODED = {"B20": "HIV", "F33.1": "PSY", "F10.20": "SUD"}
+"""What the value sets say of a few codes of ICD-10-CM."""
+SENSITIVITY = {
+    "coded": st.sampled_from([None, None, *CODED]),
+    "mark": st.sampled_from([None, None, None, "sensitive", "ordinary"]),
+}
 
 records_of_a_person = st.lists(
     st.fixed_dictionaries(
@@ -363,6 +370,7 @@ records_of_a_person = st.lists(
             "tag": st.sampled_from(TAGS),
             "year": st.integers(2015, 2024),
             "hidden": st.sampled_from(HIDDEN_FROM),
+            **SENSITIVITY,
         }
     ),
     min_size=1,
@@ -391,7 +399,7 @@ terms_chosen = st.fixed_dictionaries(
         "sources": st.sampled_from([None, ("Riverside",), ("Cedar",), ()]),
         "since": st.sampled_from([None, 2018, 2020]),
         "until": st.sampled_from([None, 2019, 2022]),
-        "labels": st.sets(st.sampled_from(["HIV", "PSY", "SUD"])),
+        "labels": st.sets(st.sampled_from(["HIV", "PSY", "SUD", "OWN"])),
     }
 )
 
@@ -404,7 +412,29 @@ def resource_of(number: int, said: dict[str, Any]) -> dict[str, Any]:
         "category": [{"coding": [{"system": CATEGORY, "code": code}]} for code in said["categories"]],
         date[said["type"]]: f"{said['year']}-06-01T00:00:00Z",
         **({"meta": {"security": [{"system": ACT_CODE, "code": said["tag"]}]}} if said["tag"] else {}),
+        **({"extension": [_coded(said["coded"])]} if said["coded"] else {}),
     }
+
+
+def _coded(code: str) -> dict[str, Any]:
+    concept = {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": code}]}
+    return {"url": "https://example.org/reason", "valueCodeableConcept": concept}
+
+
+def mark_as_said(person, held: list[dict[str, Any]]) -> None:
+    """Her own word on the sensitivity of each record."""
+    for number, said in enumerate(held):
+        if said["mark"]:
+            sensitive = said["mark"] == "sensitive"
+            marks.mark(person.pk, (said["type"], f"r{number}"), sensitive=sensitive, actor=person, at=AT)
+
+
+def kinds_of(said: dict[str, Any]) -> set[str]:
+    """The sensitive kinds of a record: what was said of it, unless she says that it is none."""
+    if said["mark"] == "ordinary":
+        return set()
+    own = {"OWN"} if said["mark"] == "sensitive" else set()
+    return own | {LABEL[one] for one in [said["tag"]] if one} | {CODED[one] for one in [said["coded"]] if one}
 
 
 def hide_as_said(person, held: list[dict[str, Any]]) -> None:
@@ -435,7 +465,7 @@ def oracle_admits(said: dict[str, Any], granted: list[str], terms: dict[str, Any
         return False
     if said["hidden"] in ("everyone", "app"):
         return False
-    if said["tag"] and LABEL[said["tag"]] not in terms["labels"]:
+    if not kinds_of(said) <= set(terms["labels"]):
         return False
     for scope in granted:
         head, _, query = scope.removeprefix("patient/").partition("?")
@@ -456,6 +486,7 @@ def test_the_gate_admits_exactly_what_the_words_say(held, granted, terms):
         told = [resource_of(n, said) for n, said in enumerate(held) if said["source"] == name]
         put(person, *told, source_id=source(name))
     hide_as_said(person, held)
+    mark_as_said(person, held)
     decision = grant(person, granted=granted, terms=terms_of(terms))
     app = gate.App("app", decision.pk, scopes.parse_all(" ".join(granted)))
     own = gate.readable(owner_id=person.pk, reader=gate.Owner(person.pk), interaction="search", at=AT)
