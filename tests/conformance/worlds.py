@@ -19,7 +19,7 @@ from consent import ledger
 from consent.terms import Terms
 from fhirapi import catalogue, including
 from gateway import scopes as offered
-from records import inheriting, labels, marks, sources, store
+from records import inheriting, sources, store
 from records.labels import ACT_CODE
 from records.models import SourceKind
 from standards.fhir import search_parameters, structures, types
@@ -84,20 +84,6 @@ def labelled_sensitive() -> World:
     hidden = _hidden(person.patient_id, meta={"security": security})
     _keep(person, hidden, _about_nothing_sensitive(_shown(person.patient_id)))
     chosen = Terms(labels=frozenset({"HIV"}))
-    return _world(people.let_in(person, EVERYTHING, terms=chosen), people.let_in(person, EVERYTHING))
-
-
-def sensitive_by_code_or_her_word() -> World:
-    """Every other hidden record has a code of a value set; the rest, and those about people, she marked herself."""
-    person = people.sign_up()
-    hidden = _hidden(person.patient_id)
-    coded = {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "B20"}]}
-    for one in hidden[::2]:
-        one["extension"] = [{"url": "https://example.org/reason", "valueCodeableConcept": coded}]
-    _keep(person, hidden, _about_nothing_sensitive(_shown(person.patient_id)))
-    for one in hidden[1::2] + [one for one in hidden[::2] if one["resourceType"] in labels.ABOUT_PEOPLE]:
-        marks.mark(person.pk, (one["resourceType"], one["id"]), sensitive=True, actor=person, at=people.LOADED)
-    chosen = Terms(labels=frozenset({"HIV", "OWN"}))
     return _world(people.let_in(person, EVERYTHING, terms=chosen), people.let_in(person, EVERYTHING))
 
 
@@ -174,7 +160,6 @@ def of_unselected_types() -> World:
 WORLDS: dict[str, Callable[[], World]] = {
     "another person": of_another_person,
     "sensitive": labelled_sensitive,
-    "sensitive by code or her word": sensitive_by_code_or_her_word,
     "source left out": of_a_source_left_out,
     "hidden record": hidden_by_name,
     "outside the time": outside_the_time,
