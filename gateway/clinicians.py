@@ -105,6 +105,7 @@ def allow(request: AuthorizationRequest, clinician: Person, *, how: Circumstance
         authenticated=how.authenticated,
         at=at,
         launch=request.launch,
+        session_key=how.session_key,
     )
     code = tokens.issue_code(authorization, request.params, at=at)
     _note(request, clinician, decision, Outcome.SUCCESS, how)

@@ -173,6 +173,18 @@ def test_two_charts_stay_open_side_by_side(ward, patients, app):
     assert fhir(first, f"Patient/{patients[1].patient_id}").status_code == 404
 
 
+def test_online_access_of_a_clinician_ends_when_he_signs_out(ward, patients, hospital):
+    online = App.register(*SCOPES, "online_access", launch_uri=OPENS)
+    given = open_app(ward, online, patients[0], scope="launch patient/*.rs online_access")
+    assert fhir(given, "Condition").status_code == 200
+    refreshed = online.refresh(given["refresh_token"]).json()
+
+    ward.post("/accounts/logout/")
+
+    assert fhir(refreshed, "Condition").status_code == 401
+    assert online.refresh(refreshed["refresh_token"]).status_code == 400
+
+
 def test_clinician_who_left_is_out_at_once(ward, patients, clinician, app):
     given = open_app(ward, app, patients[0])
     assert fhir(given, "Condition").status_code == 200
