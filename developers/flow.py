@@ -34,6 +34,8 @@ USUAL: Final = "openid fhirUser launch/patient offline_access patient/Patient.rs
 SHOWN_MAX: Final = 4000
 SECRET_NAMES: Final = frozenset({"code", "code_verifier", "access_token", "refresh_token", "id_token", "token"})
 KEPT_LETTERS: Final = 6
+_NO_SECRETS: Final = frozenset({"code"})
+"""In a JSON answer this is no authorization code: FHIR calls many things so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +88,9 @@ def finish(begun: Begun, answer: Mapping[str, str]) -> list[Exchange]:
     return list(_Run(explorer(), begun).exchanges(answer))
 
 
-def redacted(value: Any) -> Any:
-    """The value with codes and tokens cut short."""
-    if isinstance(value, dict):
-        return {name: _cut(one) if name in SECRET_NAMES else redacted(one) for name, one in value.items()}
-    return [redacted(one) for one in value] if isinstance(value, list) else value
+def redacted(told: Mapping[str, Any], *, besides: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The parameters, or the answer, codes and tokens cut short; ``besides``: names that mean something else."""
+    return {name: _cut(one) if name in SECRET_NAMES - besides else one for name, one in told.items()}
 
 
 class _Run:
@@ -101,7 +101,7 @@ class _Run:
     def exchanges(self, answer: Mapping[str, str]) -> Iterator[Exchange]:
         yield self.get(_("Discovery"), f"{settings.FHIR_BASE}/.well-known/smart-configuration")[0]
         asked = f"GET {_shown_address(_authorize_address(self.application, self.begun))}"
-        yield Exchange(_("Authorization request, in the browser"), asked, 303, _pretty(redacted(dict(answer))))
+        yield Exchange(_("Authorization request, in the browser"), asked, 303, _pretty(redacted(answer)))
         if answer.get("state") != self.begun.state or "code" not in answer:
             return
         form = {
@@ -171,7 +171,7 @@ class _Run:
         except outbound.CONNECTION_FAULTS as error:
             return Exchange(title, asked, 0, type(error).__name__), {}
         body = _object(answer)
-        return Exchange(title, asked, answer.status_code, _pretty(redacted(body))), body
+        return Exchange(title, asked, answer.status_code, _pretty(redacted(body, besides=_NO_SECRETS))), body
 
 
 def _authorize_address(application: Application, begun: Begun) -> str:

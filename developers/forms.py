@@ -24,7 +24,38 @@ DEFAULT_SCOPES: Final = "openid fhirUser launch/patient offline_access patient/O
 _BOX: Final = {"rows": 3, "autocomplete": "off", "spellcheck": "false"}
 
 
-class AppForm(forms.Form):
+class KeysForm(forms.Form):
+    """Where the public keys of an app that signs are."""
+
+    jwks = forms.CharField(
+        label=_("Public keys (JWKS)"),
+        help_text=_("For apps that sign: RSA from 2048 bits or P-384, each with a kid. Or give the address below."),
+        required=False,
+        widget=forms.Textarea(_BOX),
+    )
+    jwks_uri = forms.URLField(
+        label=_("Address of the public keys"), max_length=500, required=False, assume_scheme="https"
+    )
+
+    def clean_jwks(self) -> dict[str, Any] | None:
+        text = self.cleaned_data["jwks"].strip()
+        if not text:
+            return None
+        try:
+            found = json.loads(text)
+        except ValueError as error:
+            raise forms.ValidationError(_("This is no JSON.")) from error
+        if not isinstance(found, dict):
+            raise forms.ValidationError(_("A key set is a JSON object with a list of keys."))
+        return found
+
+
+class AppForm(KeysForm):
+    field_order = [
+        "name", "kind", "description", "maker", "homepage_uri", "policy_uri", "redirect_uris", "launch_uri", "scopes",
+        "jwks", "jwks_uri",
+    ]  # fmt: skip
+
     name = forms.CharField(label=pgettext_lazy("app", "Name"), max_length=200)
     kind = forms.ChoiceField(label=pgettext_lazy("app", "Type"), choices=KINDS)
     description = forms.CharField(
@@ -53,15 +84,6 @@ class AppForm(forms.Form):
         initial=DEFAULT_SCOPES,
         widget=forms.Textarea(_BOX),
     )
-    jwks = forms.CharField(
-        label=_("Public keys (JWKS)"),
-        help_text=_("For apps that sign: RSA from 2048 bits or P-384, each with a kid. Or give the address below."),
-        required=False,
-        widget=forms.Textarea(_BOX),
-    )
-    jwks_uri = forms.URLField(
-        label=_("Address of the public keys"), max_length=500, required=False, assume_scheme="https"
-    )
     purpose = forms.ChoiceField(label=_("What it wants records for"), choices=Purpose)
     study_ends = forms.DateField(
         label=_("Last day of the study"), required=False, widget=forms.DateInput({"type": "date"})
@@ -72,18 +94,6 @@ class AppForm(forms.Form):
     logo = forms.FileField(
         label=_("Logo"), help_text=_("A PNG from 32 to 512 pixels wide and high, at most 200 kB."), required=False
     )
-
-    def clean_jwks(self) -> dict[str, Any] | None:
-        text = self.cleaned_data["jwks"].strip()
-        if not text:
-            return None
-        try:
-            found = json.loads(text)
-        except ValueError as error:
-            raise forms.ValidationError(_("This is no JSON.")) from error
-        if not isinstance(found, dict):
-            raise forms.ValidationError(_("A key set is a JSON object with a list of keys."))
-        return found
 
     def description_of_app(self) -> Description:
         """What a valid form says."""

@@ -90,9 +90,30 @@ def change(application: Application, description: Description) -> None:
     review.save(update_fields=["state", "submitted"])
 
 
+def renew_keys(application: Application, *, jwks: dict[str, Any] | None, jwks_uri: str) -> None:
+    """Other public keys, at once; approval stands. During a rotation a set holds the old key and the new.
+
+    Raises InvalidRegistration.
+    """
+    clients.amend(
+        application,
+        name=application.name,
+        redirect_uris=application.redirect_uris.split(),
+        scopes_allowed=application.scopes.split(),
+        jwks=jwks,
+        jwks_uri=jwks_uri,
+        launch_uri=application.launch_uri,
+    )
+    application.save(update_fields=["client_jwks", "client_jwks_uri", "updated"])
+
+
 def renew_secret(application: Application, *, at: datetime) -> str:
     """A new secret, told once; the old one stays good for OVERLAP. Raises InvalidRegistration for an app without."""
     return clients.renew_secret(application, keep_old_until=at + OVERLAP)
+
+
+def signs(application: Application) -> bool:
+    return bool(application.token_endpoint_auth_method == AuthMethod.PRIVATE_KEY_JWT)
 
 
 def has_secret(application: Application) -> bool:

@@ -17,6 +17,7 @@ urlpatterns = [
     path("developers/apps/<uuid:uid>/", apps.one, name="app"),
     path("developers/apps/<uuid:uid>/change/", apps.change, name="change_app"),
     path("developers/apps/<uuid:uid>/secret/", apps.renew_secret, name="renew_secret"),
+    path("developers/apps/<uuid:uid>/keys/", apps.renew_keys, name="renew_keys"),
     path("developers/apps/<uuid:uid>/submit/", apps.submit, name="submit_app"),
     path("developers/apps/<uuid:uid>/usage/", apps.usage, name="usage"),
     path("developers/apps/<uuid:uid>/faults/", faults.switches, name="faults"),

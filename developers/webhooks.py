@@ -116,7 +116,8 @@ def _look_for_ends(subscription: Subscription, *, at: datetime) -> None:
 
 
 def _look_for_records(subscription: Subscription, *, at: datetime) -> None:
-    live = Authorization.objects.live(at=at).filter(application_id=subscription.application_id)
+    # A clinician's app reads somebody else's chart, on his own decision: it is told of ends only.
+    live = Authorization.objects.live(at=at).filter(application_id=subscription.application_id, about__isnull=True)
     until = _whole_milliseconds(at - SETTLED)
     for authorization in live.select_related("application").iterator():
         begun = max(authorization.created, subscription.created)

@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from developers import checks, pages, registrations, reviews, statistics
-from developers.forms import AppForm, ChangeForm
+from developers.forms import AppForm, ChangeForm, KeysForm
 from developers.models import State
 from gateway import logos
 from gateway.errors import InvalidRegistration
@@ -65,6 +65,24 @@ def change(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
     return render(request, "developers/app_form.html", context, status=400 if form.is_bound else 200)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
+@pages.of_developer
+def renew_keys(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
+    application = _own(request, uid)
+    initial = {"jwks": application.client_jwks, "jwks_uri": application.client_jwks_uri}
+    form = KeysForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            registrations.renew_keys(application, **form.cleaned_data)
+        except InvalidRegistration as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, _("The keys are replaced."))
+            return redirect("developers:app", uid)
+    context = {"form": form, "app": application}
+    return render(request, "developers/keys.html", context, status=400 if form.is_bound else 200)
+
+
 @require_POST
 @pages.of_developer
 @sensitive_variables("secret")
@@ -108,6 +126,7 @@ def _context(application: Application) -> dict[str, Any]:
         "review": application.review,
         "checks": checks.of(application),
         "has_secret": registrations.has_secret(application),
+        "signs": registrations.signs(application),
         "may_submit": state in (State.DRAFT, State.RETURNED),
         "may_change": state != State.SUSPENDED,
     }

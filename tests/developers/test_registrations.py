@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
+from joserfc.jwk import ECKey
 
 from accounts.models import Person, Role
 from developers import registrations, reviews
@@ -177,6 +179,26 @@ def test_new_secret_leaves_the_old_one_a_week():
     assert not secrets.matches(made.secret, app.client_secret)
     left = app.previous_secret_expires - timezone.now()
     assert timedelta(days=6) < left <= registrations.OVERLAP
+
+
+def key(kid: str) -> dict:
+    return ECKey.generate_key("P-384", {"kid": kid, "use": "sig", "alg": "ES384"}).as_dict(private=False)
+
+
+def test_keys_are_rotated_without_another_review():
+    person, old, new = builders.developer(), key("old"), key("new")
+    made = builders.app(person, method="private_key_jwt", jwks={"keys": [old]}).application
+    reviews.submit(made, at=timezone.now())
+    reviews.decide(made, "approve", by=builders.staff(), note="", at=timezone.now())
+    browser, here = builders.browser(person), f"/developers/apps/{made.uid}/keys/"
+    private = json.dumps({"keys": [{**old, "d": "AAAA"}]})
+    assert "register public keys only" in words(browser.post(here, {"jwks": private}))
+
+    browser.post(here, {"jwks": json.dumps({"keys": [old, new]})})
+
+    app = Application.objects.select_related("review").get(pk=made.pk)
+    assert [one["kid"] for one in json.loads(app.client_jwks)["keys"]] == ["old", "new"]
+    assert (app.on_trial, app.review.state) == (False, State.APPROVED)
 
 
 def test_test_people_have_records_and_their_password_is_shown_once(settings):
