@@ -163,7 +163,7 @@ def connect(visitor: Visitor, person: sites.Site, hospital: sites.Site, login: M
     page = visitor.open(f"{person.url}/hospitals/?{urlencode({'q': hospital.values['SITE_NAME']})}")
     page = visitor.send(_leading_to(page, f"/connect/{hospital.slug}"))
     page = visitor.send(page.form("login", "password"), {"login": login["email"], "password": login["password"]})
-    page = visitor.send(page.form("answer"), press=("answer", "allow"))
+    page = visitor.send(page.form("answer", "box"), press=("answer", "allow"))
     if not page.url.startswith(f"{person.url}/hospitals/"):
         raise SeedFailed(f"connecting {hospital.values['SITE_NAME']} ended at {page.url.partition('?')[0]}")
 
