@@ -2,7 +2,7 @@
 
 Implicit, hybrid and device flows are not registered, so no setting can bring them back. The rules of SMART run in
 oauthlib's own hooks: after client and redirect address are proved, so that an error returns to the app. The token
-endpoint is our own (codes.py, renewals.py, backends.py; docs/adr/0013).
+endpoint is our own (codes.py, renewals.py, backends.py; docs/adr/0015).
 """
 
 from __future__ import annotations

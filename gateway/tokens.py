@@ -2,7 +2,7 @@
 
 One authorization has at most one live access token and one live refresh token. The endpoint that answers thousands of
 requests asks two prepared statements each time: one that reads all there is to know, one that changes everything there
-is to change, which is also its only commit (docs/adr/0013). The parts that several of those statements share are here.
+is to change, which is also its only commit (docs/adr/0015). The parts that several of those statements share are here.
 """
 
 from __future__ import annotations

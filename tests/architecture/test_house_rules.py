@@ -96,3 +96,11 @@ def test_templates_hold_no_script_or_style_of_their_own():
 
     assert len(pages) > 20
     assert [relative(page) for page in pages if inline.search(page.read_text())] == []
+
+
+def test_every_written_decision_has_a_number_of_its_own():
+    decisions = sorted((ROOT / "docs" / "adr").glob("*.md"))
+
+    assert [path.name[:4] for path in decisions] == [f"{number:04}" for number in range(1, len(decisions) + 1)]
+    for path in decisions:
+        assert path.read_text().startswith(f"# {int(path.name[:4])}. "), path.name
