@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import QuerySet
 from psycopg import Cursor
 
@@ -94,23 +94,3 @@ def of(owner_id: int, limit: int = 50, *, before: int | None = None) -> QuerySet
     if before is not None:
         events = events.filter(sequence__lt=before)
     return events[:limit]
-
-
-def verify(owner_id: int) -> list[str]:
-    """What is wrong with an owner's chain, in words; empty when every event is as it was written."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT sequence, hash = audit_event_hash(e), sequence = 1 + coalesce(lag(sequence) OVER w, 0),"
-            " previous_hash = coalesce(lag(hash) OVER w, ''::bytea) FROM audit_event e WHERE owner_id = %s"
-            " WINDOW w AS (ORDER BY sequence) ORDER BY sequence",
-            [owner_id],
-        )
-        wrong = []
-        for sequence, intact, consecutive, chained in cursor.fetchall():
-            if not intact:
-                wrong.append(f"event {sequence} was altered")
-            if not consecutive:
-                wrong.append(f"an event before {sequence} is missing")
-            elif not chained:
-                wrong.append(f"event {sequence} does not follow the one before it")
-        return wrong

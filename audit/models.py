@@ -69,3 +69,49 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"Event {self.owner_id}/{self.sequence} {self.interaction}"
+
+
+class Head(models.Model):
+    """How far one owner's chain has come. Without it, events taken from the end would not be missed.
+
+    ``audit_append`` moves it with every event. ``sealed``: the last event a checkpoint vouches for; ``told``: the last
+    one handed to the security log outside (exports.py).
+    """
+
+    owner_id = models.IntegerField(primary_key=True)
+    sequence = models.BigIntegerField()
+    hash = models.BinaryField()
+    sealed = models.BigIntegerField(default=0)
+    told = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(sequence__gt=0), name="head_sequence_counts_from_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Head {self.owner_id}/{self.sequence}"
+
+
+class Checkpoint(models.Model):
+    """That a chain stood so at that moment, sealed with a key that is not in the database (checkpoints.py).
+
+    The rows of all owners are one chain, so that a checkpoint taken away is missed too.
+    """
+
+    number = models.BigIntegerField(primary_key=True)
+    owner_id = models.IntegerField()
+    sequence = models.BigIntegerField()
+    hash = models.BinaryField()
+    taken = models.DateTimeField()
+    previous_seal = models.BinaryField()
+    seal = models.BinaryField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["owner_id", "sequence"], name="checkpoint_of_owner")]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(number__gt=0), name="checkpoint_number_counts_from_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Checkpoint {self.number} of {self.owner_id}/{self.sequence}"

@@ -25,6 +25,7 @@ SANDBOX = env.read_flag("SANDBOX")
 # --- Django -----------------------------------------------------------------------------------------------------
 DEBUG = env.read_flag("DEBUG")
 SECRET_KEY = env.read_text("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.read_list("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env.read_list("ALLOWED_HOSTS", urlsplit(PUBLIC_URL).hostname or "127.0.0.1")
 ROOT_URLCONF = "config.urls" if SITE == "person" else "sandbox.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -188,8 +189,13 @@ CELERY_BEAT_SCHEDULE = {
     "sweep out the log of webhooks": {"task": "developers.tasks.sweep", "schedule": 3600.0},
     "label anew what other value sets labelled": {"task": "records.tasks.relabel_waiting", "schedule": 300.0},
     "remind of access that ends soon": {"task": "portal.tasks.remind", "schedule": 3600.0},
+    "seal the heads of the access logs": {"task": "audit.tasks.take_checkpoints", "schedule": 300.0},
+    "tell a security log outside": {"task": "audit.tasks.export", "schedule": 60.0},
     "sweep out dead codes and tokens": {"task": "gateway.tasks.sweep", "schedule": 3600.0},
 }
+
+# --- events for a security log outside -----------------------------------------------------------------------------
+AUDIT_EXPORT = env.read_text("AUDIT_EXPORT", "")
 
 # --- sign-in ------------------------------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]

@@ -7,7 +7,7 @@ import json
 import pytest
 from django.test import Client
 
-from audit import events
+from audit import chains, events
 from audit.models import Agent, Outcome
 from tests.fhirapi import people, population
 
@@ -94,4 +94,4 @@ def test_the_chain_holds_after_all_that(person, app):
     for path in ("/Observation/obs-1", "/Observation", "/Nothing"):
         app.get(path)
 
-    assert events.verify(person.id) == []
+    assert chains.verify(person.id) == []

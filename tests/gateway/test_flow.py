@@ -12,7 +12,7 @@ from django.utils import timezone
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from audit import events
+from audit import chains, events
 from consent.models import Act, Decision
 from gateway import bearer
 from gateway.errors import InvalidToken
@@ -276,7 +276,7 @@ def test_every_step_is_in_her_access_log():
         ("token", "app", decision.pk),
         ("authorize", "owner", decision.pk),
     ]
-    assert events.verify(person.pk) == []
+    assert chains.verify(person.pk) == []
 
 
 def test_no_usable_secret_is_stored():
