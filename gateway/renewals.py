@@ -7,6 +7,7 @@ seconds, as long as its successor was not used: whoever used that one had the an
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -35,6 +36,11 @@ LEFT JOIN gateway_authorization g ON g.id = r.authorization_id
 {tokens.PEOPLE}
 WHERE a.client_id = %(client)s AND a.active"""  # noqa: S608 - put together from constants
 
+_PROOFS: Final = frozenset({"client_id", "client_secret", "client_assertion", "client_assertion_type"})
+_OWNER: Final = """
+SELECT a.client_id FROM gateway_refreshtoken r JOIN gateway_application a ON a.id = r.application_id
+WHERE r.token_checksum = %(token)s AND a.active"""
+
 _RENEW: Final = f"""
 WITH {tokens.FRESH},
     won AS (
@@ -56,6 +62,20 @@ class _Presented:
     created: datetime
     revoked: datetime | None
     replay: bytes | None
+
+
+def naming_client(form: Mapping[str, str], authorization: str) -> Mapping[str, str]:
+    """The form of a refresh with the client in it, where a public app left its name out and shows its token alone.
+
+    SMART's table of refresh parameters has no client_id (app-launch, "Refresh Token Parameters"), and its JavaScript
+    client sends none. Nobody gains by it: a public client's name proves nothing, and any other client has its own
+    proof to bring, of which such a form has none.
+    """
+    silent = not authorization and not _PROOFS & form.keys()
+    if not silent or form.get("grant_type") != "refresh_token" or "refresh_token" not in form:
+        return form
+    rows = statements.read(_OWNER, {"token": tokens.digest(form["refresh_token"])})
+    return {**form, "client_id": rows[0][0]} if rows else form
 
 
 def renew(asked: Asked) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from gateway.models import AuthorizationRequest
 from gateway.selections import InvalidTime, Selection
 from gateway.views import answering, clinician
 from gateway.views.authorize import refuse_page
+from records import patient
 
 
 @require_http_methods(["GET", "POST"])
@@ -44,6 +45,8 @@ def consent(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
         return _opened_by_another(request, waiting, at=at)
     if clinicians.is_one(request.user):
         return _clinician(request, request.user, waiting, at=at)
+    # The app is told which Patient she is: that one has to be there, and counted, before her first hospital too.
+    patient.ensure(request.user.pk, at=at)
     chosen = _selection(request, request.user, waiting)
     if request.method == "POST":
         answer = request.POST.get("answer")

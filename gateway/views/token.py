@@ -60,8 +60,9 @@ def answered(request: HttpRequest, act: Callable[[Asked], HttpResponse]) -> Http
     """The act's answer, or the refusal for whatever it raised; guesses are counted."""
     client_id, origin = "", answering.origin(request)
     try:
-        form = parameters.of_form(request)
-        asked = Asked(form, request.headers.get("Authorization", ""), origin, timezone.now())
+        authorization = request.headers.get("Authorization", "")
+        form = renewals.naming_client(parameters.of_form(request), authorization)
+        asked = Asked(form, authorization, origin, timezone.now())
         client_id = named_client(request, form)
         throttle.check(client_id, origin)
         limits.spend(Caller.ADDRESS, origin)

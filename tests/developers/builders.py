@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 from typing import Any
+from urllib.parse import urlsplit
 
 from allauth.account.models import EmailAddress
 from django.test import Client
@@ -13,6 +14,7 @@ from accounts.models import Person, Role
 from developers import registrations
 from developers.registrations import Description
 from gateway.clients import Registered
+from tests.gateway import parties
 
 REDIRECT = "https://app.example/callback"
 SCOPES = ("openid", "fhirUser", "launch/patient", "offline_access", "patient/Observation.rs")
@@ -44,6 +46,14 @@ def browser(person: Person) -> Client:
     client = Client()
     client.force_login(person)
     return client
+
+
+def let_in(address: str, person: Person) -> str:
+    """She says yes in her browser to all that is ticked at this authorization request; where that leads."""
+    client, parts = browser(person), urlsplit(address)
+    page = client.get(f"{parts.path}?{parts.query}")["Location"]
+    ticked = parties.boxes(client.get(page))
+    return client.post(page, {"answer": "allow", "box": ticked, "length": "90"})["Location"]
 
 
 def app(person: Person, *, method: str = "none", name: str = "", **more: Any) -> Registered:

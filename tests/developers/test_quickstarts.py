@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as configured
-from django.test import Client
 from django.utils import timezone
 
 from developers import webhooks
@@ -48,13 +47,6 @@ def served(folder: Path) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join(5)
-
-
-def let_in(browser: Client, address: str, site: str) -> str:
-    """She says yes to everything that is ticked; where that leads."""
-    page = browser.get(address.removeprefix(site))["Location"]
-    ticked = parties.boxes(browser.get(page))
-    return browser.post(page, {"answer": "allow", "box": ticked, "length": "90"})["Location"]
 
 
 @pytest.mark.browser
@@ -103,7 +95,7 @@ def test_mobile(site):
         text=True,
     ) as running:
         address = running.stdout.readline().strip()
-        back = let_in(builders.browser(person), address, site)
+        back = builders.let_in(address, person)
         told, _ = running.communicate(f"{back}\n", timeout=30)
 
     assert back.startswith(f"{MOBILE_BACK}?code=")

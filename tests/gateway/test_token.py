@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from unittest import mock
+from urllib.parse import urlencode
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from gateway import renewals, tokens
@@ -101,6 +103,34 @@ def test_refresh_gives_new_tokens_and_the_context_again():
     assert set(told["scope"].split()) == set(first["scope"].split())
     assert app.userinfo(first["access_token"]).status_code == 401
     assert app.userinfo(told["access_token"]).status_code == 200
+
+
+@pytest.mark.spec("SMART App Launch 2.2", "app-launch", "a public app refreshes by its token alone")
+def test_public_app_need_not_name_itself_to_refresh():
+    person, app = parties.sign_up(), App.register()
+    first = app.let_in(person, "patient/Observation.rs offline_access")
+
+    form = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
+    answer = app.post("/oauth/token", form)
+
+    assert (answer.status_code, answer.json()["patient"]) == (200, person.patient_id)
+    unknown = app.post("/oauth/token", {**form, "refresh_token": "nobody's"})
+    assert (unknown.status_code, unknown.json()["error"]) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
+def test_app_with_a_secret_cannot_refresh_by_its_token_alone(method):
+    app = App.register(method=method)
+    first = app.let_in(parties.sign_up(), "patient/Observation.rs offline_access")
+
+    form = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
+    for named in ({}, {"client_id": app.client_id}):
+        answer = Client().post(
+            "/oauth/token", urlencode({**form, **named}), content_type="application/x-www-form-urlencoded"
+        )
+        assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+
+    assert app.refresh(first["refresh_token"]).status_code == 200
 
 
 def test_refresh_cannot_widen():
