@@ -83,7 +83,7 @@ _ASK: Final = f"""
         g.paused,
         g.session <> '' AND NOT EXISTS (
             SELECT 1 FROM django_session ds
-            WHERE encode(sha256(ds.session_key::bytea), 'hex') = g.session AND ds.expire_date > now()
+            WHERE encode(sha256(ds.session_key::bytea), 'hex') = g.session AND ds.expire_date > %s
         ), s.*
     FROM gateway_accesstoken t
     LEFT JOIN gateway_authorization g ON g.id = t.authorization_id
@@ -115,7 +115,7 @@ def of(token: str, *, at: datetime) -> Bearer:
     """Raises InvalidToken."""
     if not 0 < len(token) <= TOKEN_LENGTH_MAX:
         raise InvalidToken("no token, or no token of ours")
-    rows = statements.read(_ASK, [at, tokens.digest(token)])
+    rows = statements.read(_ASK, [at, at, tokens.digest(token)])
     if not rows:
         raise InvalidToken("unknown token")
     row = rows[0]
