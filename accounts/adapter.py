@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts import languages
+from accounts import languages, signins
 
 if TYPE_CHECKING:
     from django.forms import BaseForm
@@ -46,3 +47,21 @@ class AccountAdapter(DefaultAccountAdapter):
         response: HttpResponse = super().post_login(request, user, **stage)
         languages.remember(response, user.language)
         return response
+
+    def login(self, request: HttpRequest, user: Person) -> None:
+        super().login(request, user)
+        signins.note(user, signins.IN, origin=signins.origin(request))
+
+    def logout(self, request: HttpRequest) -> None:
+        user = request.user
+        super().logout(request)
+        if user.is_authenticated:
+            signins.note(user, signins.OUT, origin=signins.origin(request))
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        super().authentication_failed(request, **credentials)
+        signins.note_failure(str(credentials.get("email", "")), origin=signins.origin(request))
+
+    def set_password(self, user: Person, password: str) -> None:
+        super().set_password(user, password)
+        signins.note(user, signins.PASSWORD, origin=signins.origin(context.request))

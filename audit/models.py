@@ -29,6 +29,7 @@ class Agent(models.TextChoices):
     SOURCE = "source", "a source that feeds her record"
     STAFF = "staff", "a clinician of the hospital that holds it"
     SYSTEM = "system", "Tributary itself"
+    UNKNOWN = "unknown", "somebody who did not say who, or said it wrongly"
 
 
 class Outcome(models.TextChoices):

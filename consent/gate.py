@@ -165,6 +165,11 @@ def readable(*, owner_id: int, reader: Reader, interaction: str, at: datetime) -
     return RecordSet(owner_id, patient_id, rules)
 
 
+def withholds(owner_id: int, name: tuple[str, str]) -> bool:
+    """Whether she has this record (type, id), asked after a reader was told that there is none: for her log alone."""
+    return RecordSet(owner_id, _patient_id(owner_id), (Rule(),)).holds(*name)
+
+
 def decisions(*, owner_id: int, reader: App, interaction: str, at: datetime) -> list[Decision]:
     """Her own decisions that this app may read as FHIR Consent, newest first (consent.resources).
 

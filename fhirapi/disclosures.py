@@ -38,6 +38,10 @@ class Disclosure:
     categories: Counter[str] = field(default_factory=Counter)
     asked: str = ""
     parameters: Sequence[str] = ()
+    record: str = ""
+    """The one record that was read, ``Type/id``."""
+    withheld: bool = False
+    """What was asked for is there, and her consent keeps it back: she is told so, the reader is not."""
     told: bool = False
     """The access log has it already, from the transaction of the change itself."""
 
@@ -53,6 +57,10 @@ class Disclosure:
         known: dict[str, Any] = {"status": status, "records": self.types.total(), "types": dict(self.types)}
         if clinician:
             known["clinician"] = clinician
+        if self.record:
+            known["record"] = self.record
+        if self.withheld:
+            known["withheld"] = 1
         if self.asked:
             known["asked"] = self.asked
         if self.categories:

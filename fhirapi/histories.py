@@ -71,6 +71,7 @@ class HistoryView(_VersionsView):
         count = asking.count(given, default=COUNT_DEFAULT, most=COUNT_MAX)
         versions = records.history(resource_type, logical_id, since=since, below=below, limit=count + 1)
         if not versions and records.read(resource_type, logical_id) is None:
+            self.note_withheld()
             raise errors.UnknownResource
         following = str(versions[count - 1].version_id) if len(versions) > count else None
         return self.shown(f"{resource_type}/{logical_id}/_history", given, versions[:count], following)

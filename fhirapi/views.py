@@ -33,10 +33,10 @@ from fhirapi import (
 )
 from fhirapi.disclosures import Disclosure
 from fhirapi.negotiation import FhirNegotiation
-from gateway import limits
+from gateway import authentication, limits, refusals
 from gateway.authentication import SmartAuthentication
 from gateway.bearer import Bearer
-from gateway.errors import InvalidToken
+from gateway.errors import Holder, InvalidToken
 from gateway.limits import Caller
 from records.query import Query
 from records.reading import Page, RecordSet, Stored
@@ -86,7 +86,12 @@ class FhirView(APIView):
         if not isinstance(bearer, Bearer):
             raise exceptions.NotAuthenticated
         if bearer.context.get("patient", bearer.patient_id) != bearer.patient_id:
-            raise InvalidToken("the launch was for another patient")
+            holder = Holder(bearer.owner_id, bearer.client_id, bearer.application_name, bearer.decision_id)
+            error = InvalidToken("the launch was for another patient", holder=holder)
+            refusals.of_token(
+                error, interaction=self.disclosure.interaction, origin=request.META.get("REMOTE_ADDR", "")
+            )
+            raise error
         return bearer
 
     def get_exception_handler(self) -> Any:
@@ -114,20 +119,21 @@ class FhirView(APIView):
         self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         """Nothing leaves before the access log has it; if the log cannot be written, nothing leaves."""
-        if self.bearer is not None:
-            try:
-                disclosures.record(
-                    self.disclosure,
-                    to=self.bearer,
-                    status=response.status_code,
-                    origin=request.META.get("REMOTE_ADDR", ""),
-                )
-            except DatabaseError as error:
-                response = errors.answer(error)
+        try:
+            self._note(request, response.status_code)
+        except DatabaseError as error:
+            response = errors.answer(error)
         if request.method == "HEAD":
             response["Content-Length"] = str(len(response.content))
             response.content = b""
         return super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
+
+    def _note(self, request: Request, status: int) -> None:
+        origin = request.META.get("REMOTE_ADDR", "")
+        if self.bearer is not None:
+            disclosures.record(self.disclosure, to=self.bearer, status=status, origin=origin)
+        elif (refused := authentication.refused(request)) is not None:
+            refusals.of_token(refused, interaction=self.disclosure.interaction, origin=origin)
 
     def answered(self, body: bytes, *, status: int = 200) -> HttpResponse:
         """Bytes in the media type agreed on. A person's record is in no cache but the app's own."""
@@ -165,6 +171,7 @@ class InstanceView(FhirView):
 
     def instance(self, request: Request, stored: Stored | None) -> HttpResponse:
         if stored is None:
+            self.note_withheld()
             raise errors.UnknownResource
         if stored.deleted:
             raise errors.ResourceGone
@@ -173,10 +180,17 @@ class InstanceView(FhirView):
             response = self.answered(b"", status=304)
         else:
             self.disclosure.add([stored])
+            self.disclosure.record = f"{stored.resource_type}/{stored.logical_id}"
             response = self.answered(self.cut(request, stored))
         response["ETag"] = tag
         response["Last-Modified"] = _http_date(int(stored.last_updated.timestamp()))
         return response
+
+    def note_withheld(self) -> None:
+        """Her access log tells her what the reader is not told: that there is such a record, and it was kept back."""
+        assert self.bearer is not None
+        name = (self.kwargs["resource_type"], self.kwargs["logical_id"])
+        self.disclosure.withheld = gate.withholds(self.bearer.owner_id, name)
 
     def cut(self, request: Request, stored: Stored) -> bytes:
         """The body, or what ``_summary`` or ``_elements`` asks of it."""

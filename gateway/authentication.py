@@ -43,4 +43,10 @@ class BackendAuthentication(BaseAuthentication):
         return bearer.challenge(request._request.META.get(_REFUSED))
 
 
+def refused(request: Request) -> InvalidToken | None:
+    """Why the token of this request was not taken, if one was shown."""
+    error = request._request.META.get(_REFUSED)
+    return error if isinstance(error, InvalidToken) else None
+
+
 _REFUSED = "gateway.refused"

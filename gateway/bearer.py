@@ -17,7 +17,7 @@ from accounts.models import Role
 from consent import ledger
 from consent.ledger import Standing
 from gateway import authorizations, scopes, tokens
-from gateway.errors import InsufficientScope, InvalidToken
+from gateway.errors import Holder, InsufficientScope, InvalidToken
 from gateway.models import AccessToken
 from records import statements
 from standards.smart.scopes import Scope
@@ -123,13 +123,15 @@ def of(token: str, *, at: datetime) -> Bearer:
         raise InsufficientScope("a token of a backend service")
     (expires, scope, authorization_id, revoked, ends, used, context, decision_id, *app_and_person) = row[:18]
     paused, signed_out, *decision = row[18:]
-    app_active, client_id, name, people_active, owner_id, patient_id, subject, *holder = app_and_person
-    person_id, role, fhir_user = holder
+    app_active, client_id, name, people_active, owner_id, patient_id, subject, *signed_in = app_and_person
+    person_id, role, fhir_user = signed_in
     stopped = revoked is not None or paused is not None or signed_out
     if expires <= at or authorization_id is None or stopped or ends <= at:
-        raise InvalidToken(f"authorization {authorization_id}: expired, paused or revoked")
+        holder = None if authorization_id is None else Holder(owner_id, client_id, name, decision_id)
+        raise InvalidToken(f"authorization {authorization_id}: expired, paused or revoked", holder=holder)
     if not (app_active and people_active):
-        raise InvalidToken(f"authorization {authorization_id}: account or app closed")
+        known = Holder(owner_id, client_id, name, decision_id)
+        raise InvalidToken(f"authorization {authorization_id}: account or app closed", holder=known)
     if used is None or used + USE_NOTED_EVERY <= at:
         authorizations.touch(authorization_id, at=at)
     return Bearer(

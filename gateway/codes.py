@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from gateway import assertions, authorizations, claims, credentials, keys, scopes, tokens
+from gateway import assertions, authorizations, claims, credentials, keys, refusals, scopes, tokens
 from gateway.credentials import Asked, Client
 from gateway.errors import (
-    AuthorizationEnded,
     CodeReplayed,
     CodeSpent,
     CodeUnknown,
@@ -90,7 +89,7 @@ def _check(found: _Code | None, standing: Standing | None, client: Client, asked
     if found is None or standing is None:
         raise CodeUnknown(f"client {client.pk}")
     if not standing.live:
-        raise AuthorizationEnded(f"authorization {standing.pk}")
+        raise refusals.of_ended(standing, client, asked, interaction="token")
     if found.consumed is not None:
         authorizations.end_family(standing, client, asked, reason="code replayed")
         raise CodeReplayed(f"grant {found.pk}")

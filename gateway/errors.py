@@ -84,8 +84,22 @@ class ForeignToken(GatewayError):
     """A client tried to revoke a token that is not its own (RFC 7009 2.1)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose door a token was for that opens nothing any more: her access log is told of the try."""
+
+    owner_id: int
+    client_id: str
+    name: str
+    decision_id: int
+
+
 class InvalidToken(GatewayError):
-    """A bearer token that is unknown, expired, revoked, or no access token at all."""
+    """A bearer token that is unknown, expired, revoked, or no access token at all. ``holder``: of one that was good."""
+
+    def __init__(self, message: str, *, holder: Holder | None = None) -> None:
+        super().__init__(message)
+        self.holder = holder
 
 
 class InsufficientScope(GatewayError):

@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from gateway import assertions, authorizations, credentials, scopes, tokens
+from gateway import assertions, authorizations, credentials, refusals, scopes, tokens
 from gateway.assertions import Mark
 from gateway.credentials import Asked, Client
-from gateway.errors import AuthorizationEnded, ParameterMissing, RefreshReplayed, RefreshUnknown, ScopeRefused
+from gateway.errors import ParameterMissing, RefreshReplayed, RefreshUnknown, ScopeRefused
 from gateway.tokens import Standing
 from records import statements
 
@@ -99,7 +99,7 @@ def _renewed(
     presented: _Presented, standing: Standing, token: str, client: Client, asked: Asked, mark: Mark | None
 ) -> dict[str, Any]:
     if not standing.live:
-        raise AuthorizationEnded(f"authorization {standing.pk}")
+        raise refusals.of_ended(standing, client, asked, interaction="refresh")
     if presented.revoked is not None:
         assertions.remember(mark)
         return _given_again(presented, standing, token, client, asked)

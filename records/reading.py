@@ -92,6 +92,10 @@ class RecordSet:
         rows = searching.run(sql)
         return self._told([self._stored(owner_keys, rows[0])])[0] if rows else None
 
+    def holds(self, resource_type: str, logical_id: str) -> bool:
+        """Whether it is among what may be read, deleted or not; nothing of it is opened."""
+        return resource_type in TYPE_NUMBER and bool(self._visible([(resource_type, logical_id)]))
+
     def history(
         self,
         resource_type: str,

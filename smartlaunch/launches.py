@@ -79,7 +79,9 @@ def begin(person: Person, *, hospital: Hospital, at: datetime) -> str:
     return str(address)
 
 
-def finish(person: Person, *, hospital: Hospital, answer: Mapping[str, str], at: datetime) -> Connection:
+def finish(
+    person: Person, *, hospital: Hospital, answer: Mapping[str, str], at: datetime, origin: str = ""
+) -> Connection:
     """Take the authorization response, exchange its code, check who it is about, and connect. Raises SourceError."""
     opened = _take(person, hospital, answer.get("state", ""), at)
     _check_issuer(opened.server, answer.get("iss"))
@@ -96,6 +98,7 @@ def finish(person: Person, *, hospital: Hospital, answer: Mapping[str, str], at:
         tokens_given=Tokens.of(given, at=at),
         token_endpoint=opened.server.token_endpoint,
         at=at,
+        origin=origin,
     )
 
 

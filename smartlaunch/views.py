@@ -41,7 +41,13 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
     """Take the person back. The state in the address says which launch it is, and a launch is its person's own."""
     hospital = get_object_or_404(Hospital.objects.active(), slug=slug)
     try:
-        launches.finish(_person(request), hospital=hospital, answer=request.GET.dict(), at=timezone.now())
+        launches.finish(
+            _person(request),
+            hospital=hospital,
+            answer=request.GET.dict(),
+            at=timezone.now(),
+            origin=request.META.get("REMOTE_ADDR", ""),
+        )
     except SourceError as error:
         return _explain(request, hospital, error)
     return redirect("portal:hospitals")

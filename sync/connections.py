@@ -8,6 +8,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.models import Person
+from audit import events
+from audit.models import Action, Agent
 from sync import doorbell, tokens
 from sync.models import Connection, ConnectionState, Hospital, Run, RunKind, RunState
 from sync.problems import Problem
@@ -21,7 +23,14 @@ def of(owner: Person) -> QuerySet[Connection]:
 
 @transaction.atomic
 def connect(
-    owner: Person, *, hospital: Hospital, patient: str, tokens_given: Tokens, token_endpoint: str, at: datetime
+    owner: Person,
+    *,
+    hospital: Hospital,
+    patient: str,
+    tokens_given: Tokens,
+    token_endpoint: str,
+    at: datetime,
+    origin: str = "",
 ) -> Connection:
     """Keep the tokens of this account and queue a run. The same account again swaps its tokens in place."""
     # Her row is locked, because a connection that does not exist yet cannot be: two tabs make one connection.
@@ -34,6 +43,7 @@ def connect(
     connection.state = ConnectionState.ACTIVE
     tokens.seal(connection, tokens_given)
     connection.save()
+    _note(connection, "connect", by=owner, origin=origin)
     update(connection, at=at)
     return connection
 
@@ -56,7 +66,7 @@ def update(connection: Connection, *, at: datetime) -> Run | None:
 
 
 @transaction.atomic
-def stop(connection: Connection, *, at: datetime) -> None:
+def stop(connection: Connection, *, at: datetime, origin: str = "") -> None:
     """No more updates: the tokens are destroyed and a run under way ends at its next page. What came stays."""
     connection = Connection.objects.select_for_update().get(pk=connection.pk)
     connection.state = ConnectionState.STOPPED
@@ -67,8 +77,22 @@ def stop(connection: Connection, *, at: datetime) -> None:
     Run.objects.unfinished().filter(connection=connection).update(
         state=RunState.PARTIAL, problem=Problem.STOPPED, claim=None, finished=at
     )
+    _note(connection, "disconnect", by=connection.owner, origin=origin)
 
 
 def ask_to_sign_in(connection_id: int) -> None:
     """The hospital no longer accepts our tokens: only she can mend that. A stopped connection stays stopped."""
     Connection.objects.filter(pk=connection_id, state=ConnectionState.ACTIVE).update(state=ConnectionState.NEEDS_REAUTH)
+
+
+def _note(connection: Connection, interaction: str, *, by: Person, origin: str) -> None:
+    events.append(
+        owner_id=connection.owner_id,
+        action=Action.EXECUTE,
+        interaction=interaction,
+        agent_kind=Agent.OWNER,
+        agent=str(by.subject),
+        agent_name=by.name,
+        origin=origin,
+        detail={"source": connection.hospital.source.url[:120], "name": connection.hospital.name},
+    )

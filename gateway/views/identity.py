@@ -7,8 +7,8 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from gateway import bearer, claims, keys, scopes, styles
-from gateway.errors import GatewayError, InsufficientScope
+from gateway import bearer, claims, keys, refusals, scopes, styles
+from gateway.errors import GatewayError, InsufficientScope, InvalidToken
 from gateway.views import answering
 
 
@@ -23,6 +23,9 @@ def userinfo(request: HttpRequest) -> HttpResponse:
         if scopes.OPENID not in granted:
             raise InsufficientScope("openid was not granted")
         return answering.in_json(claims.of(holder, granted))
+    except InvalidToken as error:
+        refusals.of_token(error, interaction="userinfo", origin=answering.origin(request))
+        return answering.refusal(error)
     except GatewayError as error:
         return answering.refusal(error)
 

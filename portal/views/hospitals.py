@@ -58,7 +58,7 @@ def stop(request: HttpRequest, connection_id: int) -> HttpResponse:
     connection = _hers(request, connection_id)
     if request.method != "POST":
         return render(request, "portal/stop_hospital.html", {"connection": connection})
-    connections.stop(connection, at=timezone.now())
+    connections.stop(connection, at=timezone.now(), origin=request.META.get("REMOTE_ADDR", ""))
     messages.success(
         request, _("No more updates from %(hospital)s. Your records stay.") % {"hospital": connection.hospital.name}
     )

@@ -9,6 +9,9 @@ from django.test import Client
 
 from audit import chains, events
 from audit.models import Agent, Outcome
+from consent.terms import Terms
+from gateway import authorizations
+from records.searching import microseconds
 from tests.fhirapi import people, population
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +31,13 @@ def test_a_read_is_one_event_that_names_app_consent_and_address(person, app):
     assert (event.interaction, event.outcome, event.origin) == ("read", Outcome.SUCCESS, "127.0.0.1")
     assert (event.agent, event.agent_name) == (app.application.client_id, app.application.name)
     assert event.consent_id == app.decision.pk
-    assert event.detail == {"status": 200, "records": 1, "types": {"Observation": 1}, "asked": "Observation"}
+    assert event.detail == {
+        "status": 200,
+        "records": 1,
+        "types": {"Observation": 1},
+        "asked": "Observation",
+        "record": "Observation/obs-1",
+    }
 
 
 def test_a_search_counts_by_type_and_category_and_names_parameters_only(person, app):
@@ -88,6 +97,50 @@ def test_a_stranger_leaves_no_event(person, app):
     Client().get(f"{people.BASE}/metadata")
 
     assert logged(person) == []
+
+
+@pytest.mark.parametrize("how", [authorizations.end, authorizations.pause])
+def test_a_token_that_opens_nothing_any_more_is_a_refusal_in_her_log(person, app, how):
+    assert app.get("/Observation/obs-1").status_code == 200
+    how(app.authorization, by=person, at=people.now())
+
+    refused = app.get("/Observation/obs-1")
+
+    assert refused.status_code == 401
+    event = logged(person)[-1]
+    assert (event.interaction, event.outcome, event.detail["status"]) == ("read", Outcome.REFUSED, 401)
+    assert (event.agent, event.consent_id) == (app.application.client_id, app.decision.pk)
+
+
+def test_userinfo_with_such_a_token_is_a_refusal_too(person, app):
+    authorizations.end(app.authorization, by=person, at=people.now())
+
+    answer = Client(headers={"Authorization": f"Bearer {app.token}"}).get("/oauth/userinfo")
+
+    assert answer.status_code == 401
+    assert (logged(person)[-1].interaction, logged(person)[-1].outcome) == ("userinfo", Outcome.REFUSED)
+
+
+def test_a_scope_that_does_not_reach_is_a_refusal(person):
+    narrow = people.let_in(person, "patient/Condition.rs")
+
+    assert narrow.get("/Observation/obs-1").status_code == 403
+
+    assert (logged(person)[-1].outcome, logged(person)[-1].detail["status"]) == (Outcome.REFUSED, 403)
+
+
+def test_what_her_consent_keeps_back_is_told_to_her_and_not_to_the_reader(person):
+    since = Terms(since=microseconds(people.now()))
+    app = people.let_in(person, "patient/Observation.rs", terms=since)
+    seen = people.let_in(person, "patient/Observation.rs")
+    assert seen.get("/Observation/obs-1").status_code == 200
+
+    hidden, absent = app.get("/Observation/obs-1"), app.get("/Observation/none")
+
+    assert (hidden.status_code, hidden.content) == (absent.status_code, absent.content)
+    of_hidden, of_absent = logged(person)[-2:]
+    assert of_hidden.detail["withheld"] == 1
+    assert "withheld" not in of_absent.detail
 
 
 def test_the_chain_holds_after_all_that(person, app):

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from audit import events
+from audit.models import Agent
 from sync.models import Connection, ConnectionState, Run, RunState, StepState
 from tests.portal import people
 
@@ -107,6 +109,18 @@ def test_lost_sign_in_asks_to_connect_again():
 
     assert "Riverside Hospital no longer lets us in for you." in words(page)
     assert 'action="/connect/riverside-hospital"' in page.content.decode()
+
+
+def test_connecting_and_stopping_are_in_her_access_log():
+    person = people.sign_up()
+    connection = people.connect(person, people.list_hospital("Riverside Hospital"))
+
+    people.browser_of(person).post(f"/hospitals/{connection.pk}/stop/")
+
+    stopped, connected = events.of(person.pk)
+    assert [connected.interaction, stopped.interaction] == ["connect", "disconnect"]
+    assert stopped.detail == {"source": "https://riverside-hospital.example/fhir", "name": "Riverside Hospital"}
+    assert (stopped.agent_kind, stopped.origin) == (Agent.OWNER, "127.0.0.1")
 
 
 @pytest.mark.parametrize("part", ["", "stop/"])
