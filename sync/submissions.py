@@ -155,13 +155,19 @@ class _Desk:
 
     def tell(self, done: Sequence[Done], interaction: str) -> None:
         """One event for each kind of change; what was found instead of created was looked for, not written."""
-        groups: dict[tuple[Action, str], Counter[str]] = {}
+        groups: dict[tuple[Action, str], list[Done]] = {}
         for one in done:
             looked_for = one.change.interaction == CREATE and not one.written
             action = Action.EXECUTE if looked_for else _ACTION[one.change.interaction]
-            key = (action, interaction or ("search" if looked_for else one.change.interaction))
-            groups.setdefault(key, Counter()).update([one.change.resource_type] if one.written or looked_for else [])
-        for (action, word), types in groups.items():
+            groups.setdefault((action, interaction or ("search" if looked_for else one.change.interaction)), []).append(
+                one
+            )
+        for (action, word), those in groups.items():
+            told = [one for one in those if one.written or action is Action.EXECUTE]
+            types = Counter(one.change.resource_type for one in told)
+            detail: dict[str, object] = {"records": types.total(), "types": dict(types)}
+            if len(told) == 1:
+                detail["record"] = f"{told[0].stored.resource_type}/{told[0].stored.logical_id}"
             events.append(
                 owner_id=self.author.owner_id,
                 action=action,
@@ -171,7 +177,7 @@ class _Desk:
                 agent_name=self.author.name,
                 consent_id=self.author.reader.decision_id,
                 origin=self.author.origin,
-                detail={"records": types.total(), "types": dict(types)},
+                detail=detail,
             )
 
     def _allow(self, change: Change) -> gate.Writable:
