@@ -13,7 +13,7 @@ from psycopg import Cursor
 from audit.models import Action, Agent, Event, Outcome
 
 NOBODY: Final = 0
-"""The chain of what concerns no one person: a backend service's tokens and orders. Nobody's id is 0."""
+"""The chain of what concerns no one person and no app that runs by itself. Nobody's id is 0."""
 
 APPENDED: Final = (
     "audit_append(%(event_owner)s::integer, %(event_action)s::text, %(event_interaction)s::text,"
@@ -86,6 +86,14 @@ def values(
         "event_origin": origin[:64],
         "event_detail": json.dumps(detail or {}),
     }
+
+
+def chain_of_app(application_id: int) -> int:
+    """The owner of the chain of what an app does for itself: a backend service's tokens and orders.
+
+    Below 0, where nobody's id is. One chain for each app, so that two of them never wait for each other.
+    """
+    return -application_id
 
 
 def of(owner_id: int, limit: int = 50, *, before: int | None = None) -> QuerySet[Event]:

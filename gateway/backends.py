@@ -57,7 +57,7 @@ def _store(client: Client, scope: str, asked: Asked, mark: Mark | None) -> dict[
         "scope": scope,
         "application": client.pk,
         **tokens.marked(mark),
-        **tokens.event(client, asked, "token", owner_id=events.NOBODY),
+        **tokens.event(client, asked, "token", owner_id=events.chain_of_app(client.pk)),
     }
     if not statements.change(_SERVE, values):
         raise ClientRefused("an assertion that was used before")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -25,6 +25,7 @@ from gateway.toolkit.models import (
     AbstractGrant,
     AbstractIDToken,
     AbstractRefreshToken,
+    TokenChecksumField,
 )
 
 SCOPE_LENGTH_MAX = 300
@@ -242,14 +243,36 @@ class Authorization(models.Model):
         return f"Authorization {self.pk}"
 
 
+# Codes and tokens are written by the thousand, so their tables have the keys and indexes that a question of ours needs
+# and no more: they are found by digest and by authorization, and swept by time in one statement. Of the package's
+# columns, ``user`` and ``application`` repeat what the authorization row holds (its keys are the promise; an app is
+# never deleted), and the links between tokens stay empty. A key on them would look up, and lock, a row for each token.
+
+
+def _repeated(to: str, **options: Any) -> models.ForeignKey[Any, Any]:
+    """A column of the package's that our questions do not go by."""
+    return models.ForeignKey(to, models.CASCADE, related_name="+", db_index=False, db_constraint=False, **options)
+
+
+def _unused(to: str, name: str) -> models.ForeignKey[Any, Any]:
+    """A link of the package's that none of our rows has."""
+    return models.ForeignKey(
+        to, models.DO_NOTHING, null=True, blank=True, related_name=name, db_index=False, db_constraint=False
+    )
+
+
 class Grant(AbstractGrant):
     """An authorization code; ``code`` holds its SHA-256. Kept after use, so that a replay is recognised."""
 
+    user = _repeated(settings.AUTH_USER_MODEL)
+    application = _repeated(settings.OAUTH2_PROVIDER_APPLICATION_MODEL)
+    code = models.CharField(max_length=255)
     authorization = models.ForeignKey(Authorization, models.CASCADE, related_name="+")
     consumed = models.DateTimeField(null=True)
 
     class Meta(AbstractGrant.Meta):
         abstract = False
+        constraints: ClassVar = [models.UniqueConstraint(fields=["code"], name="grant_one_per_code")]
 
 
 class AccessToken(AbstractAccessToken):
@@ -259,11 +282,17 @@ class AccessToken(AbstractAccessToken):
     what people let the service have.
     """
 
+    user = _repeated(settings.AUTH_USER_MODEL, null=True, blank=True)
+    application = _repeated(settings.OAUTH2_PROVIDER_APPLICATION_MODEL, null=True, blank=True)
+    token_checksum = TokenChecksumField(max_length=64)
+    source_refresh_token = _unused(settings.OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL, "refreshed_access_token")
+    id_token = _unused(settings.OAUTH2_PROVIDER_ID_TOKEN_MODEL, "access_token")
     authorization = models.ForeignKey(Authorization, models.CASCADE, null=True, related_name="+", db_index=False)
 
     class Meta(AbstractAccessToken.Meta):
         abstract = False
         constraints: ClassVar = [
+            models.UniqueConstraint(fields=["token_checksum"], name="access_token_one_per_checksum"),
             models.UniqueConstraint(fields=["authorization"], name="access_token_one_per_authorization"),
         ]
 
@@ -283,6 +312,9 @@ class RefreshToken(AbstractRefreshToken):
     that lost the response (tokens.py).
     """
 
+    user = _repeated(settings.AUTH_USER_MODEL)
+    application = _repeated(settings.OAUTH2_PROVIDER_APPLICATION_MODEL)
+    access_token = _unused(settings.OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL, "refresh_token")
     authorization = models.ForeignKey(Authorization, models.CASCADE, related_name="+")
     replay = models.BinaryField(null=True)
 
@@ -290,6 +322,7 @@ class RefreshToken(AbstractRefreshToken):
         abstract = False
         # The package's (token_checksum, revoked) holds nothing for live rows, where revoked is NULL.
         unique_together: ClassVar = ()
+        indexes: ClassVar = ()
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["token_checksum"], name="refresh_token_one_per_checksum"),
         ]

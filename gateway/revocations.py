@@ -37,7 +37,7 @@ def _end(found: AccessToken | RefreshToken, asked: Asked) -> None:
 def _note(client: Application, found: AccessToken | RefreshToken, asked: Asked) -> None:
     authorization = found.authorization
     events.append(
-        owner_id=authorization.person_id if authorization else events.NOBODY,
+        owner_id=authorization.person_id if authorization else events.chain_of_app(client.pk),
         action=Action.EXECUTE,
         interaction="revoke",
         agent_kind=Agent.APP,

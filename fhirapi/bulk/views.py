@@ -78,7 +78,7 @@ class BulkView(FhirView):
 
     def _log(self, request: Request, status: int) -> None:
         events.append(
-            owner_id=events.NOBODY,
+            owner_id=events.chain_of_app(self.service.application_id),
             action=Action.EXECUTE,
             interaction="export" if request.method != "DELETE" else "export-delete",
             outcome=Outcome.SUCCESS if status < 400 else Outcome.REFUSED if status < 500 else Outcome.FAILED,

@@ -8,6 +8,7 @@ from oauth2_provider.models import (
     AbstractGrant,
     AbstractIDToken,
     AbstractRefreshToken,
+    TokenChecksumField,
 )
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "AbstractGrant",
     "AbstractIDToken",
     "AbstractRefreshToken",
+    "TokenChecksumField",
 ]

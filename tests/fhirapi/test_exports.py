@@ -815,7 +815,8 @@ def test_orders_refusals_and_cancellations_are_on_record(scene):
     scene.service.kick_off("/$export?_type=Nonsense")
     scene.service.cancel(address)
 
-    told = [(e.interaction, e.detail["status"]) for e in events.of(events.NOBODY, 20) if e.interaction != "token"]
+    chain = events.chain_of_app(scene.service.application.pk)
+    told = [(e.interaction, e.detail["status"]) for e in events.of(chain, 20) if e.interaction != "token"]
 
     assert told[:3] == [("export-delete", 202), ("export", 400), ("export", 202)]
 
