@@ -42,3 +42,4 @@ def test_python_client_standalone(site, method):
     assert client.server.auth.access_token != before
     assert client.launch_context["patient"] == person.patient_id
     assert len(list(wanted.perform_resources_iter(client.server))) == 7
+    client.server.session.close()  # it keeps its connection, and our end of it one to the database
