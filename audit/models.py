@@ -25,6 +25,7 @@ class Agent(models.TextChoices):
     """What kind of actor did it."""
 
     OWNER = "owner", "the owner herself"
+    DELEGATE = "delegate", "a person who acts for the owner"
     APP = "app", "an app she let in"
     SOURCE = "source", "a source that feeds her record"
     STAFF = "staff", "a clinician of the hospital that holds it"

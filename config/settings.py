@@ -317,6 +317,12 @@ USAGE_SECONDS = env.read_number("USAGE_SECONDS", 5)
 # The largest body we read at all; a page from a hospital has its own bound in sync.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.read_number("REQUEST_BYTES_MAX", 2_500_000)
 
+# --- people who act for an owner -----------------------------------------------------------------------------------
+# From this age on, confidential kinds of care are withheld from a minor's parents (consent/guardians.py) …
+GUARDIAN_TEEN_AGE = env.read_number("GUARDIAN_TEEN_AGE", 12, low=1, high=25)
+# … and at this age nobody is a minor's guardian any more.
+GUARDIAN_END_AGE = env.read_number("GUARDIAN_END_AGE", 18, low=1, high=25)
+
 # --- the home of app developers ------------------------------------------------------------------------------------
 # What writes the record of a made-up person for a developer; the sandbox stands above the rooms that may not know it.
 SYNTHETIC_RECORDS = "sandbox.trials.fill"

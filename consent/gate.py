@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
 from accounts.models import Person
-from consent import clinicians, contributions, ledger
+from consent import clinicians, contributions, delegations, guardians, ledger
 from consent.models import Decision, Grantee
 from consent.terms import Terms
 from records.reading import RecordSet
@@ -103,8 +103,17 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True)
+class Delegate:
+    """A person who acts for the owner: ``delegation`` is the grantee of the owner's decision, and bound to her."""
+
+    person_id: int
+    delegation: str
+    decision_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Holder:
-    """Anybody else she let read: a clinic, a clinician, another person, or whoever holds a link.
+    """Anybody else she let read: a clinic, a clinician, or whoever holds a link.
 
     ``kind`` is one of consent.models.Grantee; what may be read are the scopes of the decision itself.
     """
@@ -114,7 +123,7 @@ class Holder:
     decision_id: int
 
 
-Reader = Owner | App | Clinician | ClinicianApp | Backend | Holder
+Reader = Owner | Delegate | App | Clinician | ClinicianApp | Backend | Holder
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +159,11 @@ def readable(*, owner_id: int, reader: Reader, interaction: str, at: datetime) -
         if reader.person_id != owner_id:
             raise ConsentMissing(f"person {reader.person_id} may not read the record of {owner_id}")
         return RecordSet(owner_id, _patient_id(owner_id), (Rule(),))
+    if isinstance(reader, Delegate):
+        return _readable_by_delegate(owner_id, reader, letter, at)
     if isinstance(reader, Holder):
+        if reader.kind == Grantee.PERSON:
+            raise ConsentMissing("a person reads as who she is, a Delegate")
         decision = _standing(owner_id, reader.decision_id, reader.grantee, at, kind=reader.kind)
         held = [scopes.parse(text) for text in decision.scopes_granted]
         return RecordSet(owner_id, decision.patient_id, _rules_of(decision, held, letter))
@@ -261,6 +274,30 @@ def _rules_of_app(owner_id: int, reader: App, letter: str, at: datetime) -> tupl
     # The token can only ever hold less than what was granted; the ledger has the last word.
     held = [scope for scope in reader.scopes if any(scopes.covers(wider, scope) for wider in granted)]
     return decision.patient_id, _rules_of(decision, held, letter)
+
+
+def _readable_by_delegate(owner_id: int, reader: Delegate, letter: str, at: datetime) -> RecordSet:
+    """What the decision admits, without what nobody can classify and what is a minor's own affair."""
+    decision = _standing(owner_id, reader.decision_id, reader.delegation, at, kind=Grantee.PERSON)
+    delegation = delegations.bound(reader.delegation, owner_id=owner_id, delegate_id=reader.person_id)
+    if delegation is None:
+        raise ConsentMissing(f"person {reader.person_id} does not act for {owner_id}")
+    terms = Terms.of(decision.terms)
+    withheld = terms.withheld_from_delegate
+    if delegation.guardian:
+        birth = birth_date(owner_id)
+        if birth is None or not guardians.is_minor(birth, at=at):
+            raise ConsentMissing(f"owner {owner_id} is no minor")
+        withheld = guardians.withheld(terms, birth, decided=delegation.invited, at=at)
+    admitted = _rules_of(decision, [scopes.parse(text) for text in decision.scopes_granted], letter)
+    return RecordSet(owner_id, decision.patient_id, tuple(replace(rule, withheld=withheld) for rule in admitted))
+
+
+def birth_date(owner_id: int) -> date | None:
+    """The earliest day the owner can have been born on by her one Patient; None where it does not say."""
+    patient_id = _patient_id(owner_id)
+    stored = RecordSet(owner_id, patient_id, (Rule(PATIENT),)).read(PATIENT, patient_id)
+    return None if stored is None or stored.deleted else guardians.born(stored.resource)
 
 
 def _standing(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -218,6 +218,18 @@ def newest(owner_id: int, grantee: str, *, kind: str = Grantee.APP) -> Decision 
     """The newest decision that counts for this grantee, whatever it says."""
     found = Decision.objects.filter(owner_id=owner_id, grantee_kind=kind, grantee=grantee, act__in=DECISIVE)
     return found.order_by("-sequence").select_related("owner").first()
+
+
+def newest_of_each(grantees: Iterable[str], *, kind: str) -> dict[str, Decision]:
+    """The newest decision that counts for each of these grantees, of whom each is one owner's alone."""
+    found = Decision.objects.filter(grantee__in=list(grantees), grantee_kind=kind, act__in=DECISIVE)
+    newest_first = found.order_by("grantee", "-sequence").distinct("grantee").select_related("owner", "actor")
+    return {decision.grantee: decision for decision in newest_first}
+
+
+def lets_read(decision: Decision, *, at: datetime) -> bool:
+    """Whether this newest decision lets its grantee read now."""
+    return decision.act in STANDING and not _has_ended(decision, at)
 
 
 def following(decision: Decision) -> Decision | None:

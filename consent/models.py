@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 
 class Grantee(models.TextChoices):
@@ -120,3 +121,56 @@ class HiddenRecord(models.Model):
 
     def __str__(self) -> str:
         return f"HiddenRecord {self.pk}"
+
+
+class Relationship(models.TextChoices):
+    """What the delegate is to the owner: http://terminology.hl7.org/CodeSystem/v3-RoleCode."""
+
+    PARENT = "PRN", _("Parent")
+    GUARDIAN = "GUARD", _("Guardian")
+    SPOUSE = "SPS", _("Spouse or partner")
+    CHILD = "CHILD", _("Child")
+    FAMILY = "FAMMEMB", _("Another relative")
+    FRIEND = "FRND", _("Friend")
+    ATTORNEY = "POWATT", _("Holds a power of attorney")
+
+
+class Delegation(models.Model):
+    """A person who is asked to act for the owner, and whether she took it on.
+
+    What she may see and until when is the owner's decision in the ledger (grantee: this ``uid``); this row only binds it
+    to a person. ``guardian``: of a minor, so it also depends on the owner's age (guardians.py). ``invitation`` is the
+    SHA-256 of the token in the mail, empty once it was answered.
+    """
+
+    uid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="delegations_given")
+    delegate = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="delegations_held")
+    name = models.CharField(max_length=200, help_text="as the owner calls her")
+    email = models.EmailField(help_text="where the invitation went, in small letters")
+    relationship = models.CharField(max_length=8, choices=Relationship)
+    guardian = models.BooleanField(default=False)
+    invitation = models.CharField(max_length=64, blank=True)
+    invited = models.DateTimeField()
+    lapses = models.DateTimeField()
+    accepted = models.DateTimeField(null=True)
+    declined = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["invitation"], condition=~Q(invitation=""), name="delegation_one_per_invitation"
+            ),
+            models.CheckConstraint(
+                condition=Q(delegate__isnull=True, accepted__isnull=True)
+                | Q(delegate__isnull=False, accepted__isnull=False, invitation=""),
+                name="delegation_bound_when_accepted",
+            ),
+            models.CheckConstraint(
+                condition=Q(delegate__isnull=True) | ~Q(delegate=F("owner")), name="delegation_to_another"
+            ),
+            models.CheckConstraint(condition=Q(relationship__in=Relationship.values), name="delegation_known_relation"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Delegation {self.uid}"

@@ -16,6 +16,8 @@ SHARING: Final = "2026-11"
 """The text of today's consent page, and of a renewal."""
 HIDING: Final = "hide-2026-11"
 """The text beside the button that hides one record."""
+DELEGATING: Final = "delegate-2026-11"
+"""The text she reads when she asks somebody to act for her, and when that is renewed."""
 
 FOLDER: Final = Path(__file__).parent / "texts"
 _FALLBACK: Final = "en"

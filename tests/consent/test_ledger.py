@@ -162,7 +162,7 @@ def test_published_texts_never_change():
     assert kept == listed
 
 
-@pytest.mark.parametrize("version", [texts.SHARING, texts.HIDING])
+@pytest.mark.parametrize("version", [texts.SHARING, texts.HIDING, texts.DELEGATING])
 def test_a_text_says_the_same_in_both_languages_and_another_language_reads_english(version):
     english, spanish, other = (texts.read(version, language) for language in ("en", "es", "xx"))
 

@@ -1,0 +1,267 @@
+"""People who act for an owner: invited by mail, bound when they say yes, ended by either side.
+
+What a delegate may see, of which time and until when is a decision in the owner's ledger like any other; its grantee is
+the delegation's ``uid``. Both must hold at every read: the decision stands, and the delegation is bound to who reads.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from hashlib import sha256
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from accounts.models import Person
+from audit import events
+from audit.models import Action, Agent
+from consent import ledger
+from consent.ledger import Reading
+from consent.models import Act, Decision, Delegation, Grantee, Relationship
+from consent.terms import Terms
+
+LIFE: Final = timedelta(days=14)
+"""Of an invitation."""
+WAITING_MAX: Final = 10
+"""Invitations of one owner that may wait at a time: nobody sends mail without end through us."""
+
+
+class TooManyInvitations(Exception):
+    """As many invitations of hers as may wait are waiting."""
+
+
+class NotInvited(Exception):
+    """The invitation was answered, has lapsed, was taken back, or is for somebody else."""
+
+
+class State(Enum):
+    WAITING = "waiting"
+    LAPSED = "lapsed"
+    DECLINED = "declined"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Whom she asks, and what this person may see: scopes and terms as in any decision."""
+
+    name: str
+    email: str
+    relationship: Relationship
+    guardian: bool
+    granted: tuple[str, ...]
+    terms: Terms
+    ends: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A delegation with the newest decision about it."""
+
+    delegation: Delegation
+    decision: Decision
+    state: State
+
+
+@transaction.atomic
+def invite(owner: Person, offer: Offer, *, read: Reading, at: datetime, origin: str = "") -> tuple[Delegation, str]:
+    """The delegation and the token for the mail, which is kept nowhere. Raises TooManyInvitations."""
+    Person.objects.select_for_update(no_key=True).get(pk=owner.pk)  # two at once would both count one too few
+    waiting = owner.delegations_given.exclude(invitation="").filter(lapses__gt=at)
+    if waiting.count() >= WAITING_MAX:
+        raise TooManyInvitations(f"owner {owner.pk}")
+    token = secrets.token_urlsafe(32)
+    delegation = Delegation.objects.create(
+        owner=owner,
+        name=offer.name,
+        email=offer.email.lower(),
+        relationship=offer.relationship,
+        guardian=offer.guardian,
+        invitation=_digest(token),
+        invited=at,
+        lapses=at + LIFE,
+    )
+    decision = ledger.grant(
+        owner=owner,
+        actor=owner,
+        kind=Grantee.PERSON,
+        grantee=str(delegation.uid),
+        grantee_name=offer.name,
+        asked=offer.granted,
+        granted=offer.granted,
+        terms=offer.terms,
+        purpose="",
+        ends=offer.ends,
+        read=read,
+        at=at,
+    )
+    _note(delegation, "delegate", decision, by=owner, origin=origin)
+    return delegation, token
+
+
+def invitation(token: str, *, at: datetime) -> Standing | None:
+    """What a mail's token invites to, while it can be answered."""
+    found = Delegation.objects.select_related("owner").filter(invitation=_digest(token), lapses__gt=at).first()
+    standing = next(iter(_standings([found], at=at)), None) if found else None
+    return standing if standing is not None and standing.state is State.WAITING else None
+
+
+@transaction.atomic
+def accept(delegation: Delegation, person: Person, *, at: datetime, origin: str = "") -> None:
+    """Binds it to this person. Raises NotInvited; of two clicks, or a click and the owner's end, one wins."""
+    decision = _waiting_decision(delegation, person, at=at)
+    if not _unanswered(delegation, at=at).update(delegate=person, accepted=at, invitation=""):
+        raise NotInvited(str(delegation.uid))
+    _note(delegation, "accept", decision, by=person, origin=origin)
+
+
+@transaction.atomic
+def decline(delegation: Delegation, person: Person, *, at: datetime, origin: str = "") -> None:
+    """She does not take it on, and the owner's decision is withdrawn with it. Raises NotInvited."""
+    _waiting_decision(delegation, person, at=at)
+    if not _unanswered(delegation, at=at).update(declined=at, invitation=""):
+        raise NotInvited(str(delegation.uid))
+    _withdraw(delegation, "decline", by=person, at=at, origin=origin)
+
+
+@transaction.atomic
+def end(delegation: Delegation, *, by: Person, at: datetime, origin: str = "") -> None:
+    """Either side ends it, also one that nobody has answered. Raises ledger.NothingToWithdraw."""
+    Delegation.objects.filter(pk=delegation.pk).update(invitation="")
+    _withdraw(delegation, "revoke", by=by, at=at, origin=origin)
+
+
+@transaction.atomic
+def pause(delegation: Delegation, *, at: datetime, origin: str = "") -> None:
+    """The owner stops it for now. Raises ledger.NothingToWithdraw."""
+    owner = delegation.owner
+    decision = ledger.pause(owner_id=owner.pk, grantee=str(delegation.uid), actor=owner, at=at, kind=Grantee.PERSON)
+    _note(delegation, "pause", decision, by=owner, origin=origin)
+
+
+@transaction.atomic
+def resume(delegation: Delegation, *, at: datetime, origin: str = "") -> None:
+    """The owner lets a paused delegate go on. Raises ledger.NothingToResume."""
+    owner = delegation.owner
+    decision = ledger.resume(owner_id=owner.pk, grantee=str(delegation.uid), actor=owner, at=at, kind=Grantee.PERSON)
+    _note(delegation, "resume", decision, by=owner, origin=origin)
+
+
+@transaction.atomic
+def renew(delegation: Delegation, *, ends: datetime, read: Reading, at: datetime, origin: str = "") -> None:
+    """The owner moves the end; not of a guardian's, which is a birthday. Raises ledger.NothingToResume."""
+    owner = delegation.owner
+    if delegation.guardian:
+        raise ledger.NothingToResume(f"delegation {delegation.uid} ends with the owner's minority")
+    decision = ledger.renew(
+        owner_id=owner.pk,
+        grantee=str(delegation.uid),
+        actor=owner,
+        ends=ends,
+        read=read,
+        at=at,
+        kind=Grantee.PERSON,
+    )
+    _note(delegation, "renew", decision, by=owner, origin=origin)
+
+
+def given(owner: Person, *, at: datetime) -> list[Standing]:
+    """Everybody she asked, newest first. Two queries."""
+    return _standings(owner.delegations_given.select_related("owner", "delegate").order_by("-invited"), at=at)
+
+
+def held(person: Person, *, at: datetime) -> list[Standing]:
+    """Whom this person acts for or acted for, by name. Two queries."""
+    return _standings(_bound(person).order_by("owner__name", "owner_id"), at=at)
+
+
+def of(person: Person, uid: UUID, *, at: datetime) -> Standing | None:
+    """One that this person holds."""
+    return next(iter(_standings(_bound(person).filter(pk=uid), at=at)), None)
+
+
+def bound(uid: str, *, owner_id: int, delegate_id: int) -> Delegation | None:
+    """The delegation, if this person took it on for this owner and both accounts are open."""
+    found = Delegation.objects.filter(
+        pk=uid,
+        owner_id=owner_id,
+        delegate_id=delegate_id,
+        accepted__isnull=False,
+        owner__is_active=True,
+        delegate__is_active=True,
+    )
+    return found.first()
+
+
+def _bound(person: Person) -> QuerySet[Delegation]:
+    found = person.delegations_held.filter(accepted__isnull=False, owner__is_active=True)
+    return found.select_related("owner", "delegate")
+
+
+def _standings(delegations: Iterable[Delegation], *, at: datetime) -> list[Standing]:
+    delegations = list(delegations)
+    if not delegations:
+        return []
+    newest = ledger.newest_of_each((str(each.uid) for each in delegations), kind=Grantee.PERSON)
+    pairs = [(each, newest[str(each.uid)]) for each in delegations]
+    return [Standing(each, decision, _state(each, decision, at=at)) for each, decision in pairs]
+
+
+def _state(delegation: Delegation, decision: Decision, *, at: datetime) -> State:
+    if delegation.declined is not None:
+        return State.DECLINED
+    if decision.act == Act.WITHDRAW or (decision.ends is not None and decision.ends <= at):
+        return State.ENDED
+    if delegation.accepted is None:
+        return State.WAITING if delegation.lapses > at else State.LAPSED
+    return State.PAUSED if decision.act == Act.PAUSE else State.ACTIVE
+
+
+def _waiting_decision(delegation: Delegation, person: Person, *, at: datetime) -> Decision:
+    """The owner's decision that waits for this very person. Raises NotInvited.
+
+    The mail went to one address: a link that was passed on is worth nothing with another account.
+    """
+    decision = ledger.current(delegation.owner_id, str(delegation.uid), kind=Grantee.PERSON)
+    hers = person.pk != delegation.owner_id and person.email.lower() == delegation.email
+    if decision is None or not hers or not ledger.lets_read(decision, at=at):
+        raise NotInvited(str(delegation.uid))
+    return decision
+
+
+def _unanswered(delegation: Delegation, *, at: datetime) -> QuerySet[Delegation]:
+    return Delegation.objects.filter(pk=delegation.pk, lapses__gt=at).exclude(invitation="")
+
+
+def _withdraw(delegation: Delegation, interaction: str, *, by: Person, at: datetime, origin: str) -> None:
+    decision = ledger.withdraw(
+        owner_id=delegation.owner_id, grantee=str(delegation.uid), actor=by, at=at, kind=Grantee.PERSON
+    )
+    _note(delegation, interaction, decision, by=by, origin=origin)
+
+
+def _note(delegation: Delegation, interaction: str, decision: Decision, *, by: Person, origin: str) -> None:
+    """In the owner's access log, whoever of the two did it."""
+    events.append(
+        owner_id=delegation.owner_id,
+        action=Action.EXECUTE,
+        interaction=interaction,
+        agent_kind=Agent.OWNER if by.pk == delegation.owner_id else Agent.DELEGATE,
+        agent=str(by.subject),
+        agent_name=by.name,
+        consent_id=decision.pk,
+        origin=origin,
+        detail={"delegation": str(delegation.uid)},
+    )
+
+
+def _digest(token: str) -> str:
+    return sha256(token.encode()).hexdigest()
