@@ -138,9 +138,9 @@ class Relationship(models.TextChoices):
 class Delegation(models.Model):
     """A person who is asked to act for the owner, and whether she took it on.
 
-    What she may see and until when is the owner's decision in the ledger (grantee: this ``uid``); this row only binds it
-    to a person. ``guardian``: of a minor, so it also depends on the owner's age (guardians.py). ``invitation`` is the
-    SHA-256 of the token in the mail, empty once it was answered.
+    What she may see and until when is the owner's decision in the ledger (grantee: this ``uid``); this row only binds
+    it to a person. ``guardian``: of a minor, so it also depends on the owner's age (guardians.py). ``invitation`` is
+    the SHA-256 of the token in the mail, empty once it was answered.
     """
 
     uid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts import languages
+from accounts.models import Person
+from portal import acting
+from portal.acting import Acting
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class House:
     languages: tuple[tuple[str, str], ...]
     developers: str
     """Where the pages for developers begin; empty at a hospital, which has none."""
+    family: tuple[Acting, ...]
+    """Whom she acts for, to switch between; only on the pages about records."""
 
 
 PLACES = (
@@ -54,6 +60,12 @@ PLACES = (
         frozenset({"hospitals", "hospital", "stop_hospital"}),
     ),
     Place(_("Apps"), "app", "portal:apps", frozenset({"apps", "sensitivity", "withdraw_app", "renew_app", "receipt"})),
+    Place(
+        _("People"),
+        "team",
+        "portal:people",
+        frozenset({"people", "invite", "invitation", "end_delegation", "for_home", "for_records", "for_record"}),
+    ),
     Place(_("Who looked"), "eye", "portal:access", frozenset({"access"})),
     Place(_("Account"), "person", "portal:account", frozenset({"account"})),
 )
@@ -71,6 +83,7 @@ def site(request: HttpRequest) -> dict[str, House]:
             language=languages.current(),
             languages=tuple(settings.LANGUAGES),
             developers=reverse("developers:home") if settings.SITE == "person" else "",
+            family=_family(request) if at_home else (),
         )
     }
 
@@ -80,3 +93,10 @@ def _links(request: HttpRequest) -> Iterator[Link]:
     here = match.url_name if match and match.app_name == "portal" else None
     for place in PLACES:
         yield Link(place.label, place.icon, reverse(place.view), here in place.pages)
+
+
+def _family(request: HttpRequest) -> tuple[Acting, ...]:
+    match = request.resolver_match
+    if match is None or match.app_name != "portal" or not isinstance(request.user, Person):
+        return ()
+    return acting.everybody(request.user, at=timezone.now())

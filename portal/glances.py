@@ -17,6 +17,7 @@ from portal import names, when
 
 WHO: dict[str, str | Promise] = {
     Agent.OWNER: gettext_lazy("You"),
+    Agent.DELEGATE: gettext_lazy("Somebody who acts for you"),
     Agent.APP: gettext_lazy("An app"),
     Agent.SOURCE: gettext_lazy("A hospital"),
     Agent.STAFF: gettext_lazy("A clinician"),
@@ -38,6 +39,9 @@ DID: dict[str, str | Promise] = {
     "renew": gettext_lazy("renewed permission"),
     "hide": gettext_lazy("hid a record"),
     "show": gettext_lazy("no longer hides a record"),
+    "delegate": gettext_lazy("asked somebody to act for you"),
+    "accept": gettext_lazy("agreed to act for you"),
+    "decline": gettext_lazy("declined to act for you"),
     "token": gettext_lazy("was let in"),
     "connect": gettext_lazy("connected"),
     "disconnect": gettext_lazy("stopped the updates"),

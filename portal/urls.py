@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from portal.views import access, account, apps, home, hospitals, records, sensitivity
+from portal.views import access, account, apps, home, hospitals, people, records, sensitivity
 
 app_name = "portal"
 urlpatterns = [
@@ -30,6 +30,17 @@ urlpatterns = [
         apps.receipt_file,
         name="receipt_file",
     ),
+    path("people/", people.listing, name="people"),
+    path("people/invite/", people.invite, name="invite"),
+    path("people/invitation/", people.invitation, name="invitation"),
+    path("people/invitation/<slug:token>/", people.open_invitation, name="open_invitation"),
+    path("people/<uuid:uid>/end/", people.end, name="end_delegation"),
+    path("people/<uuid:uid>/pause/", people.pause, name="pause_delegation"),
+    path("people/<uuid:uid>/resume/", people.resume, name="resume_delegation"),
+    path("people/<uuid:uid>/renew/", people.renew, name="renew_delegation"),
+    path("for/<uuid:uid>/", home.acting_home, name="for_home"),
+    path("for/<uuid:uid>/records/<slug:kind>/", records.listing, name="for_records"),
+    path("for/<uuid:uid>/record/<str:resource_type>/<str:logical_id>/", records.one, name="for_record"),
     path("access/", access.log, name="access"),
     path("account/", account.profile, name="account"),
 ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from consent import gate
-from portal import hospitals, kinds, pages, sources
+from portal import hospitals, kinds, looking, pages, sources
 
 
 @require_safe
@@ -38,3 +40,18 @@ def overview(request: HttpRequest) -> HttpResponse:
             "calling": [each for each in connections if each.needs_her],
         },
     )
+
+
+@require_safe
+@pages.of_person
+def acting_home(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """The record of somebody she acts for at a glance, as far as she may see it; counters alone, as on her own."""
+    with looking.at_records(request, interaction="search", uid=uid) as look:
+        counts = kinds.shown(look.records.counts())
+        shown = {
+            "acting": look.acting,
+            "held": kinds.tally(counts),
+            "total": sum(count.total for count in counts),
+            "sources": sources.totals(counts),
+        }
+        return render(request, "portal/acting_home.html", shown)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -11,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import languages
+from accounts.models import Person
 from consent import texts
 from portal import facts, hidings, kinds, lines, looking, names, pages, sensitivity, sources, when
 from records import reading
@@ -22,24 +24,28 @@ PAGE = 30
 
 @require_safe
 @pages.of_person
-def listing(request: HttpRequest, kind: str) -> HttpResponse:
-    """One kind, newest first; ``list`` picks one of its lists, ``after`` goes on where a page ended."""
+def listing(request: HttpRequest, kind: str, uid: UUID | None = None) -> HttpResponse:
+    """One kind, newest first; ``list`` picks one of its lists, ``after`` goes on where a page ended.
+
+    ``uid``: the delegation under which she looks at somebody else's record.
+    """
     chosen = kinds.named(kind)
     if chosen is None:
         raise Http404
-    with looking.at_records(request, interaction="search") as look:
+    with looking.at_records(request, interaction="search", uid=uid) as look:
         shelves = kinds.shelves(chosen, kinds.shown(look.records.counts()))
         shelf = next(
             (each for each in shelves if each.slug == request.GET.get("list")), shelves[0] if shelves else None
         )
         page = _page(look.records, shelf, request.GET.get("after") or None)
         if page is None:
-            return redirect("portal:records", kind=kind)
+            return redirect(request.path)
         look.saw(page.entries)
         return render(
             request,
             "portal/records.html",
             {
+                "acting": look.acting,
                 "kind": chosen,
                 "shelves": shelves,
                 "shelf": shelf,
@@ -67,26 +73,31 @@ def _lines(entries: Sequence[reading.Stored]) -> list[lines.Line]:
 
 @require_safe
 @pages.of_person
-def one(request: HttpRequest, resource_type: str, logical_id: str) -> HttpResponse:
+def one(request: HttpRequest, resource_type: str, logical_id: str, uid: UUID | None = None) -> HttpResponse:
     """One record: its facts, its text, where it came from, what is wrong with it, and the FHIR JSON itself.
 
-    ``version`` picks an earlier version.
+    ``version`` picks an earlier version. ``uid``: the delegation under which she looks at somebody else's record; who
+    else gets it is its owner's affair.
     """
     asked = request.GET.get("version", "")
-    with looking.at_records(request, interaction="vread" if asked else "read") as look:
+    with looking.at_records(request, interaction="vread" if asked else "read", uid=uid) as look:
         versions = look.records.history(resource_type, logical_id)
         stored = next((each for each in versions if not asked or str(each.version_id) == asked), None)
         if stored is None or stored.deleted:
             raise Http404
         look.saw([stored])
-        found = hidings.of(pages.person(request), f"{resource_type}/{logical_id}", at=timezone.now())
-        hiding = {
-            "hidings": found,
-            "is_hidden": any(each.hidden for each in found),
-            "hiding_text": texts.read(texts.HIDING, languages.current()),
-        }
-        shown = {**_shown(stored, versions), "verdicts": sensitivity.verdicts(stored, pages.person(request).pk)}
-        return render(request, "portal/record.html", shown | hiding)
+        who_gets_it = {} if look.acting else _who_gets_it(look.owner, stored)
+        return render(request, "portal/record.html", {**_shown(stored, versions), "acting": look.acting, **who_gets_it})
+
+
+def _who_gets_it(owner: Person, stored: reading.Stored) -> dict[str, Any]:
+    found = hidings.of(owner, f"{stored.resource_type}/{stored.logical_id}", at=timezone.now())
+    return {
+        "hidings": found,
+        "is_hidden": any(each.hidden for each in found),
+        "hiding_text": texts.read(texts.HIDING, languages.current()),
+        "verdicts": sensitivity.verdicts(stored, owner.pk),
+    }
 
 
 @require_POST

@@ -1,0 +1,204 @@
+"""Asking somebody to act for her: the form, what her choices come to, and the mails to both sides."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+
+from django import forms
+from django.conf import settings
+from django.core.mail import send_mail
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import formats, timezone, translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.models import Person
+from consent import gate, guardians
+from consent.delegations import Offer
+from consent.models import Delegation, Relationship
+from consent.terms import Terms
+from gateway import wording
+from portal import kinds, sources
+from portal.kinds import KINDS, OTHER, Kind
+from records import labels
+from records.searching import microseconds
+from standards.smart.scopes import US_CORE_GRANULAR
+
+EVERYTHING: Final = "everything"
+LENGTHS: Final = {"90": timedelta(days=90), "365": timedelta(days=365), "1826": timedelta(days=1826)}
+RENEWED: Final = LENGTHS["365"]
+_LENGTH_NAMES: Final[tuple[tuple[str, str | Promise], ...]] = (
+    ("90", gettext_lazy("90 days")),
+    ("365", gettext_lazy("One year")),
+    ("1826", gettext_lazy("Five years")),
+)
+# Who she is, a delegate always sees: whose record it is stands on every page.
+_ALWAYS: Final = "patient/Patient.rs"
+
+
+class InvitationForm(forms.Form):
+    """``guardian`` is there only for a minor; it takes the place of kinds, sources, time and end."""
+
+    name = forms.CharField(label=gettext_lazy("Name of the person"), max_length=200)
+    email = forms.EmailField(label=gettext_lazy("E-mail of the person"), max_length=254)
+    relationship = forms.ChoiceField(label=gettext_lazy("The person is your"), choices=Relationship.choices)
+    guardian = forms.BooleanField(label=gettext_lazy("My parent or guardian, until I am of age"), required=False)
+    kinds = forms.MultipleChoiceField(
+        label=gettext_lazy("What the person may see"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    sources = forms.MultipleChoiceField(
+        label=gettext_lazy("From where"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    labels = forms.MultipleChoiceField(
+        label=gettext_lazy("Sensitive records to include"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    first = forms.DateField(
+        label=gettext_lazy("Only from this day on"), required=False, widget=forms.DateInput({"type": "date"})
+    )
+    last = forms.DateField(
+        label=gettext_lazy("Only until this day"), required=False, widget=forms.DateInput({"type": "date"})
+    )
+    length = forms.ChoiceField(label=gettext_lazy("For how long"), choices=_LENGTH_NAMES, initial="365")
+
+    def __init__(self, *args: Any, owner: Person, at: datetime, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.owner, self.at, self.birth = owner, at, gate.birth_date(owner.pk)
+        if not guardians.is_minor(self.birth, at=at):
+            del self.fields["guardian"]
+        records = gate.readable(owner_id=owner.pk, reader=gate.Owner(owner.pk), interaction="search", at=at)
+        counts = kinds.shown(records.counts())
+        self.offered = sources.names(count.source_id for count in counts)
+        self._choose("kinds", [(EVERYTHING, _("Everything")), *((kind.slug, kind.name) for kind in _named_kinds())])
+        self._choose("sources", [(str(pk), name) for pk, name in sorted(self.offered.items())])
+        sensitive = labels.names(labels.SENSITIVE)
+        self._choose("labels", [(label, wording.sensitivity(label)) for label in sensitive])
+        self.fields["sources"].initial = [str(pk) for pk in self.offered]
+        if len(self.offered) < 2:
+            del self.fields["sources"]
+
+    def _choose(self, name: str, choices: list[tuple[str, Any]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.MultipleChoiceField)
+        field.choices = choices
+
+    def clean_email(self) -> str:
+        given = str(self.cleaned_data["email"]).lower()
+        if given == self.owner.email.lower():
+            raise forms.ValidationError(_("This is your own address."))
+        return given
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or {}
+        if said.get("guardian"):
+            if said.get("relationship") not in (Relationship.PARENT, Relationship.GUARDIAN):
+                self.add_error("relationship", _("Choose parent or guardian."))
+            return said
+        if not said.get("kinds"):
+            self.add_error("kinds", _("Choose at least one."))
+        if "sources" in self.fields and not said.get("sources"):
+            self.add_error("sources", _("Choose at least one."))
+        first, last = said.get("first"), said.get("last")
+        if first and last and last < first:
+            self.add_error("last", _("The last day is before the first."))
+        return said
+
+    def offer(self) -> Offer:
+        """Of a valid form."""
+        said = self.cleaned_data
+        guardian = bool(said.get("guardian"))
+        return Offer(
+            name=said["name"].strip(),
+            email=said["email"],
+            relationship=Relationship(said["relationship"]),
+            guardian=guardian,
+            granted=("patient/*.rs",) if guardian else _scopes(said["kinds"]),
+            terms=Terms(labels=frozenset(said["labels"])) if guardian else self._terms(),
+            ends=self._ends(guardian),
+        )
+
+    def _terms(self) -> Terms:
+        said = self.cleaned_data
+        chosen = frozenset(int(pk) for pk in said["sources"]) if "sources" in said else None
+        return Terms(
+            sources=None if chosen == frozenset(self.offered) else chosen,
+            since=_start(said["first"]) if said["first"] else None,
+            until=_start(said["last"] + timedelta(days=1)) if said["last"] else None,
+            labels=frozenset(said["labels"]),
+        )
+
+    def _ends(self, guardian: bool) -> datetime:
+        if guardian and self.birth is not None:
+            return guardians.birthday(self.birth, settings.GUARDIAN_END_AGE)
+        return self.at + LENGTHS[self.cleaned_data["length"]]
+
+
+def invite(delegation: Delegation, token: str) -> bool:
+    """Sends the invitation; False if it could not be sent. In the owner's language: nobody knows the other's yet."""
+    owner = delegation.owner
+    with translation.override(owner.language), timezone.override(owner.time_zone):
+        told = {
+            "owner": owner.name or owner.email,
+            "name": delegation.name,
+            "day": formats.date_format(timezone.localtime(delegation.lapses), "DATE_FORMAT"),
+            "url": settings.PUBLIC_URL + reverse("portal:open_invitation", args=[token]),
+        }
+        subject = _("%(owner)s asks you to act for her or him") % told
+        body = render_to_string("portal/mail/invitation.txt", told)
+    return _send(subject, body, delegation.email)
+
+
+def tell(delegation: Delegation, what: str) -> None:
+    """Tells both sides that it was ``accepted``, ``declined``, ``ended``, ``paused``, ``resumed`` or ``renewed``.
+
+    The pages say the same, so a mail that cannot be sent changes nothing.
+    """
+    to: dict[str, Person | None] = {delegation.owner.email: delegation.owner}
+    if delegation.accepted is not None or what in ("declined", "ended"):
+        to[delegation.email] = delegation.delegate
+    for address, person in to.items():
+        reader = person or delegation.owner
+        with translation.override(reader.language):
+            told = {
+                "owner": delegation.owner.name or delegation.owner.email,
+                "name": delegation.name,
+                "what": what,
+                "url": settings.PUBLIC_URL + reverse("portal:people"),
+            }
+            subject = _("Acting for %(owner)s: a change") % told
+            body = render_to_string("portal/mail/delegation.txt", told)
+        _send(subject, body, address)
+
+
+def _send(subject: str, body: str, address: str) -> bool:
+    try:
+        # A name may hold anything; a line break in a subject is refused by mail itself.
+        send_mail(" ".join(subject.split()), body, None, [address])
+    except OSError:
+        return False
+    return True
+
+
+def _named_kinds() -> list[Kind]:
+    return [kind for kind in KINDS if kind is not OTHER]
+
+
+def _scopes(chosen: list[str]) -> tuple[str, ...]:
+    if EVERYTHING in chosen:
+        return ("patient/*.rs",)
+    pairs = [pair for kind in _named_kinds() if kind.slug in chosen for pair in kind.holds]
+    return (_ALWAYS, *(_scope(resource_type, category) for resource_type, category in pairs))
+
+
+def _scope(resource_type: str, category: str) -> str:
+    if not category:
+        return f"patient/{resource_type}.rs"
+    known = US_CORE_GRANULAR[resource_type]
+    token = next(value for value in known if value.rpartition("|")[2] == category)
+    return f"patient/{resource_type}.rs?category={token}"
+
+
+def _start(day: date) -> int:
+    return microseconds(datetime.combine(day, time(), tzinfo=UTC))
