@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from audit import events
 from audit.models import Agent
@@ -15,6 +18,7 @@ from consent.models import Delegation, Grantee, Relationship
 from consent.terms import Terms
 from records import patient
 from records.query import Query
+from tests.consent import test_gate as gate_cases
 from tests.records.people import AT, CATEGORY, observation, put, sign_up, source
 
 pytestmark = pytest.mark.django_db
@@ -272,6 +276,47 @@ def test_what_happens_to_a_delegation_stands_in_the_owners_log(owner, ben):
         ("delegate", Agent.OWNER, "Ana"),
     ]
     assert ledger.verify(owner.pk) == []
+
+
+@given(
+    held=gate_cases.records_of_a_person,
+    known=st.lists(st.booleans(), min_size=12, max_size=12),
+    granted=gate_cases.granted_scopes,
+    terms=gate_cases.terms_chosen,
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_delegate_is_admitted_to_exactly_what_the_words_say(held, known, granted, terms):
+    """The oracle of the gate, for a delegate: what nobody can classify is withheld beyond what an app is denied."""
+    owner, ben = sign_up(), sign_up()
+    code = {"code": {"coding": [{"system": "http://loinc.org", "code": "718-7"}]}}
+    for name in ("Riverside", "Cedar"):
+        told = [
+            gate_cases.resource_of(n, said) | (code if known[n] else {})
+            for n, said in enumerate(held)
+            if said["source"] == name
+        ]
+        put(owner, *told, source_id=source(name))
+    gate_cases.hide_as_said(owner, held)
+    gate_cases.mark_as_said(owner, held)
+    chosen = gate_cases.terms_of(terms)
+    reader = delegate(owner, ben, *(granted or ["patient/Patient.rs"]), **asdict(chosen))
+
+    for resource_type in ("Observation", "Condition", "Procedure"):
+        expected = {
+            f"r{n}"
+            for n, said in enumerate(held)
+            if said["type"] == resource_type and oracle_admits(said, granted, terms, known=known[n])
+        }
+        records = gate.readable(owner_id=owner.pk, reader=reader, interaction="search", at=AT)
+        assert seen(owner, reader, resource_type) == expected
+        assert records.count(Query.of(resource_type)) == len(expected)
+        assert sum(one.total for one in records.counts() if one.resource_type == resource_type) == len(expected)
+
+
+def oracle_admits(said: dict[str, Any], granted: list[str], terms: dict[str, Any], *, known: bool) -> bool:
+    classified = known or said["coded"] or said["mark"] == "ordinary"
+    hers = said | {"hidden": said["hidden"] if said["hidden"] == "everyone" else None}
+    return bool(classified) and gate_cases.oracle_admits(hers, granted, terms, "s")
 
 
 def minor(born: str):
