@@ -284,7 +284,7 @@ def test_what_happens_to_a_delegation_stands_in_the_owners_log(owner, ben):
     granted=gate_cases.granted_scopes,
     terms=gate_cases.terms_chosen,
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_delegate_is_admitted_to_exactly_what_the_words_say(held, known, granted, terms):
     """The oracle of the gate, for a delegate: what nobody can classify is withheld beyond what an app is denied."""
     owner, ben = sign_up(), sign_up()
