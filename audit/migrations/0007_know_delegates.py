@@ -20,6 +20,7 @@ class Migration(migrations.Migration):
                     ("source", "a source that feeds her record"),
                     ("staff", "a clinician of the hospital that holds it"),
                     ("system", "Tributary itself"),
+                    ("unknown", "somebody who did not say who, or said it wrongly"),
                 ],
                 max_length=8,
             ),
