@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -9,7 +10,7 @@ from allauth.core import context
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts import languages, signins
+from accounts import languages, signins, stepup
 
 if TYPE_CHECKING:
     from django.forms import BaseForm
@@ -31,8 +32,12 @@ class AccountAdapter(DefaultAccountAdapter):
     }
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """Wrong passwords are counted by account and network address: who guesses locks out nobody but himself."""
-        return f"{super()._get_login_attempts_cache_key(request, **credentials)}:{self.get_client_ip(request)}"
+        """Wrong passwords are counted by account and place: who guesses locks out nobody but himself."""
+        return f"{super()._get_login_attempts_cache_key(request, **credentials)}:{_place(self.get_client_ip(request))}"
+
+    def is_reauthentication_required(self, *, app: str, **options: Any) -> bool:
+        """One rule for allauth's pages and ours."""
+        return not stepup.is_fresh(context.request)
 
     def save_user(self, request: HttpRequest, user: Person, form: BaseForm, commit: bool = True) -> Person:
         """Fills a new person from the sign-up form. Her data key is made lazily, when her first record arrives."""
@@ -65,3 +70,9 @@ class AccountAdapter(DefaultAccountAdapter):
     def set_password(self, user: Person, password: str) -> None:
         super().set_password(user, password)
         signins.note(user, signins.PASSWORD, origin=signins.origin(context.request))
+
+
+def _place(address: str) -> str:
+    """The address; of IPv6 the network of 64 bits, in which one household has as many addresses as it likes."""
+    given = ipaddress.ip_address(address)
+    return str(ipaddress.IPv6Network((given, 64), strict=False)) if given.version == 6 else str(given)

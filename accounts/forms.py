@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from allauth.account import forms as allauth
+from allauth.socialaccount import forms as providers
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -55,6 +56,19 @@ class SignUpForm(PlainForm, allauth.SignupForm):
     def clean_time_zone(self) -> str:
         given = self.cleaned_data["time_zone"]
         return given if given in available_timezones() else settings.TIME_ZONE
+
+
+class ProviderSignUpForm(PlainForm, providers.SignupForm):
+    """What the provider did not say of a new person. Her name goes where ``AccountAdapter.save_user`` looks for it."""
+
+    field_order = ["name", "email", "language"]
+    name = forms.CharField(label=_("Your name"), max_length=200, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES, initial=languages.current)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["email"].label = _("E-mail")
+        self.fields["name"].initial = self.sociallogin.user.name
 
 
 class ResetPasswordForm(PlainForm, allauth.ResetPasswordForm):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from allauth.account import views as allauth
-from django.urls import path, re_path
+from allauth.socialaccount import views as providers
+from django.conf import settings
+from django.urls import include, path, re_path
 
 from accounts import views
 
@@ -43,4 +45,18 @@ urlpatterns = [
         name="account_reset_password_from_key_done",
     ),
     path("language/", views.choose_language, name="account_language"),
+    path("sessions/", views.sessions, name="account_sessions"),
+    path("sessions/<int:number>/end/", views.end_session, name="account_end_session"),
+    path("sessions/end-others/", views.end_other_sessions, name="account_end_other_sessions"),
+    path("factors/", include("allauth.mfa.urls")),
 ]
+
+# allauth's pages of sign-ins by another site name these; they lead somewhere only where such a site is named.
+if settings.OIDC_ISSUER:
+    urlpatterns += [
+        path("", include("allauth.socialaccount.providers.openid_connect.urls")),
+        path("provider/signup/", providers.signup, name="socialaccount_signup"),
+        path("provider/cancelled/", providers.login_cancelled, name="socialaccount_login_cancelled"),
+        path("provider/error/", providers.login_error, name="socialaccount_login_error"),
+        path("provider/", providers.connections, name="socialaccount_connections"),
+    ]

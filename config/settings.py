@@ -41,6 +41,10 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "oauth2_provider",
     "rest_framework",
     "csp",
@@ -74,6 +78,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "accounts.sessions.SeenMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -204,6 +209,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "accounts.passwords.BreachedPasswordValidator"},
 ]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -216,6 +222,8 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = env.read_choice("EMAIL_VERIFICATION", "optional", ("optional", "mandatory", "none"))
+# A code is typed into the browser that asked for it: a mail scanner that opens links confirms nothing.
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = ACCOUNT_EMAIL_VERIFICATION == "mandatory"
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
     "signup": "accounts.forms.SignUpForm",
@@ -229,7 +237,8 @@ ACCOUNT_FORMS = {
 # One address per person; a new one counts once it is confirmed, and asking for it needs the password again.
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
-ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+# Whoever asks for a new password gets a mail, known or not: the answer says and takes the same.
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
@@ -241,8 +250,50 @@ ACCOUNT_RATE_LIMITS = {
     "login": env.read_text("SIGN_IN_LIMIT", "30/m/ip"),
     "signup": env.read_text("SIGN_UP_LIMIT", "20/m/ip"),
 }
-SESSION_COOKIE_AGE = int(env.read_seconds("SESSION_SECONDS", 5400).total_seconds())
+SESSION_ENGINE = "accounts.sessions"
+SESSION_LIFETIME = env.read_seconds("SESSION_SECONDS", 43_200)
+# Without a page opened for so long, a sign-in is over.
+SESSION_COOKIE_AGE = env.read_number("SESSION_IDLE_SECONDS", 1800, low=120)
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+# How long a sign-in, or a proof given again, is enough for what matters (accounts.stepup).
+STEP_UP_AFTER = env.read_seconds("STEP_UP_SECONDS", 600)
+MFA_ADAPTER = "gateway.authenticators.Adapter"
+MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {
+    "add_webauthn": "accounts.passkeys.AddForm",
+    "login_webauthn": "accounts.passkeys.SignInForm",
+    "authenticate_webauthn": "accounts.passkeys.SecondStepForm",
+    "reauthenticate_webauthn": "accounts.passkeys.ConfirmForm",
+}
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
+# A code of the half minute before still counts: clocks differ, and people type slowly.
+MFA_TOTP_TOLERANCE = 1
+# Who signs in elsewhere may sign in here with it: one OpenID Connect provider, where one is named.
+OIDC_ISSUER = env.read_text("OIDC_ISSUER", "").rstrip("/")
+SOCIALACCOUNT_ADAPTER = "accounts.providers.Adapter"
+SOCIALACCOUNT_FORMS = {"signup": "accounts.forms.ProviderSignUpForm"}
+SOCIALACCOUNT_PROVIDERS = (
+    {
+        "openid_connect": {
+            "OAUTH_PKCE_ENABLED": True,
+            "APPS": [
+                {
+                    "provider_id": "provider",
+                    "name": env.read_text("OIDC_NAME", urlsplit(OIDC_ISSUER).hostname),
+                    "client_id": env.read_text("OIDC_CLIENT_ID"),
+                    "secret": env.read_text("OIDC_CLIENT_SECRET"),
+                    "settings": {
+                        "server_url": OIDC_ISSUER,
+                        "scope": env.read_text("OIDC_SCOPES", "openid profile email").split(),
+                    },
+                }
+            ],
+        }
+    }
+    if OIDC_ISSUER
+    else {}
+)
 
 # --- mail ---------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = env.read_text("MAIL_FROM", "Tributary <no-reply@localhost>")

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts import stepup
 from developers import checks, pages, registrations, reviews, statistics
 from developers.forms import AppForm, ChangeForm, KeysForm
 from developers.models import State
@@ -24,6 +25,7 @@ from gateway.models import Application
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @pages.of_developer
+@stepup.required
 @sensitive_variables("made")
 def register(request: HttpRequest) -> HttpResponse:
     form = AppForm(request.POST or None, request.FILES or None)
@@ -85,6 +87,7 @@ def renew_keys(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
 
 @require_POST
 @pages.of_developer
+@stepup.required
 @sensitive_variables("secret")
 def renew_secret(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
     application = _own(request, uid)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts import forms, languages
+from accounts import forms, languages, stepup
 from accounts.models import Person
 from consent import clinicians
 from consent.terms import Terms
@@ -45,17 +45,24 @@ def consent(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
         return _opened_by_another(request, waiting, at=at)
     if clinicians.is_one(request.user):
         return _clinician(request, request.user, waiting, at=at)
+    return _owner(request, request.user, waiting, at=at)
+
+
+def _owner(request: HttpRequest, person: Person, waiting: AuthorizationRequest, *, at: datetime) -> HttpResponse:
+    # Letting an app in is hers alone, whoever finds her browser open; saying no is anybody's.
+    if request.POST.get("answer", "allow") == "allow" and not stepup.is_fresh(request):
+        return stepup.ask(request)
     # The app is told which Patient she is: that one has to be there, and counted, before her first hospital too.
-    patient.ensure(request.user.pk, at=at)
-    chosen = _selection(request, request.user, waiting)
+    patient.ensure(person.pk, at=at)
+    chosen = _selection(request, person, waiting)
     if request.method == "POST":
         answer = request.POST.get("answer")
         if answer == "switch":
             logout(request)
             return _sign_in(request, waiting)
         if answer in ("allow", "deny"):
-            return _answer(request, request.user, waiting, chosen, at=at)
-    return _ask(request, request.user, waiting, chosen, at=at)
+            return _answer(request, person, waiting, chosen, at=at)
+    return _ask(request, person, waiting, chosen, at=at)
 
 
 def _selection(request: HttpRequest, person: Person, waiting: AuthorizationRequest) -> Selection:

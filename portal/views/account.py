@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -26,4 +27,5 @@ def profile(request: HttpRequest) -> HttpResponse:
         response = redirect("portal:account")
         languages.remember(response, person.language)
         return response
-    return render(request, "portal/account.html", {"form": form, "email": person.email})
+    context = {"form": form, "email": person.email, "provider": settings.OIDC_ISSUER}
+    return render(request, "portal/account.html", context)

@@ -1,0 +1,119 @@
+"""What matters is asked for again when the sign-in is older than ten minutes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from allauth.socialaccount.models import SocialAccount
+from django.core.cache import cache
+
+from accounts.models import Person, Role
+from gateway.models import Application, Authorization
+from tests.accounts import signing
+from tests.developers import builders
+from tests.gateway import parties
+from tests.gateway.parties import App
+from tests.portal.people import PASSWORD
+
+pytestmark = pytest.mark.django_db
+LATE = 601
+APP = {
+    "name": "Heart Diary",
+    "kind": "client_secret_basic",
+    "redirect_uris": "https://app.example/callback",
+    "scopes": "openid patient/Observation.rs",
+    "purpose": "PATRQT",
+    **builders.SHOWN,
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_earlier_tries():
+    cache.clear()
+
+
+def ask(browser) -> str:
+    return App.register().send_to_consent(browser, "patient/Observation.rs")
+
+
+def allow(browser, page: str):
+    return browser.post(page, {"answer": "allow", "box": parties.boxes(browser.get(page)), "length": "90"})
+
+
+def test_letting_an_app_in_right_after_signing_in_asks_nothing_more():
+    person = signing.sign_up()
+    parties.store_observations(person, laboratory=1)
+    browser = signing.signed_in(person)
+    page = ask(browser)
+
+    assert allow(browser, page)["Location"].startswith(parties.CALLBACK)
+
+
+def test_letting_an_app_in_later_asks_for_the_password_first():
+    person = signing.sign_up()
+    parties.store_observations(person, laboratory=1)
+    browser = signing.signed_in(person)
+    page = ask(browser)
+    boxes = parties.boxes(browser.get(page))
+    signing.grow_old(browser, LATE)
+
+    refused = browser.post(page, {"answer": "allow", "box": boxes, "length": "90"})
+
+    assert refused["Location"] == f"/accounts/reauthenticate/?next={page.replace('/', '%2F')}"
+    assert not Authorization.objects.exists()
+    wrong = browser.post(refused["Location"], {"password": "not this one"})
+    assert "is not your current password" in wrong.content.decode()
+    assert browser.get(page).status_code == 302
+    back = browser.post(refused["Location"], {"password": PASSWORD, "next": page})
+    assert back["Location"] == page
+    assert allow(browser, page)["Location"].startswith(parties.CALLBACK)
+
+
+def test_saying_no_is_never_held_up():
+    browser = signing.signed_in(signing.sign_up())
+    page = ask(browser)
+    signing.grow_old(browser, LATE)
+
+    assert "access_denied" in browser.post(page, {"answer": "deny"})["Location"]
+
+
+def test_a_secret_for_an_app_goes_on_by_itself_after_the_password():
+    browser = signing.signed_in(signing.sign_up(role=Role.DEVELOPER))
+    browser.post("/developers/apps/new/", APP)
+    app = Application.objects.get(name="Heart Diary")
+    before, address = app.client_secret, f"/developers/apps/{app.uid}/secret/"
+    signing.grow_old(browser, LATE)
+
+    asked = browser.post(address)
+
+    app.refresh_from_db()
+    assert asked["Location"].startswith("/accounts/reauthenticate/")
+    assert app.client_secret == before
+    shown = browser.post("/accounts/reauthenticate/", {"password": PASSWORD, "next": address})
+    app.refresh_from_db()
+    assert app.client_secret != before
+    assert re.search(r"<pre[^>]*>[^<]{100,}</pre>", shown.content.decode())
+
+
+def test_a_passkey_is_not_added_to_somebody_elses_open_browser():
+    browser = signing.signed_in(signing.sign_up())
+    assert browser.get("/accounts/factors/webauthn/add/").status_code == 200
+    signing.grow_old(browser, LATE)
+
+    assert browser.get("/accounts/factors/webauthn/add/")["Location"].startswith("/accounts/reauthenticate/")
+
+
+def test_whoever_has_only_another_site_signs_in_there_again():
+    person = signing.sign_up()
+    browser = signing.signed_in(person)
+    page = ask(browser)
+    SocialAccount.objects.create(user=person, provider="provider", uid="1")
+    Person.objects.filter(pk=person.pk).update(password="!")
+    browser.force_login(Person.objects.get(pk=person.pk))
+    signing.grow_old(browser, LATE)
+
+    answer = browser.get(page)
+
+    assert answer["Location"].startswith("/accounts/login/?next=/oauth/consent/")
+    assert "_auth_user_id" not in browser.session
