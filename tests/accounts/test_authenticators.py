@@ -99,10 +99,10 @@ def test_secrets_are_sealed_in_the_database():
     assert not any(code in kept for code in recovery)
 
 
-def test_turning_codes_on_and_off_is_told_by_mail(django_capture_on_commit_callbacks):
+@pytest.mark.django_db(transaction=True)
+def test_turning_codes_on_and_off_is_told_by_mail():
     browser = signing.signed_in(signing.sign_up())
-    with django_capture_on_commit_callbacks(execute=True):
-        set_up(browser)
+    set_up(browser)
 
     browser.post("/accounts/factors/totp/deactivate/")
 
