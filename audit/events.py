@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -96,9 +98,34 @@ def chain_of_app(application_id: int) -> int:
     return -application_id
 
 
-def of(owner_id: int, limit: int = 50, *, before: int | None = None) -> QuerySet[Event]:
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which of an owner's events: by ``kind`` and name of who did it, and by time (``until`` is no longer in it)."""
+
+    kind: str = ""
+    agent: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+EVERYTHING: Final = Filter()
+
+
+def matching(owner_id: int, which: Filter = EVERYTHING) -> QuerySet[Event]:
+    """An owner's events, newest first."""
+    asked = {
+        "agent_kind": which.kind,
+        "agent": which.agent,
+        "recorded__gte": which.since,
+        "recorded__lt": which.until,
+    }
+    meant = {name: value for name, value in asked.items() if value}
+    return Event.objects.filter(owner_id=owner_id, **meant).order_by("-sequence")
+
+
+def of(owner_id: int, limit: int = 50, *, before: int | None = None, which: Filter = EVERYTHING) -> QuerySet[Event]:
     """An owner's events, newest first; ``before`` is the sequence of the last one already shown."""
-    events = Event.objects.filter(owner_id=owner_id).order_by("-sequence")
+    events = matching(owner_id, which)
     if before is not None:
         events = events.filter(sequence__lt=before)
     return events[:limit]

@@ -27,6 +27,9 @@ _BEHIND: Final = (
     "SELECT owner_id, told FROM audit_head WHERE sequence > told AND owner_id > %s ORDER BY owner_id LIMIT %s"
 )
 
+_BEFORE_ALL: Final = -(2**31) - 1
+"""Chains of apps that speak for themselves are numbered below 0."""
+
 
 class Destination(Protocol):
     """Takes events; when ``take`` returns they are as safe as the destination can make them. Raises OSError."""
@@ -47,7 +50,7 @@ def tell(destination: Destination) -> int:
 
 def _behind() -> Iterator[tuple[int, int]]:
     """The chains that grew since they were told; each once."""
-    after = -1
+    after = _BEFORE_ALL
     while True:
         with connection.cursor() as cursor:
             cursor.execute(_BEHIND, [after, AT_ONCE])

@@ -128,6 +128,12 @@ class FhirView(APIView):
             response.content = b""
         return super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
 
+    def note_withheld(self) -> None:
+        """Her access log tells her what the reader is not told: that there is such a record, and it was kept back."""
+        assert self.bearer is not None
+        name = (self.kwargs["resource_type"], self.kwargs["logical_id"])
+        self.disclosure.withheld = gate.withholds(self.bearer.owner_id, name)
+
     def _note(self, request: Request, status: int) -> None:
         origin = request.META.get("REMOTE_ADDR", "")
         if self.bearer is not None:
@@ -185,12 +191,6 @@ class InstanceView(FhirView):
         response["ETag"] = tag
         response["Last-Modified"] = _http_date(int(stored.last_updated.timestamp()))
         return response
-
-    def note_withheld(self) -> None:
-        """Her access log tells her what the reader is not told: that there is such a record, and it was kept back."""
-        assert self.bearer is not None
-        name = (self.kwargs["resource_type"], self.kwargs["logical_id"])
-        self.disclosure.withheld = gate.withholds(self.bearer.owner_id, name)
 
     def cut(self, request: Request, stored: Stored) -> bytes:
         """The body, or what ``_summary`` or ``_elements`` asks of it."""

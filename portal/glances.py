@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from django.utils import formats, timezone
 from django.utils.functional import Promise
@@ -13,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from audit.models import Action, Agent, Event, Outcome
 from consent.models import Decision
-from portal import names, when
+from portal import doors, names, when
 
 WHO: dict[str, str | Promise] = {
     Agent.OWNER: gettext_lazy("You"),
@@ -22,6 +23,7 @@ WHO: dict[str, str | Promise] = {
     Agent.SOURCE: gettext_lazy("A hospital"),
     Agent.STAFF: gettext_lazy("A clinician"),
     Agent.SYSTEM: gettext_lazy("Tributary"),
+    Agent.UNKNOWN: gettext_lazy("Somebody"),
 }
 DID: dict[str, str | Promise] = {
     "read": gettext_lazy("opened"),
@@ -44,6 +46,13 @@ DID: dict[str, str | Promise] = {
     "decline": gettext_lazy("declined to act for you"),
     "token": gettext_lazy("was let in"),
     "connect": gettext_lazy("connected"),
+    "sign-in": gettext_lazy("signed in"),
+    "sign-out": gettext_lazy("signed out"),
+    "password": gettext_lazy("chose a new password"),
+    "download": gettext_lazy("downloaded this log"),
+    "meta-security": gettext_lazy("said how private a record is"),
+    "refresh": gettext_lazy("was let in"),
+    "userinfo": gettext_lazy("asked who you are"),
     "disconnect": gettext_lazy("stopped the updates"),
     "sync": gettext_lazy("brought records"),
 }
@@ -69,14 +78,44 @@ class Glance:
     what: tuple[str, ...]
     moment: str
     permission: str
+    receipt: str = ""
+    place: str = ""
+    withheld: bool = False
+    shut: str = ""
 
 
-def of(events: Iterable[Event], *, owner_id: int) -> list[Glance]:
-    """Events in words; the decisions they relied on come in one query."""
+def of(
+    events: Iterable[Event],
+    *,
+    owner_id: int,
+    open_doors: Mapping[doors.Door, doors.Handle] = MappingProxyType({}),
+    receipts: Mapping[int, str] = MappingProxyType({}),
+) -> list[Glance]:
+    """Events in words; the decisions they relied on come in one query.
+
+    ``open_doors``, ``receipts``: where she can shut out who it was, and read the decision it relied on.
+    """
     events = list(events)
+    decisions = relied_on(events, owner_id=owner_id)
+    return [_glance(alike, decisions, open_doors, receipts) for alike in _together(events)]
+
+
+def relied_on(events: Iterable[Event], *, owner_id: int) -> dict[int, Decision]:
+    """The decisions that these events relied on, by number."""
     relied = {event.consent_id for event in events if event.consent_id}
-    decisions = {each.pk: each for each in Decision.objects.filter(owner_id=owner_id, pk__in=relied)} if relied else {}
-    return [_glance(alike, decisions) for alike in _together(events)]
+    return {each.pk: each for each in Decision.objects.filter(owner_id=owner_id, pk__in=relied)} if relied else {}
+
+
+def who(event: Event) -> str:
+    if event.agent_kind == Agent.OWNER:
+        return str(WHO[Agent.OWNER])
+    return event.agent_name or str(WHO.get(event.agent_kind, event.agent))
+
+
+def did(event: Event) -> str:
+    if event.outcome == Outcome.REFUSED and event.interaction == "sign-in":
+        return _("tried to sign in")
+    return str(DID.get(event.interaction) or BY_ACTION.get(event.action, event.interaction))
 
 
 def _together(events: Iterable[Event]) -> list[list[Event]]:
@@ -94,6 +133,7 @@ def _together(events: Iterable[Event]) -> list[list[Event]]:
             event.interaction,
             event.outcome,
             event.consent_id,
+            door(event),
             timezone.localtime(event.recorded).date(),
         )
         if event.agent_kind == Agent.APP:
@@ -104,17 +144,47 @@ def _together(events: Iterable[Event]) -> list[list[Event]]:
     return list(groups.values())
 
 
-def _glance(alike: Sequence[Event], decisions: Mapping[int, Decision]) -> Glance:
+def _glance(
+    alike: Sequence[Event],
+    decisions: Mapping[int, Decision],
+    open_doors: Mapping[doors.Door, doors.Handle],
+    receipts: Mapping[int, str],
+) -> Glance:
     event = alike[0]
-    mine = event.agent_kind == Agent.OWNER
+    handle = open_doors.get(door(event))
     return Glance(
-        who=str(WHO[Agent.OWNER]) if mine else event.agent_name or str(WHO.get(event.agent_kind, event.agent)),
-        did=str(DID.get(event.interaction) or BY_ACTION.get(event.action, event.interaction)),
+        who=who(event),
+        did=did(event),
         refused=event.outcome != Outcome.SUCCESS,
-        what=tuple(_amounts(alike)),
+        what=tuple(filter(None, (object_of(event), *amounts(alike)))),
         moment=_moments(alike),
         permission=_permission(decisions.get(event.consent_id or 0)),
+        receipt=receipts.get(event.consent_id or 0, ""),
+        place=_places(alike),
+        withheld=any("withheld" in each.detail for each in alike),
+        shut=handle.shut if handle else "",
     )
+
+
+def door(event: Event) -> doors.Door:
+    """Who came in; for a hospital that she connected herself, that hospital."""
+    source = event.detail.get("source")
+    if source:
+        return (str(Agent.SOURCE), str(source))
+    app = event.detail.get("app")
+    if app:
+        return (str(Agent.APP), str(app))
+    return (event.agent_kind, event.agent)
+
+
+def object_of(event: Event) -> str:
+    """The app or hospital that her own act was about, where the event names it."""
+    return str(event.detail.get("name", ""))
+
+
+def _places(alike: Iterable[Event]) -> str:
+    found = dict.fromkeys(event.origin for event in alike if event.origin)
+    return ", ".join(found)
 
 
 def _moments(alike: Sequence[Event]) -> str:
@@ -127,7 +197,7 @@ def _moments(alike: Sequence[Event]) -> str:
     }
 
 
-def _amounts(alike: Iterable[Event]) -> list[str]:
+def amounts(alike: Iterable[Event]) -> list[str]:
     totals: Counter[str] = Counter()
     for event in alike:
         types = event.detail.get("types") if isinstance(event.detail, dict) else None

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.cache import cache_control
 
 from accounts.models import Person
 
 P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+R = TypeVar("R", bound=HttpResponseBase)
+View = Callable[Concatenate[HttpRequest, P], R]
 
 
-def of_person(view: View[P]) -> View[P]:
+def of_person(view: View[P, R]) -> View[P, R]:
     """A page for a signed-in person, rendered in her time zone, never stored by browser or proxy."""
 
     @login_required
     @cache_control(private=True, no_store=True)
     @wraps(view)
-    def page(request: HttpRequest, /, *args: P.args, **options: P.kwargs) -> HttpResponse:
+    def page(request: HttpRequest, /, *args: P.args, **options: P.kwargs) -> R:
         with timezone.override(_zone(person(request))):
             return view(request, *args, **options)
 

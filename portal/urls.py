@@ -42,5 +42,6 @@ urlpatterns = [
     path("for/<uuid:uid>/records/<slug:kind>/", records.listing, name="for_records"),
     path("for/<uuid:uid>/record/<str:resource_type>/<str:logical_id>/", records.one, name="for_record"),
     path("access/", access.log, name="access"),
+    re_path(r"^access/log\.(?P<form>csv|json|pdf)\Z", access.log_file, name="access_file"),
     path("account/", account.profile, name="account"),
 ]

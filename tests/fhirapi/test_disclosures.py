@@ -129,13 +129,14 @@ def test_a_scope_that_does_not_reach_is_a_refusal(person):
     assert (logged(person)[-1].outcome, logged(person)[-1].detail["status"]) == (Outcome.REFUSED, 403)
 
 
-def test_what_her_consent_keeps_back_is_told_to_her_and_not_to_the_reader(person):
+@pytest.mark.parametrize("tail", ["", "/_history", "/_history/1"])
+def test_what_her_consent_keeps_back_is_told_to_her_and_not_to_the_reader(person, tail):
     since = Terms(since=microseconds(people.now()))
     app = people.let_in(person, "patient/Observation.rs", terms=since)
     seen = people.let_in(person, "patient/Observation.rs")
     assert seen.get("/Observation/obs-1").status_code == 200
 
-    hidden, absent = app.get("/Observation/obs-1"), app.get("/Observation/none")
+    hidden, absent = (app.get(f"/Observation/{name}{tail}") for name in ("obs-1", "none"))
 
     assert (hidden.status_code, hidden.content) == (absent.status_code, absent.content)
     of_hidden, of_absent = logged(person)[-2:]
