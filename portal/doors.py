@@ -14,6 +14,8 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Person
 from audit.models import Agent
+from consent import delegations
+from consent.delegations import State
 from gateway import authorizations
 from sync import connections
 from sync.models import ConnectionState
@@ -43,6 +45,14 @@ def of(person: Person, *, at: datetime) -> dict[Door, Handle]:
         if live or door not in found:
             shut = reverse("portal:stop_hospital", args=[connection.pk]) if live else ""
             found[door] = Handle(connection.hospital.name, shut)
+    for standing in delegations.given(person, at=at):
+        delegation = standing.delegation
+        if delegation.delegate is not None:
+            live = standing.state in (State.ACTIVE, State.PAUSED)
+            door = (str(Agent.DELEGATE), str(delegation.delegate.subject))
+            if live or door not in found:
+                shut = reverse("portal:end_delegation", args=[delegation.uid]) if live else ""
+                found[door] = Handle(delegation.name, shut)
     # Whoever knew a password, or tried to guess it, is shut out by a new one.
     found[(Agent.UNKNOWN, "")] = Handle(_("Somebody with a wrong password"), reverse("account_change_password"))
     return found

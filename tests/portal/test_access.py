@@ -15,6 +15,7 @@ from audit.models import Action, Agent, Outcome
 from gateway import authorizations
 from standards.fhir import validation
 from sync import connections
+from tests.consent.test_delegations import delegate
 from tests.portal import people
 from tests.portal.test_apps import LABORATORY, look_by_app, words
 
@@ -81,6 +82,26 @@ def test_each_line_leads_to_where_it_is_stopped(she):
         assert f'href="/apps/{authorization.pk}/receipt/"' in page
     assert f'href="/hospitals/{connections.of(she).get().pk}/stop/"' in page
     assert 'href="/accounts/password/change/"' in page
+
+
+def test_a_delegates_look_leads_to_the_end_of_the_delegation(she):
+    ben, at = people.sign_up(name="Ben Example"), timezone.now()
+    reader = delegate(she, ben, "patient/*.rs", at=at, ends=at + timedelta(days=30))
+    events.append(
+        owner_id=she.pk,
+        action=Action.READ,
+        interaction="search",
+        agent_kind=Agent.DELEGATE,
+        agent=str(ben.subject),
+        agent_name=ben.name,
+        consent_id=reader.decision_id,
+        detail={"types": {"Condition": 2}},
+    )
+
+    page = people.browser_of(she).get("/access/").content.decode()
+
+    assert "Ben Example looked at" in page
+    assert f'href="/people/{she.delegations_given.get().uid}/end/"' in page
 
 
 def test_what_was_stopped_is_named_and_cannot_be_stopped_again(she):

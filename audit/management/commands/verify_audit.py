@@ -14,7 +14,7 @@ class Command(BaseCommand):
     help = "Proves the hash chains of the access logs and names the first altered or missing event of each."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--owner", type=int, help="only the chain of this person (id); 0: of nobody, below 0: of an app")
+        parser.add_argument("--owner", type=int, help="only this person's (id); 0: nobody's, below 0: an app's")
         parser.add_argument("--all-faults", action="store_true", help="name every fault, not only the first of a chain")
         parser.add_argument(
             "--against",
