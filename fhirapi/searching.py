@@ -7,7 +7,7 @@ is left out of the ``self`` link, or an error when the client asked for strictne
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
@@ -62,7 +62,7 @@ class Search:
         """A match as far as it was asked for, decimals as written."""
         if self.subset is None:
             return stored
-        return replace(stored, body=json.dumps(self.subset(stored.resource)))
+        return stored._replace(body=json.dumps(self.subset(stored.resource)))
 
     @property
     def names(self) -> list[str]:

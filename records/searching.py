@@ -442,11 +442,28 @@ class _Reading:
         return sql
 
 
+def of_type(owner_id: int, resource_type: str) -> Sql:
+    """The records of one owner and type, to be looked up by id.
+
+    Through subselects: of an owner or a type newer than its statistics the planner expects no rows, takes any index
+    that starts so, and then goes through the whole type for one id (docs/adr/0010).
+    """
+    return Sql().add(
+        "r.owner_id = (SELECT %s::integer) AND r.resource_type = (SELECT %s::smallint)",
+        owner_id,
+        TYPE_NUMBER[resource_type],
+    )
+
+
 def _probe(parameter: int, values: tuple[int, ...]) -> Sql:
-    """Whether the record has a row with one of the values: a look-up by primary key."""
+    """Whether the record has a row with one of the values: a look-up by primary key.
+
+    OFFSET 0 keeps it one for each record; as a join it would go through all that have the value where the planner
+    expects none.
+    """
     return Sql().add(
         "EXISTS (SELECT 1 FROM records_searchrow f WHERE f.owner_id = r.owner_id AND f.resource_type = r.resource_type"
-        " AND f.param = %s AND f.value = ANY(%s) AND f.occurred = r.occurred AND f.record = r.id)",
+        " AND f.param = %s AND f.value = ANY(%s) AND f.occurred = r.occurred AND f.record = r.id OFFSET 0)",
         parameter,
         list(values),
     )

@@ -96,3 +96,22 @@ def test_the_words_of_the_search_are_those_of_the_index():
         plan = "\n".join(row[0] for row in cursor.fetchall())
 
     assert "record_endless" in plan
+
+
+def test_a_read_of_an_owner_newer_than_the_statistics_goes_by_the_id(monkeypatch):
+    for _ in range(4):
+        put(sign_up(), *(observation(f"old-{number}") for number in range(100)))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE records_record")
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    newcomer, asked = own(sign_up()), []
+    with monkeypatch.context() as patched:
+        patched.setattr(searching, "run", lambda sql, limit=None: asked.append(sql) or [])
+        newcomer.read("Observation", "new-1")
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {asked[0]}", asked[0].values)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+
+    assert "record_one_per_id" in plan
+    assert "Filter: ((logical_id" not in plan
