@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Person
 from consent.delegations import Standing, State
-from consent.models import Relationship
+from consent.models import Decision, Relationship
 from consent.terms import Terms
 from portal import admissions, when
+from portal.invitations import WHOLE
 
 _STATES: dict[State, str | Promise] = {
     State.WAITING: gettext_lazy("waits for an answer"),
@@ -60,13 +62,19 @@ def of(standing: Standing, person: Person) -> Delegate:
         guardian=delegation.guardian,
         state=standing.state.value,
         says=_STATES[standing.state],
-        sees=admissions.sees(decision.scopes_granted or decision.scopes_refused),
+        sees=_sees(decision, mine=delegation.owner_id == person.pk),
         limits=tuple(admissions.limits(Terms.of(decision.terms))),
         since=when.moment(delegation.accepted or delegation.invited),
         until=when.moment(decision.ends if is_open else decision.ends or delegation.declined or decision.decided),
         open=is_open,
         renewable=standing.state is State.ACTIVE and not delegation.guardian,
     )
+
+
+def _sees(decision: Decision, *, mine: bool) -> tuple[str, ...]:
+    """Also of one that is withdrawn, what it let see."""
+    granted = decision.scopes_granted or decision.scopes_refused
+    return (_("The whole record"),) if WHOLE in granted and not mine else admissions.sees(granted)
 
 
 def all_of(standings: Iterable[Standing], person: Person) -> list[Delegate]:

@@ -28,6 +28,7 @@ from records.searching import microseconds
 from standards.smart.scopes import US_CORE_GRANULAR
 
 EVERYTHING: Final = "everything"
+WHOLE: Final = "patient/*.rs"
 LENGTHS: Final = {"90": timedelta(days=90), "365": timedelta(days=365), "1826": timedelta(days=1826)}
 RENEWED: Final = LENGTHS["365"]
 _LENGTH_NAMES: Final[tuple[tuple[str, str | Promise], ...]] = (
@@ -44,7 +45,9 @@ class InvitationForm(forms.Form):
 
     name = forms.CharField(label=gettext_lazy("Name of the person"), max_length=200)
     email = forms.EmailField(label=gettext_lazy("E-mail of the person"), max_length=254)
-    relationship = forms.ChoiceField(label=gettext_lazy("The person is your"), choices=Relationship.choices)
+    relationship = forms.ChoiceField(
+        label=gettext_lazy("The person is your"), choices=[("", "…"), *Relationship.choices]
+    )
     guardian = forms.BooleanField(label=gettext_lazy("My parent or guardian, until I am of age"), required=False)
     kinds = forms.MultipleChoiceField(
         label=gettext_lazy("What the person may see"), required=False, widget=forms.CheckboxSelectMultiple
@@ -114,7 +117,7 @@ class InvitationForm(forms.Form):
             email=said["email"],
             relationship=Relationship(said["relationship"]),
             guardian=guardian,
-            granted=("patient/*.rs",) if guardian else _scopes(said["kinds"]),
+            granted=(WHOLE,) if guardian else _scopes(said["kinds"]),
             terms=Terms(labels=frozenset(said["labels"])) if guardian else self._terms(),
             ends=self._ends(guardian),
         )
@@ -187,7 +190,7 @@ def _named_kinds() -> list[Kind]:
 
 def _scopes(chosen: list[str]) -> tuple[str, ...]:
     if EVERYTHING in chosen:
-        return ("patient/*.rs",)
+        return (WHOLE,)
     pairs = [pair for kind in _named_kinds() if kind.slug in chosen for pair in kind.holds]
     return (_ALWAYS, *(_scope(resource_type, category) for resource_type, category in pairs))
 

@@ -78,7 +78,7 @@ def test_an_invitation_by_mail_is_accepted_and_opens_the_record(owner, ben):
     assert (opened.headers["Location"], opened.headers["Referrer-Policy"]) == ("/people/invitation/", "no-referrer")
     page = browser.get("/people/invitation/").content.decode()
     assert "Act for Ana Example?" in page
-    assert "Everything in your record" in page
+    assert "The whole record" in page
     mail.outbox.clear()
     accepted = browser.post("/people/invitation/", {"answer": "accept"}, follow=True)
 
