@@ -6,6 +6,7 @@ What was done is remembered; a second start finds it and leaves her as she is.
 from __future__ import annotations
 
 import base64
+import email
 import hashlib
 import json
 import re
@@ -32,6 +33,7 @@ LOADED = {
 LOADED_PASSWORD = "a-synthetic-person"  # noqa: S105 - of synthetic people, printed with the demo's other passwords
 PULL_SECONDS = 120
 MEMORY = "seeded.json"
+DELEGATES = "delegates.json"
 LABORATORY = "http://terminology.hl7.org/CodeSystem/observation-category|laboratory"
 
 
@@ -75,6 +77,8 @@ def drive(everyone: Sequence[sites.Site], place: Path) -> dict[str, Any]:
         connect(visitor, person, site, login)
     await_records(visitor, person)
     account["patient"] = _let_app_in(visitor, person, _apps(place)[0])
+    delegate = ask_delegate(visitor, person, _logins(hospitals[0])["patients"][-1]["name"])
+    places.write_private(place / DELEGATES, json.dumps([delegate | {"patient": account["patient"]}]))
     places.write_private(place / MEMORY, json.dumps({"sites": _fingerprint(everyone), "account": account}))
     return account
 
@@ -88,7 +92,11 @@ def describe(everyone: Sequence[sites.Site], place: Path, account: Mapping[str, 
     return {
         "portal": person.url,
         "fhir_base": f"{person.url}/fhir/r4",
-        "people": [dict(account), *_told(place, "developers.json")],
+        "people": [
+            dict(account),
+            *(_told(place, DELEGATES) if (place / DELEGATES).exists() else []),
+            *_told(place, "developers.json"),
+        ],
         "clients": _apps(place),
         "hospitals": [
             {
@@ -223,6 +231,30 @@ def _let_app_in(visitor: Visitor, person: sites.Site, app: Mapping[str, Any]) ->
     _read(f"{person.url}/fhir/r4/Observation?patient={token['patient']}", token["access_token"])
     patient: str = token["patient"]
     return patient
+
+
+def ask_delegate(visitor: Visitor, person: sites.Site, name: str) -> dict[str, Any]:
+    """She asks somebody by mail to look after part of her record; that person signs up and says yes."""
+    delegate, account = _sign_up(person, name)
+    form = visitor.open(f"{person.url}/people/invite/").form("email", "relationship", "kinds")
+    sources = [value for box, value, ticked in form.boxes if box == "sources" and ticked]
+    said = {"name": name, "email": account["email"], "relationship": "FRND"}
+    visitor.send(form, said, ticked=["laboratory", "medications", "allergies", *sources])
+    page = delegate.open(f"{person.url}{_mailed(person, '/people/invitation/')}")
+    page = delegate.send(page.form("answer"), press=("answer", "accept"))
+    if "/for/" not in page.url:
+        raise SeedFailed("the demo's delegate could not accept")
+    return account | {"role": "delegate"}
+
+
+def _mailed(person: sites.Site, path: str) -> str:
+    """The newest link to this path in the mails that the site wrote to files."""
+    for file in sorted((person.place / "mail").glob("*"), key=lambda file: file.stat().st_mtime, reverse=True):
+        body = email.message_from_bytes(file.read_bytes()).get_payload(decode=True)
+        found = re.search(rf"{path}[\w-]+/", body.decode()) if isinstance(body, bytes) else None
+        if found:
+            return found[0]
+    raise SeedFailed(f"no mail with a link to {path}")
 
 
 def _post(url: str, form: Mapping[str, str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import languages
+from accounts import languages, stepup
 from consent import delegations, ledger, texts
 from consent.delegations import NotInvited, Standing, TooManyInvitations
 from consent.ledger import NothingToResume, NothingToWithdraw
@@ -42,6 +42,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @pages.of_person
+@stepup.required
 def invite(request: HttpRequest) -> HttpResponse:
     """Asks somebody. The mail leaves after the decision is kept; if it cannot, the invitation is taken back."""
     person, at = pages.person(request), timezone.now()
@@ -152,6 +153,7 @@ def resume(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @pages.of_person
+@stepup.required
 def renew(request: HttpRequest, uid: UUID) -> HttpResponse:
     """One tap: the same terms, a year from now."""
     standing, at = _given(request, uid), timezone.now()

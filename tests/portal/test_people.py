@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -203,7 +204,7 @@ def test_the_next_click_after_an_end_is_shut_without_signing_out(owner, ben, how
         case "expiry":
             read = ledger.Reading("1", "en")
             moment = timezone.now()
-            delegations.renew(delegation, ends=moment + timezone.timedelta(microseconds=1), read=read, at=moment)
+            delegations.renew(delegation, ends=moment + timedelta(microseconds=1), read=read, at=moment)
         case "closed":
             owner.is_active = False
             owner.save()
@@ -265,6 +266,18 @@ def test_a_wrong_form_is_told_in_words_and_shares_nothing(owner, ben, said, prob
     assert page.status_code == 200
     assert problem in page.content.decode()
     assert (Delegation.objects.count(), len(mail.outbox)) == (0, 0)
+
+
+def test_she_shows_who_she_is_before_she_asks_or_renews(owner, ben, settings):
+    delegation, browser = delegate(owner, ben), browser_of(owner)
+    assert browser.get("/people/invite/").status_code == 200
+    settings.STEP_UP_AFTER = timedelta(0)
+
+    for address in ("/people/invite/", f"/people/{delegation.uid}/renew/"):
+        answer = browser.post(address, {**FORM, "email": "another@example.org"})
+        assert answer.status_code == 302
+        assert answer.headers["Location"].startswith("/accounts/reauthenticate/")
+    assert Delegation.objects.count() == 1
 
 
 def test_nobody_asks_herself(owner):
