@@ -25,6 +25,7 @@ class AuthorizationServer:
     jwks_uri: str
     algorithms: tuple[str, ...]
     says_issuer: bool
+    revocation_endpoint: str = ""
 
     @classmethod
     def kept(cls, values: Mapping[str, Any]) -> Self:
@@ -56,6 +57,7 @@ def discover(fhir_base: str) -> AuthorizationServer:
         algorithms=tuple(each for each in stated if isinstance(each, str) and each in _SIGNATURES),
         says_issuer=openid.get("authorization_response_iss_parameter_supported") is True
         or smart.get("authorization_response_iss_parameter_supported") is True,
+        revocation_endpoint=_text(smart, "revocation_endpoint") or _text(openid, "revocation_endpoint"),
     )
 
 

@@ -97,6 +97,7 @@ def finish(
         patient=_patient(given),
         tokens_given=Tokens.of(given, at=at),
         token_endpoint=opened.server.token_endpoint,
+        revocation_endpoint=opened.server.revocation_endpoint,
         at=at,
         origin=origin,
     )

@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 from accounts.models import Person
 from audit import events
 from audit.models import Action, Agent
-from sync import doorbell, tokens
-from sync.models import Connection, ConnectionState, Hospital, Run, RunKind, RunState
+from sync import doorbell, farewells, tokens
+from sync.models import Connection, ConnectionState, Farewell, Hospital, Run, RunKind, RunState
 from sync.problems import Problem
 from sync.tokens import Tokens
 
@@ -29,6 +29,7 @@ def connect(
     patient: str,
     tokens_given: Tokens,
     token_endpoint: str,
+    revocation_endpoint: str = "",
     at: datetime,
     origin: str = "",
 ) -> Connection:
@@ -39,6 +40,7 @@ def connect(
     if connection is None:
         connection = Connection(owner=owner, hospital=hospital, patient=patient)
     connection.token_endpoint = token_endpoint
+    connection.revocation_endpoint = revocation_endpoint
     connection.connected = at
     connection.state = ConnectionState.ACTIVE
     tokens.seal(connection, tokens_given)
@@ -67,12 +69,18 @@ def update(connection: Connection, *, at: datetime) -> Run | None:
 
 @transaction.atomic
 def stop(connection: Connection, *, at: datetime, origin: str = "") -> None:
-    """No more updates: the tokens are destroyed and a run under way ends at its next page. What came stays."""
+    """No more updates: the tokens are no longer used, the hospital is asked to revoke them, and a run under way ends
+    at its next page. What came stays."""
     connection = Connection.objects.select_for_update().get(pk=connection.pk)
     connection.state = ConnectionState.STOPPED
+    farewells.prepare(connection)
     connection.sealed_tokens = None
     connection.token_expires = None
-    connection.save(update_fields=["state", "sealed_tokens", "token_expires"])
+    connection.save(
+        update_fields=["state", "sealed_tokens", "token_expires", "sealed_farewell", "farewell", "farewell_tries"]
+    )
+    if connection.farewell == Farewell.WAITING:
+        farewells.ring(connection.pk)
     # Without its claim a worker that holds the run finds out before it stores another page.
     Run.objects.unfinished().filter(connection=connection).update(
         state=RunState.PARTIAL, problem=Problem.STOPPED, claim=None, finished=at

@@ -69,11 +69,21 @@ class ConnectionState(models.TextChoices):
     STOPPED = "stopped", "she stopped the updates"
 
 
+class Farewell(models.TextChoices):
+    """Whether the hospital has revoked the tokens of a stopped connection (RFC 7009)."""
+
+    WAITING = "waiting", "to be told"
+    HEARD = "heard", "revoked there"
+    NOT_OFFERED = "not_offered", "the hospital has no way to be told"
+    NOT_HEARD = "not_heard", "told several times, never confirmed"
+
+
 class Connection(models.Model):
     """An owner's link to one patient account at one hospital; reconnecting swaps the tokens in place.
 
-    ``sealed_tokens``: JSON ``{"access_token", "refresh_token"}``; null once stopped. ``token_expires`` is null where
-    the hospital did not say. ``last_attempt``, ``last_success``, ``last_new_data`` are three different things.
+    ``sealed_tokens``: JSON ``{"access_token", "refresh_token"}``; null once stopped, when ``sealed_farewell`` keeps
+    them until the hospital has revoked them. ``token_expires`` is null where the hospital did not say.
+    ``last_attempt``, ``last_success``, ``last_new_data`` are three different things.
     """
 
     owner = models.ForeignKey(
@@ -86,6 +96,11 @@ class Connection(models.Model):
     patient = models.CharField(max_length=64, help_text="id of her Patient at the hospital")
     sealed_tokens = models.BinaryField(null=True)
     token_endpoint = models.URLField(max_length=500)
+    revocation_endpoint = models.URLField(max_length=500, blank=True, default="")
+    sealed_farewell = models.BinaryField(null=True)
+    farewell = models.CharField(max_length=12, choices=Farewell, blank=True, default="")
+    farewell_tries = models.SmallIntegerField(default=0)
+    farewell_tried = models.DateTimeField(null=True)
     token_expires = models.DateTimeField(null=True)
     scope = models.TextField(blank=True)
     state = models.CharField(max_length=16, choices=ConnectionState, default=ConnectionState.ACTIVE)
@@ -109,6 +124,14 @@ class Connection(models.Model):
                 condition=~Q(state=ConnectionState.STOPPED) | Q(sealed_tokens__isnull=True),
             ),
             models.CheckConstraint(condition=~Q(patient=""), name="connection_names_its_patient"),
+            models.CheckConstraint(
+                name="connection_waiting_farewell_holds_tokens",
+                condition=Q(farewell=Farewell.WAITING, sealed_farewell__isnull=False)
+                | (~Q(farewell=Farewell.WAITING) & Q(sealed_farewell__isnull=True)),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["id"], condition=Q(farewell=Farewell.WAITING), name="connection_farewell_waiting"),
         ]
 
     def __str__(self) -> str:

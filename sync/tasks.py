@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from sync import doorbell, runs
+from sync import doorbell, farewells, runs
 
 
 @shared_task(name=doorbell.PERFORM_RUN, acks_late=True, ignore_result=True)
@@ -16,4 +16,10 @@ def perform_run(run_id: int) -> None:
 @shared_task(acks_late=True, ignore_result=True)
 def ring_again() -> int:
     """From the beat: find what waits with nobody on it."""
-    return doorbell.ring_again(at=timezone.now())
+    at = timezone.now()
+    return doorbell.ring_again(at=at) + farewells.ring_again(at=at)
+
+
+@shared_task(name=farewells.SAY, acks_late=True, ignore_result=True)
+def say_farewell(connection_id: int) -> None:
+    farewells.say(connection_id)

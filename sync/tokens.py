@@ -98,7 +98,7 @@ def secret_purpose(fhir_base: str) -> str:
 def seal(connection: Connection, tokens: Tokens) -> None:
     """Put tokens into a connection; saving it is the caller's."""
     kept = orjson.dumps({"access_token": tokens.access_token, "refresh_token": tokens.refresh_token})
-    connection.sealed_tokens = sealing.seal_secret(connection.owner_id, _purpose(connection), kept)
+    connection.sealed_tokens = sealing.seal_secret(connection.owner_id, purpose(connection), kept)
     connection.token_expires = tokens.expires
     connection.scope = tokens.scope
 
@@ -107,11 +107,11 @@ def opened(connection: Connection) -> Tokens:
     """The tokens of a connection. Raises SourceError REAUTHORIZE where there are none."""
     if connection.state != ConnectionState.ACTIVE or connection.sealed_tokens is None:
         raise _signed_out("the connection is not active")
-    kept = orjson.loads(sealing.open_secret(connection.owner_id, _purpose(connection), bytes(connection.sealed_tokens)))
+    kept = orjson.loads(sealing.open_secret(connection.owner_id, purpose(connection), bytes(connection.sealed_tokens)))
     return Tokens(kept["access_token"], kept["refresh_token"], connection.token_expires, connection.scope)
 
 
-def _purpose(connection: Connection) -> str:
+def purpose(connection: Connection) -> str:
     """Bound to the account, not to the row's id, which does not exist when the first tokens are sealed."""
     return f"connection|{connection.hospital_id}|{connection.patient}"
 

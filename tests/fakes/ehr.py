@@ -68,6 +68,7 @@ class FakeEHR:
         self.tokens: dict[str, float] = {}
         self.refresh_tokens: set[str] = set()
         self.codes: dict[str, dict[str, str]] = {}
+        self.revoked: list[dict[str, str]] = []
         self.token_seconds = 3600
         self.token_extra: dict[str, Any] = {}
         self.refuses: dict[str, str] = {}
@@ -222,6 +223,7 @@ class FakeEHR:
             "/auth/jwks": lambda: _json({"keys": [self.key.as_dict(private=False)]}),
             "/auth/authorize": lambda: self._authorize(dict(parse_qsl(parts.query))),
             "/auth/token": lambda: self._token(dict(parse_qsl(body.decode())), asked.authorization),
+            "/auth/revoke": lambda: self._revoke(dict(parse_qsl(body.decode()))),
             f"{self._path}/metadata": lambda: _json(self._statement()),
         }
         if parts.path in routes:
@@ -238,6 +240,7 @@ class FakeEHR:
             "jwks_uri": f"{self.issuer}/jwks",
             "authorization_endpoint": f"{self.issuer}/authorize",
             "token_endpoint": f"{self.issuer}/token",
+            "revocation_endpoint": f"{self.issuer}/revoke",
             "code_challenge_methods_supported": ["S256"],
             "grant_types_supported": ["authorization_code"],
             "capabilities": ["launch-standalone", "client-public", "sso-openid-connect", "permission-patient"],
@@ -274,6 +277,12 @@ class FakeEHR:
         if asked is None or asked["code_challenge"] != challenge or asked["redirect_uri"] != form.get("redirect_uri"):
             return _json({"error": "invalid_grant"}, 400)
         return _json({"id_token": self._id_token(asked)} | self.issue())
+
+    def _revoke(self, form: dict[str, str]) -> Reply:
+        self.revoked.append(form)
+        self.refresh_tokens.discard(form["token"])
+        self.tokens.pop(form["token"], None)
+        return Reply(200, b"")
 
     def _id_token(self, asked: dict[str, str]) -> str:
         now = int(time.time())

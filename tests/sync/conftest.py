@@ -29,5 +29,6 @@ def connect(owner: Person, hospital: Hospital, ehr: FakeEHR) -> Connection:
         patient=ehr.patient,
         tokens_given=Tokens.of(ehr.issue(), at=at),
         token_endpoint=f"{ehr.issuer}/token",
+        revocation_endpoint=f"{ehr.issuer}/revoke",
         at=at,
     )
