@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "smartlaunch",
     "developers",
     "fhirapi",
+    "custody",
     "portal",
     "sandbox",
 ]
@@ -193,6 +194,7 @@ CELERY_BEAT_SCHEDULE = {
     "look what webhooks have to tell": {"task": "developers.tasks.look_for_news", "schedule": 10.0},
     "sweep out the log of webhooks": {"task": "developers.tasks.sweep", "schedule": 3600.0},
     "label anew what other value sets labelled": {"task": "records.tasks.relabel_waiting", "schedule": 300.0},
+    "erase whom it is time to erase": {"task": "custody.tasks.erase_due", "schedule": 60.0},
     "remind of access that ends soon": {"task": "portal.tasks.remind", "schedule": 3600.0},
     "seal the heads of the access logs": {"task": "audit.tasks.take_checkpoints", "schedule": 300.0},
     "tell a security log outside": {"task": "audit.tasks.export", "schedule": 60.0},
@@ -310,6 +312,15 @@ else:
 
 # --- keys and stored bodies (DESIGN D3, D4) -----------------------------------------------------------------------
 KEYS_DIR = env.read_path("KEYS_DIR", VAR_DIR / "keys")
+# How long she can still change her mind after asking to be erased.
+ERASURE_COOLING = env.read_seconds("ERASURE_COOLING_SECONDS", 7 * 86_400)
+# How long base backups and WAL of the database are kept, which hold wrapped keys too. 0: there are none.
+PHYSICAL_BACKUP_LIFE = env.read_seconds("PHYSICAL_BACKUP_SECONDS", 0)
+# What archives are sealed with, where they go and for how long; the copy of the wrapped keys goes elsewhere.
+BACKUP_KEY = env.read_text("BACKUP_KEY", "")
+BACKUP_DIR = env.read_text("BACKUP_DIR", "")
+BACKUP_KEYS_DIR = env.read_text("BACKUP_KEYS_DIR", "")
+BACKUP_LIFE = env.read_seconds("BACKUP_SECONDS", 30 * 86_400)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": VAR_DIR / "files"}},
     "attachments": {

@@ -39,6 +39,8 @@ DID: dict[str, str | Promise] = {
     "pause": gettext_lazy("paused permission"),
     "resume": gettext_lazy("let an app go on"),
     "renew": gettext_lazy("renewed permission"),
+    "ask-erasure": gettext_lazy("asked to erase everything"),
+    "call-off-erasure": gettext_lazy("called off erasing everything"),
     "hide": gettext_lazy("hid a record"),
     "show": gettext_lazy("no longer hides a record"),
     "delegate": gettext_lazy("asked somebody to act for you"),

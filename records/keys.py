@@ -9,6 +9,7 @@ import secrets
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -19,8 +20,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 from django.conf import settings
+from django.db import transaction
 
-from records.models import OwnerKey
+from records.models import DestroyedKey, OwnerKey
 
 KEY_BYTES: Final = 32
 # How long a process may go on using a key that was destroyed elsewhere.
@@ -116,7 +118,7 @@ def ensure(owner_id: int) -> OwnerKeys:
     try:
         return of(owner_id)
     except KeyUnavailable:
-        if OwnerKey.unguarded.filter(owner_id=owner_id).exists():
+        if OwnerKey.unguarded.filter(owner_id=owner_id).exists() or is_destroyed(owner_id):
             raise
     wrapping = provider()
     OwnerKey.unguarded.bulk_create(
@@ -148,6 +150,21 @@ def of(owner_id: int) -> OwnerKeys:
         while len(_remembered) > REMEMBERED_KEYS:
             _remembered.popitem(last=False)
     return keys
+
+
+@transaction.atomic
+def destroy(owner_id: int, *, at: datetime) -> None:
+    """Nothing of this owner can be opened any more, here or in a backup of the rows. Twice is as good as once.
+
+    Another process may go on with the key it remembers for REMEMBERED_SECONDS.
+    """
+    DestroyedKey.unguarded.bulk_create([DestroyedKey(owner_id=owner_id, destroyed=at)], ignore_conflicts=True)
+    OwnerKey.unguarded.filter(owner_id=owner_id).delete()
+    forget(owner_id)
+
+
+def is_destroyed(owner_id: int) -> bool:
+    return DestroyedKey.unguarded.filter(owner_id=owner_id).exists()
 
 
 def forget(owner_id: int) -> None:

@@ -55,6 +55,21 @@ class OwnerKey(models.Model):
         return f"OwnerKey {self.owner_id}"
 
 
+class DestroyedKey(models.Model):
+    """An owner whose key was destroyed: she never gets another, and her rows may be removed. Append-only by trigger.
+
+    Whoever restores a backup made before must erase these owners again (custody/restoring.py). A number, no name.
+    """
+
+    owner_id = models.IntegerField(primary_key=True)
+    destroyed = models.DateTimeField()
+
+    unguarded = models.Manager()
+
+    def __str__(self) -> str:
+        return f"DestroyedKey {self.owner_id}"
+
+
 class Dating(models.IntegerChoices):
     """How ``occurred`` stands to the type's main date parameter (indexing.MAIN_DATE)."""
 
