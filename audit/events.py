@@ -17,6 +17,9 @@ from audit.models import Action, Agent, Event, Outcome
 NOBODY: Final = 0
 """The chain of what concerns no one person and no app that runs by itself. Nobody's id is 0."""
 
+ERASE: Final = "erase"
+"""In the chain of nobody: somebody was erased, and her own chain with her; ``detail["owner"]`` is her number."""
+
 APPENDED: Final = (
     "audit_append(%(event_owner)s::integer, %(event_action)s::text, %(event_interaction)s::text,"
     " %(event_outcome)s::text, %(event_agent_kind)s::text, %(event_agent)s::text, %(event_agent_name)s::text,"

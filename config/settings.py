@@ -195,6 +195,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep out the log of webhooks": {"task": "developers.tasks.sweep", "schedule": 3600.0},
     "label anew what other value sets labelled": {"task": "records.tasks.relabel_waiting", "schedule": 300.0},
     "erase whom it is time to erase": {"task": "custody.tasks.erase_due", "schedule": 60.0},
+    "tend the copies that people asked for": {"task": "custody.tasks.tend_downloads", "schedule": 30.0},
     "remind of access that ends soon": {"task": "portal.tasks.remind", "schedule": 3600.0},
     "seal the heads of the access logs": {"task": "audit.tasks.take_checkpoints", "schedule": 300.0},
     "tell a security log outside": {"task": "audit.tasks.export", "schedule": 60.0},
@@ -316,6 +317,8 @@ KEYS_DIR = env.read_path("KEYS_DIR", VAR_DIR / "keys")
 ERASURE_COOLING = env.read_seconds("ERASURE_COOLING_SECONDS", 7 * 86_400)
 # How long base backups and WAL of the database are kept, which hold wrapped keys too. 0: there are none.
 PHYSICAL_BACKUP_LIFE = env.read_seconds("PHYSICAL_BACKUP_SECONDS", 0)
+# How long a copy of her whole record can be fetched.
+DOWNLOAD_LIFE = env.read_seconds("DOWNLOAD_SECONDS", 3 * 86_400)
 # What archives are sealed with, where they go and for how long; the copy of the wrapped keys goes elsewhere.
 BACKUP_KEY = env.read_text("BACKUP_KEY", "")
 BACKUP_DIR = env.read_text("BACKUP_DIR", "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from django.conf import settings
 
@@ -16,8 +16,6 @@ from audit import events
 from audit.models import Event
 from custody.models import Erasure
 from gateway import keys
-
-INTERACTION: Final = "erase"
 
 
 def issue(erasure: Erasure, *, at: datetime) -> str:
@@ -47,5 +45,5 @@ def digest(certificate: str) -> str:
 
 def is_ours(certificate: str) -> bool:
     """Whether the audit chain of this site recorded exactly this certificate."""
-    recorded = Event.objects.filter(owner_id=events.NOBODY, interaction=INTERACTION)
+    recorded = Event.objects.filter(owner_id=events.NOBODY, interaction=events.ERASE)
     return recorded.filter(detail__sha256=digest(certificate)).exists()

@@ -1,4 +1,4 @@
-"""Erasures: asked for, still to be called off for some days, then done for good (docs/adr/0021).
+"""Erasures: asked for, still to be called off for some days, then done for good (docs/adr/0018).
 
 In this order, each step harmless when done twice: hospitals are asked to revoke our tokens while we can still read
 those; her key is destroyed, and from then on nothing of her can be opened here or in a backup; what others received is
@@ -26,7 +26,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Person, new_patient_id
 from audit import events
 from audit.models import Action, Agent
-from custody import backups, certificates, traces
+from custody import backups, certificates, downloads, traces
 from custody.models import OPEN_STATES, Erasure, ErasureState
 from developers.models import Delivery
 from fhirapi.bulk import files as export_files
@@ -154,6 +154,7 @@ def _remove_files(person: Person, lease: leases.Lease[Erasure]) -> None:
         lease.pulse()
     for name in ExportPiece.objects.filter(part__owner=person).values_list("name", flat=True):
         export_files.remove(name)
+    downloads.remove_all_files(person)
     for export in _orders_naming(person):
         export_files.remove_all(export)
     keep = {"files": len(names)} if names else {}
@@ -181,7 +182,7 @@ def _remove_rows(person: Person, lease: leases.Lease[Erasure]) -> None:
     """All of it or nothing: what is left of her after a crash is removed by the next worker."""
     erasure = lease.lock()
     removed = {**erasure.removed, **_clear(person, reference=str(erasure.uid))}
-    _finish(erasure, {table: removed[table] for table in sorted(removed)}, lease)
+    _finish(person, {table: removed[table] for table in sorted(removed)}, erasure, lease)
 
 
 @transaction.atomic
@@ -192,7 +193,7 @@ def erase_restored(owner_id: int, *, at: datetime) -> None:
     for name in _attachments(person):
         storages["attachments"].delete(name)
     removed = _clear(person, reference="restored")
-    _record({"erasure": "restored", "removed": removed})
+    _record({"owner": owner_id, "erasure": "restored", "removed": removed})
 
 
 def _clear(person: Person, *, reference: str) -> dict[str, int]:
@@ -214,11 +215,18 @@ def _clear(person: Person, *, reference: str) -> dict[str, int]:
     return removed
 
 
-def _finish(erasure: Erasure, removed: dict[str, int], lease: leases.Lease[Erasure]) -> None:
+def _finish(person: Person, removed: dict[str, int], erasure: Erasure, lease: leases.Lease[Erasure]) -> None:
     at = timezone.now()
     erasure.removed = removed
     certificate = certificates.issue(erasure, at=at)
-    _record({"erasure": str(erasure.uid), "sha256": certificates.digest(certificate), "removed": removed})
+    _record(
+        {
+            "owner": person.pk,
+            "erasure": str(erasure.uid),
+            "sha256": certificates.digest(certificate),
+            "removed": removed,
+        }
+    )
     lease.update(
         state=ErasureState.DONE, finished=at, person=None, removed=removed, certificate=certificate, claim=None
     )
@@ -228,7 +236,7 @@ def _record(detail: dict[str, Any]) -> None:
     events.append(
         owner_id=events.NOBODY,
         action=Action.DELETE,
-        interaction=certificates.INTERACTION,
+        interaction=events.ERASE,
         agent_kind=Agent.SYSTEM,
         agent=settings.PUBLIC_URL,
         detail=detail,

@@ -66,3 +66,70 @@ class Erasure(models.Model):
 
     def __str__(self) -> str:
         return f"Erasure {self.uid} ({self.state})"
+
+
+class DownloadState(models.TextChoices):
+    QUEUED = "queued", "waits for a worker"
+    RUNNING = "running", "a worker is on it"
+    COMPLETE = "complete", "it can be fetched"
+    FAILED = "failed", "it could not be made"
+
+
+UNFINISHED = (DownloadState.QUEUED, DownloadState.RUNNING)
+
+
+class DownloadQuerySet(models.QuerySet["Download"]):
+    def claimable(self, *, at: datetime, lease: timedelta) -> DownloadQuerySet:
+        free = Q(claim__isnull=True) | Q(heartbeat__lt=at - lease)
+        return self.filter(free, state__in=UNFINISHED)
+
+
+class Download(models.Model):
+    """A copy of her whole record, made by a worker in sealed pieces.
+
+    ``asked`` is the moment it is as of. ``step`` and ``after``: the part that is being written and where to go on in
+    it (downloads.py); so whoever comes after a crash writes the next piece and no other.
+    """
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    state = models.CharField(max_length=8, choices=DownloadState, default=DownloadState.QUEUED)
+    asked = models.DateTimeField()
+    step = models.IntegerField(default=0)
+    after = models.CharField(max_length=300, blank=True, default="")
+    claim = models.UUIDField(null=True)
+    heartbeat = models.DateTimeField(null=True)
+    attempts = models.IntegerField(default=0, help_text="takings since it last got on")
+    finished = models.DateTimeField(null=True)
+    expires = models.DateTimeField(null=True)
+
+    objects: ClassVar = DownloadQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(state__in=DownloadState.values), name="download_known_state"),
+            models.UniqueConstraint(
+                fields=["owner"], condition=Q(state__in=UNFINISHED), name="download_one_at_a_time_per_owner"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Download {self.pk} ({self.state})"
+
+
+class DownloadPiece(models.Model):
+    """Part of one file of a download, sealed in storage under ``name``. ``path``: the file in the archive."""
+
+    download = models.ForeignKey(Download, models.CASCADE, related_name="pieces", db_index=False)
+    number = models.IntegerField()
+    path = models.CharField(max_length=200)
+    lines = models.IntegerField()
+    name = models.CharField(max_length=200)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["download", "number"], name="download_piece_in_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"DownloadPiece {self.download_id}/{self.number}"

@@ -44,8 +44,8 @@ class Reference:
     key: str
 
 
-# The tombstone is what proves that a key was destroyed; a number and an instant.
-KEPT: Final = frozenset({"records_destroyedkey"})
+# The tombstone is what proves that a key was destroyed; checkpoints of all owners are one chain. Numbers, no names.
+KEPT: Final = frozenset({"audit_checkpoint", "records_destroyedkey"})
 
 
 class Schema:

@@ -39,6 +39,8 @@ DID: dict[str, str | Promise] = {
     "pause": gettext_lazy("paused permission"),
     "resume": gettext_lazy("let an app go on"),
     "renew": gettext_lazy("renewed permission"),
+    "ask-download": gettext_lazy("asked for a copy of everything"),
+    "download": gettext_lazy("downloaded everything"),
     "ask-erasure": gettext_lazy("asked to erase everything"),
     "call-off-erasure": gettext_lazy("called off erasing everything"),
     "hide": gettext_lazy("hid a record"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from portal.views import access, account, apps, erasure, home, hospitals, people, records, sensitivity
+from portal.views import access, account, apps, download, erasure, home, hospitals, people, records, sensitivity
 
 app_name = "portal"
 urlpatterns = [
@@ -44,6 +44,8 @@ urlpatterns = [
     path("access/", access.log, name="access"),
     re_path(r"^access/log\.(?P<form>csv|json|pdf)\Z", access.log_file, name="access_file"),
     path("account/", account.profile, name="account"),
+    path("account/download/", download.everything, name="download"),
+    path("account/download/record.zip", download.file, name="download_file"),
     path("account/erase/", erasure.erase, name="erase"),
     path("account/keep/", erasure.call_off, name="keep"),
 ]

@@ -14,7 +14,10 @@ TABLES = {
     "records_recordversion": "records_version_append_only",
     "records_labelmark": "records_labelmark_append_only",
     "records_record": "records_record_never_removed",
+    "audit_head": "audit_head_stays",
 }
+# These may change, as far as other triggers let them; only a removal is refused.
+ONLY_REMOVAL = {"records_record", "audit_head"}
 
 FUNCTION = """
 CREATE FUNCTION removed_only_when_erased() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -30,7 +33,7 @@ END $$;
 def _forward(table: str, trigger: str) -> str:
     kept = (
         ""
-        if table == "records_record"
+        if table in ONLY_REMOVAL
         else (f"CREATE TRIGGER {trigger} BEFORE UPDATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION append_only();")
     )
     return (
@@ -41,8 +44,8 @@ def _forward(table: str, trigger: str) -> str:
 
 
 def _backward(table: str, trigger: str) -> str:
-    kept = "" if table == "records_record" else f"DROP TRIGGER {trigger} ON {table};"
-    events = "DELETE" if table == "records_record" else "UPDATE OR DELETE"
+    kept = "" if table in ONLY_REMOVAL else f"DROP TRIGGER {trigger} ON {table};"
+    events = "DELETE" if table in ONLY_REMOVAL else "UPDATE OR DELETE"
     return (
         f"DROP TRIGGER {table}_removed_only_when_erased ON {table};{kept}"
         f"CREATE TRIGGER {trigger} BEFORE {events} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION append_only();"
@@ -52,7 +55,7 @@ def _backward(table: str, trigger: str) -> str:
 class Migration(migrations.Migration):
     dependencies = [
         ("custody", "0001_erasures"),
-        ("audit", "0003_know_clinicians"),
+        ("audit", "0006_know_the_unknown"),
         ("consent", "0004_decide_by_every_axis"),
         ("records", "0007_destroyed_keys"),
     ]
