@@ -18,7 +18,7 @@ from django.contrib.sessions.models import Session
 from django.core.files.storage import storages
 from django.core.mail import EmailMessage
 from django.db import connection, transaction
-from django.db.models import F, Func, Value
+from django.db.models import F, Func, Q, Value
 from django.template.loader import render_to_string
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
@@ -26,6 +26,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Person, new_patient_id
 from audit import events
 from audit.models import Action, Agent
+from consent.models import Delegation
 from custody import backups, certificates, downloads, traces
 from custody.models import OPEN_STATES, Erasure, ErasureState
 from developers.models import Delivery
@@ -206,6 +207,7 @@ def _clear(person: Person, *, reference: str) -> dict[str, int]:
         people=Func(F("people"), Value(person.pk), function="array_remove")
     )
     Delivery.objects.filter(body__patient=person.patient_id).delete()
+    _leave_those_she_acted_for(person)
     removed = traces.remove(person.pk)
     if traces.is_mentioned(person.pk):
         _blank(person)
@@ -275,6 +277,14 @@ def _remove_sessions(person: Person) -> None:
     for session in Session.objects.iterator(chunk_size=500):
         if session.get_decoded().get("_auth_user_id") == str(person.pk):
             session.delete()
+
+
+def _leave_those_she_acted_for(person: Person) -> None:
+    """Another's invitation to her stays the other's, but leads to nobody and names no address."""
+    hers = Delegation.objects.filter(Q(delegate=person) | Q(email__iexact=person.email)).exclude(owner=person)
+    hers.update(
+        delegate=None, accepted=None, declined=timezone.now(), invitation="", name="", email="erased@erased.invalid"
+    )
 
 
 def _blank(person: Person) -> None:
