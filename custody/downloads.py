@@ -79,7 +79,7 @@ def ask(owner: Person, *, at: datetime, origin: str = "") -> Download:
     if waiting is not None:
         return waiting
     download = Download.objects.create(owner=owner, asked=at)
-    _note(owner, "ask-download", {}, origin)
+    _note(owner, "ask-copy", {}, origin)
     ring(download.pk)
     return download
 
@@ -201,7 +201,7 @@ def note_fetched(download: Download, *, origin: str = "") -> None:
     for path, lines in DownloadPiece.objects.filter(download=download).values_list("path", "lines"):
         if path.startswith(CURRENT):
             counts[path.removeprefix(f"{CURRENT}/").removesuffix(".ndjson")] += lines
-    _note(Person.objects.get(pk=download.owner_id), "download", {"types": dict(counts)}, origin)
+    _note(Person.objects.get(pk=download.owner_id), "copy", {"types": dict(counts)}, origin)
 
 
 def is_ready(download: Download | None, *, at: datetime) -> bool:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from allauth.account.decorators import reauthentication_required
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts import stepup
 from custody import downloads, zips
 from custody.models import UNFINISHED, DownloadState
 from portal import pages, when
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@stepup.required
 @pages.of_person
-@reauthentication_required
 def everything(request: HttpRequest) -> HttpResponse:
     person, at = pages.person(request), timezone.now()
     if request.method == "POST":
@@ -37,8 +37,8 @@ def everything(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@stepup.required
 @pages.of_person
-@reauthentication_required
 def file(request: HttpRequest) -> HttpResponse:
     newest = downloads.of(pages.person(request))
     if newest is None or not downloads.is_ready(newest, at=timezone.now()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from allauth.account.decorators import reauthentication_required
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -11,14 +10,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts import stepup
 from custody import erasures
 from custody.models import ErasureState
 from portal import pages, when
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@stepup.required
 @pages.of_person
-@reauthentication_required
 def erase(request: HttpRequest) -> HttpResponse:
     """Only after she has just proved again who she is; the days until then are hers to call it off."""
     person = pages.person(request)

@@ -19,6 +19,7 @@ from accounts.models import Person
 from audit import chains, checkpoints, events
 from audit.models import Event
 from consent import gate, ledger
+from consent.models import Delegation, Relationship
 from custody import certificates, erasures, traces
 from custody.models import Erasure, ErasureState
 from gateway import keys as signing
@@ -54,7 +55,7 @@ def naming(life: lives.Life) -> dict[str, list[str]]:
         for table, column in sorted(columns):
             cursor.execute(f'SELECT t::text FROM "{table}" t WHERE "{column}" = %s', [life.person.pk])  # noqa: S608
             found[table] = found.get(table, []) + [row[0] for row in cursor.fetchall()]
-    return {table: rows for table, rows in found.items() if rows}
+    return {table: sorted(set(rows)) for table, rows in found.items() if rows}
 
 
 def test_no_row_of_any_table_names_her_any_more_and_nobody_else_lost_one(ehr, hospital):
@@ -225,6 +226,28 @@ def test_somebody_who_acted_for_another_leaves_a_row_without_a_name():
     assert ledger.verify(owner.pk) == []
 
 
+def test_another_persons_invitation_to_her_stays_but_leads_to_nobody():
+    owner, helper = people.sign_up(), people.sign_up(name="Helga Helper")
+    at = timezone.now()
+    kept = Delegation.objects.create(
+        owner=owner,
+        delegate=helper,
+        name="Helga",
+        email=helper.email,
+        relationship=Relationship.FRIEND,
+        invited=at,
+        lapses=at,
+        accepted=at,
+    )
+
+    erase(helper)
+
+    kept.refresh_from_db()
+    assert (kept.delegate, kept.accepted, kept.name) == (None, None, "")
+    assert [table for table, found in lives.dump().items() if any(helper.email in row for row in found)] == []
+    assert not Person.objects.filter(pk=helper.pk).exists()
+
+
 # --- her page
 
 
@@ -242,11 +265,13 @@ def signed_in(person: Person) -> Client:
     return browser
 
 
-def test_her_page_asks_for_the_password_again_and_states_the_days():
+def test_her_page_asks_for_the_password_again_and_states_the_days(settings):
     browser = signed_in(people.sign_up())
+    usual, settings.STEP_UP_AFTER = settings.STEP_UP_AFTER, timedelta(0)
     first = browser.get("/account/erase/")
     assert first.status_code == 302
     assert "reauthenticate" in first["Location"]
+    settings.STEP_UP_AFTER = usual
 
     page = confirmed(browser, "/account/erase/")
 
