@@ -1,4 +1,4 @@
-"""Backups: everything but the keys in one sealed archive, and the wrapped keys in one copy apart (docs/adr/0018).
+"""Backups: everything but the keys in one sealed archive, and the wrapped keys in one copy apart (docs/adr/0019).
 
 The archive is one snapshot of the database with the attachments it names. Wrapped keys never stand in it: they are
 copied to a file of their own, of which only the newest exists. An erasure writes that copy anew at once, so whoever

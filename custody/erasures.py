@@ -1,4 +1,4 @@
-"""Erasures: asked for, still to be called off for some days, then done for good (docs/adr/0018).
+"""Erasures: asked for, still to be called off for some days, then done for good (docs/adr/0019).
 
 In this order, each step harmless when done twice: hospitals are asked to revoke our tokens while we can still read
 those; her key is destroyed, and from then on nothing of her can be opened here or in a backup; what others received is
