@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
 from accounts.models import Person
+from audit import events
 from consent import clinicians, contributions, delegations, guardians, ledger
 from consent.models import Decision, Grantee
 from consent.terms import Terms
+from records import sources
 from records.reading import RecordSet
 from records.rules import Rule, enforceable
 from standards.smart import scopes
@@ -39,7 +41,9 @@ LETTER: Final = MappingProxyType(
 EXPORT: Final = "rs"
 PATIENT: Final = "Patient"
 CONSENT: Final = "Consent"
+AUDIT_EVENT: Final = "AuditEvent"
 PATIENT_LEVEL: Final = "patient"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Without ``offline_access`` she was told that the app must ask her again after this (the consent page's words).
 ATTENDED: Final = timedelta(hours=1)
 
@@ -198,12 +202,37 @@ def decisions(*, owner_id: int, reader: App, interaction: str, at: datetime) -> 
     return ledger.consents(owner_id, Terms.of(decision.terms))
 
 
+def logged(*, owner_id: int, reader: App, interaction: str, at: datetime) -> events.Filter | None:
+    """Which events of her access log this app may read as FHIR AuditEvent; None for none.
+
+    Only for a scope that names AuditEvent, as with Consent: the log tells which other apps she uses, and when. The
+    terms count for events as for any record of ourselves. Raises ConsentMissing.
+    """
+    decision = _standing(owner_id, reader.decision_id, reader.client_id, at)
+    granted = [scopes.parse(text) for text in decision.scopes_granted]
+    held = [scope for scope in reader.scopes if any(scopes.covers(wider, scope) for wider in granted)]
+    terms = Terms.of(decision.terms)
+    if not names_whole(held, AUDIT_EVENT, LETTER[interaction]):
+        return None
+    if terms.sources is not None and sources.own().pk not in terms.sources:
+        return None
+    since, until = (
+        None if edge is None else _EPOCH + timedelta(microseconds=edge) for edge in (terms.since, terms.until)
+    )
+    return events.Filter(since=since, until=until)
+
+
 def names_consents(held: Iterable[Scope], letter: str) -> bool:
     """Whether one of the scopes names Consent itself, whole."""
+    return names_whole(held, CONSENT, letter)
+
+
+def names_whole(held: Iterable[Scope], resource_type: str, letter: str) -> bool:
+    """Whether one of the scopes names this type itself, and no part of it."""
     return any(
         isinstance(scope, ResourceScope)
         and scope.level == PATIENT_LEVEL
-        and scope.resource == CONSENT
+        and scope.resource == resource_type
         and letter in scope.permissions
         and not scope.filters
         for scope in held

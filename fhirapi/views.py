@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from consent import gate
 from fhirapi import (
+    accesslogs,
     bundles,
     capability,
     catalogue,
@@ -106,6 +107,9 @@ class FhirView(APIView):
         found = gate.readable(owner_id=self.bearer.owner_id, reader=reader, interaction=self.interaction, at=at)
         if resource_type == gate.CONSENT and self.interaction in ("read", "search") and isinstance(reader, gate.App):
             return consents.among(found, reader, interaction=self.interaction, at=at)
+        logs = resource_type == gate.AUDIT_EVENT and self.interaction in ("read", "search")
+        if logs and isinstance(reader, gate.App):
+            return accesslogs.among(found, reader, interaction=self.interaction, at=at)
         return found
 
     def reaches(self, resource_type: str) -> bool:
