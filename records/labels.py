@@ -19,7 +19,7 @@ from typing import Any, Final
 from standards.terminology import sensitivity
 from standards.terminology.sensitivity import Sureness
 
-VERSION: Final = f"{sensitivity.VERSION}.1"
+VERSION: Final = f"{sensitivity.VERSION}.2"
 """Of the value sets and, after the dot, of what this module makes of them."""
 CONFIDENTIALITY: Final = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 ACT_CODE: Final = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
@@ -94,7 +94,13 @@ _NAMED: Final = MappingProxyType(
 )
 # Tags of these systems that carry no sensitivity; any other code of ActCode is treated as sensitive.
 _ORDINARY: Final = frozenset({"N", "L", "M", "U"})
-_STATING: Final = frozenset({CONFIDENTIALITY, ACT_CODE, "2.16.840.1.113883.5.25", "2.16.840.1.113883.5.4"})
+_CONFIDENTIALITIES: Final = frozenset({CONFIDENTIALITY, "2.16.840.1.113883.5.25"})
+_ACT_CODES: Final = frozenset({ACT_CODE, "2.16.840.1.113883.5.4"})
+_STATING: Final = _CONFIDENTIALITIES | _ACT_CODES
+# Outside of meta.security ActCode says much else (the class of a visit), and these letters are no policies of it there.
+_POLICIES: Final = frozenset(_MEANING) - {"R", "V", "S", "C", "T"}
+# A system that only has the word may be of microbiology; of one that is called so an unknown code counts as well.
+_CATEGORIES: Final = re.compile(r"sensitivity[-_/ ]?(?:categor|label|tag|polic|code)", re.IGNORECASE)
 
 # Whose words are read, and where; the rest of a resource has none, or they are about people and places.
 _WORDED: Final = frozenset(
@@ -192,6 +198,8 @@ def _read(resource: dict[str, Any], of_words: Callable[[str], int]) -> int:
                     bits |= _of_code(system, value) if system.__class__ is str else 0
                 elif name == "contentType":
                     bits |= _ATTACHED
+                elif name == "confidentiality":
+                    bits |= _of_code(CONFIDENTIALITY, value)
             elif kind is list:
                 nodes += [one for one in value if one.__class__ is dict]
             elif kind is dict and name not in _UNREAD:
@@ -259,13 +267,26 @@ def _tags(resource: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield code, _NAMED.get(re.sub(r"[^a-z]", "", code.lower()), "OTHER")
 
 
+def _marked(system: str, code: str) -> tuple[str, ...]:
+    """The labels a code states wherever it stands: on a section, a document, or part of either."""
+    plain = system.removeprefix("urn:oid:")
+    if plain in _CONFIDENTIALITIES:
+        return _meanings(code)
+    if plain in _ACT_CODES:
+        return _MEANING.get(code, ()) if code in _POLICIES else ()
+    if "sensitiv" not in plain.lower():
+        return ()
+    named = _NAMED.get(re.sub(r"[^a-z]", "", code.lower()), "OTHER" if _CATEGORIES.search(plain) else None)
+    return (named,) if named else ()
+
+
 def _meanings(code: str) -> tuple[str, ...]:
     return () if code in _ORDINARY else _MEANING.get(code, ("OTHER",))
 
 
 @lru_cache(maxsize=50_000)
 def _of_code(system: str, code: str) -> int:
-    found = bits(rule.label for rule in sensitivity.of_code(system, code))
+    found = bits((*_marked(system, code), *(rule.label for rule in sensitivity.of_code(system, code))))
     return found | _RECOGNISED if sensitivity.system_of(system) else found
 
 
@@ -286,6 +307,9 @@ def _matched(resource: dict[str, Any]) -> Iterator[Finding]:
         node = nodes.pop(0)
         for name, value in node.items():
             if isinstance(value, str):
+                if name == "confidentiality" or (name == "code" and isinstance(node.get("system"), str)):
+                    marked = _marked(node["system"] if name == "code" else CONFIDENTIALITY, value)
+                    yield from (Finding(label, "tag", Sureness.CERTAIN, value, "") for label in marked)
                 if name == "code" and isinstance(node.get("system"), str):
                     yield from _found(sensitivity.of_code(node["system"], value), node.get("display") or value)
                 elif name in _WORDED:

@@ -19,7 +19,7 @@ from consent import ledger
 from consent.terms import Terms
 from fhirapi import catalogue, including
 from gateway import scopes as offered
-from records import inheriting, sources, store
+from records import inheriting, labels, marks, sources, store
 from records.labels import ACT_CODE
 from records.models import SourceKind
 from standards.fhir import search_parameters, structures, types
@@ -85,6 +85,31 @@ def labelled_sensitive() -> World:
     _keep(person, hidden, _about_nothing_sensitive(_shown(person.patient_id)))
     chosen = Terms(labels=frozenset({"HIV"}))
     return _world(people.let_in(person, EVERYTHING, terms=chosen), people.let_in(person, EVERYTHING))
+
+
+def sensitive_by_code_or_her_word() -> World:
+    """No source said anything: every second type by a code, and by her word the others and those about people."""
+    person = people.sign_up()
+    hidden = _hidden(person.patient_id)
+    coded = [one for one in hidden[::2] if one["resourceType"] not in labels.ABOUT_PEOPLE]
+    for one in coded:
+        _code(one, {"system": "http://snomed.info/sct", "code": "31676001"})
+    _keep(person, hidden, _about_nothing_sensitive(_shown(person.patient_id)))
+    for one in hidden:
+        if one not in coded:
+            name = (one["resourceType"], one["id"])
+            marks.mark(person.id, name, sensitive=True, actor=person, at=people.LOADED)
+    chosen = Terms(labels=frozenset({"HIV", "OWN"}))
+    return _world(people.let_in(person, EVERYTHING, terms=chosen), people.let_in(person, EVERYTHING))
+
+
+def _code(resource: dict[str, Any], coding: dict[str, str]) -> None:
+    """Where the type says what it is about; elsewhere in an extension."""
+    field = structures.r4().fields(resource["resourceType"]).get("code")
+    if field and field.type == "CodeableConcept" and not field.many:
+        resource["code"] = {"coding": [coding], "text": WORD}
+    else:
+        resource["extension"] = [{"url": "urn:records:about", "valueCoding": coding}]
 
 
 def _about_nothing_sensitive(resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -160,6 +185,7 @@ def of_unselected_types() -> World:
 WORLDS: dict[str, Callable[[], World]] = {
     "another person": of_another_person,
     "sensitive": labelled_sensitive,
+    "sensitive by code, or by her word": sensitive_by_code_or_her_word,
     "source left out": of_a_source_left_out,
     "hidden record": hidden_by_name,
     "outside the time": outside_the_time,

@@ -32,6 +32,7 @@ def person_with_everything():
         [
             people.observation(person, "a", code=codes, valueQuantity=value),
             people.condition(person, "b", clinicalStatus="active", code={"text": "x" * 150}),
+            people.condition(person, "s", code={"coding": [{"display": f"Opioid abuse {'x' * 150}"}]}),
         ],
     )
     connection = people.connect(person, people.list_hospital("St. Anne's Regional Medical Center", "Springfield"))
@@ -57,6 +58,9 @@ def test_pages_fit_and_can_be_touched(live_server, open_page, size, language):
         "/records/conditions/",
         "/record/Observation/a/",
         "/record/Condition/b/",
+        "/record/Condition/s/",
+        "/private/",
+        "/private/?kind=UNC",
         "/hospitals/",
         f"/hospitals/{connection.pk}/",
         f"/hospitals/{connection.pk}/stop/",
