@@ -10,11 +10,7 @@ from audit import events
 from audit.models import Action, Agent
 
 _owners = count(900_000)
-GUARDS = {
-    "audit_event": ["audit_event_append_only"],
-    "audit_head": ["audit_head_goes_forward", "audit_head_stays"],
-    "audit_checkpoint": ["audit_checkpoint_append_only"],
-}
+GUARDED = ("audit_event", "audit_head", "audit_checkpoint")
 
 
 def owner(*, events: int = 0) -> int:
@@ -46,8 +42,7 @@ def tamper(statement: str, *values) -> None:
     """Runs it past every trigger."""
     with connection.cursor() as cursor:
         for word in ("DISABLE", "ENABLE"):
-            for table, triggers in GUARDS.items():
-                for trigger in triggers:
-                    cursor.execute(f"ALTER TABLE {table} {word} TRIGGER {trigger}")
+            for table in GUARDED:
+                cursor.execute(f"ALTER TABLE {table} {word} TRIGGER USER")
             if word == "DISABLE":
                 cursor.execute(statement, values)
