@@ -47,7 +47,9 @@ class SeenMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if request.user.is_authenticated and time.time() - request.session.get(SEEN, 0) >= SEEN_EVERY:
+        # REST framework leaves no user at all where a program showed no token.
+        known = request.user is not None and request.user.is_authenticated
+        if known and time.time() - request.session.get(SEEN, 0) >= SEEN_EVERY:
             request.session[SEEN] = time.time()
             UserSession.objects.create_from_request(request)
         return response
