@@ -313,6 +313,9 @@ else:
 
 # --- keys and stored bodies (DESIGN D3, D4) -----------------------------------------------------------------------
 KEYS_DIR = env.read_path("KEYS_DIR", VAR_DIR / "keys")
+# The key of AWS KMS that wraps data keys instead of the files above; another address of KMS (a VPC endpoint).
+KMS_KEY_ID = env.read_text("KMS_KEY_ID", "")
+KMS_ENDPOINT = env.read_text("KMS_ENDPOINT", "")
 # How long she can still change her mind after asking to be erased.
 ERASURE_COOLING = env.read_seconds("ERASURE_COOLING_SECONDS", 7 * 86_400)
 # How long base backups and WAL of the database are kept, which hold wrapped keys too. 0: there are none.

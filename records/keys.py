@@ -13,84 +13,22 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Final, Protocol
+from typing import Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
-from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 from django.conf import settings
 from django.db import transaction
 
+from records.masters import KEY_BYTES as KEY_BYTES
+from records.masters import KeyProvider, provider
+from records.masters import KeyUnavailable as KeyUnavailable
 from records.models import DestroyedKey, OwnerKey
 
-KEY_BYTES: Final = 32
 # How long a process may go on using a key that was destroyed elsewhere.
 REMEMBERED_SECONDS: Final = 30
 REMEMBERED_KEYS: Final = 4096
-
-
-class KeyUnavailable(Exception):
-    """The key that would open this is gone (erased, or its master key is not here); the message holds ids only."""
-
-
-class KeyProvider(Protocol):
-    """Who holds the master keys. A cloud KMS is another class with these three."""
-
-    def current(self) -> str:
-        """The id of the master key that wraps new data keys."""
-
-    def wrap(self, key: bytes) -> bytes: ...
-
-    def unwrap(self, wrapped: bytes, *, master_key_id: str) -> bytes:
-        """Raises KeyUnavailable."""
-
-
-class FileKeyProvider:
-    """Master keys as files ``master-<id>.key`` of 32 bytes in one directory; the newest name wraps."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-
-    def current(self) -> str:
-        found = sorted(self._directory.glob("master-*.key"))
-        return (found[-1] if found else self._make()).stem
-
-    def wrap(self, key: bytes) -> bytes:
-        return aes_key_wrap(self._read(self.current()), key)
-
-    def unwrap(self, wrapped: bytes, *, master_key_id: str) -> bytes:
-        try:
-            return aes_key_unwrap(self._read(master_key_id), wrapped)
-        except InvalidUnwrap as error:
-            raise KeyUnavailable(f"{master_key_id} does not open this key") from error
-
-    def _read(self, master_key_id: str) -> bytes:
-        path = self._directory / f"{master_key_id}.key"
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise KeyUnavailable(f"{master_key_id} is not in the directory of master keys") from error
-
-    def _make(self) -> Path:
-        """The first master key. Two processes may race: ``link`` lets exactly one of them win."""
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        made = self._directory / f".new-{secrets.token_hex(8)}"
-        made.touch(mode=0o600)
-        made.write_bytes(secrets.token_bytes(KEY_BYTES))
-        first = self._directory / "master-0001.key"
-        try:
-            first.hardlink_to(made)
-        except FileExistsError:
-            pass
-        finally:
-            made.unlink()
-        return first
-
-
-@cache
-def provider() -> KeyProvider:
-    return FileKeyProvider(settings.KEYS_DIR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,20 +114,43 @@ def forget(owner_id: int) -> None:
 @cache
 def site_cipher() -> AESGCM:
     """The cipher of secrets that belong to no person: hospitals' client secrets, signing keys."""
-    path = settings.KEYS_DIR / "site.key"
-    wrapping = provider()
-    try:
-        master_key_id, _, wrapped = path.read_text().strip().partition(" ")
-    except FileNotFoundError:
+    path, wrapping = _site_path(), provider()
+    if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        made = path.with_name(f".new-{secrets.token_hex(8)}")
-        made.touch(mode=0o600)
-        made.write_text(f"{wrapping.current()} {wrapping.wrap(secrets.token_bytes(KEY_BYTES)).hex()}")
+        made = _written_beside(path, wrapping, secrets.token_bytes(KEY_BYTES))
         try:
             path.hardlink_to(made)
         except FileExistsError:
             pass
         finally:
             made.unlink()
-        master_key_id, _, wrapped = path.read_text().strip().partition(" ")
-    return AESGCM(wrapping.unwrap(bytes.fromhex(wrapped), master_key_id=master_key_id))
+    return AESGCM(_site_key(wrapping))
+
+
+def site_master_key_id() -> str:
+    """Which master key has wrapped the site's own; the current one where there is none yet."""
+    path = _site_path()
+    return path.read_text().partition(" ")[0] if path.exists() else provider().current()
+
+
+def rewrap_site_key() -> None:
+    """The site's own key wrapped by the current master key; the file is replaced in one step."""
+    path, wrapping = _site_path(), provider()
+    if path.exists() and site_master_key_id() != wrapping.current():
+        _written_beside(path, wrapping, _site_key(wrapping)).replace(path)
+
+
+def _site_path() -> Path:
+    return Path(settings.KEYS_DIR) / "site.key"
+
+
+def _site_key(wrapping: KeyProvider) -> bytes:
+    master_key_id, _, wrapped = _site_path().read_text().strip().partition(" ")
+    return wrapping.unwrap(bytes.fromhex(wrapped), master_key_id=master_key_id)
+
+
+def _written_beside(path: Path, wrapping: KeyProvider, key: bytes) -> Path:
+    made = path.with_name(f".new-{secrets.token_hex(8)}")
+    made.touch(mode=0o600)
+    made.write_text(f"{wrapping.current()} {wrapping.wrap(key).hex()}")
+    return made

@@ -46,7 +46,7 @@ class OwnerKey(models.Model):
 
     owner = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, primary_key=True, related_name="+")
     wrapped = models.BinaryField()
-    master_key_id = models.CharField(max_length=64)
+    master_key_id = models.CharField(max_length=255)
     created = models.DateTimeField(auto_now_add=True)
 
     unguarded = models.Manager()

@@ -16,7 +16,7 @@ from accounts.models import Person
 from audit import chains, events
 from consent import gate, ledger
 from custody import archives, backups, erasures, restores
-from records import keys
+from records import keys, masters
 from tests.custody import lives
 from tests.fakes.cedar import ehr, hospital
 from tests.portal import people
@@ -32,7 +32,7 @@ def _places(settings, tmp_path):
     settings.BACKUP_DIR, settings.BACKUP_KEYS_DIR = str(tmp_path / "archives"), str(tmp_path / "keys")
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     settings.KEYS_DIR = tmp_path / "master"
-    caches = (keys.provider, keys.site_cipher)
+    caches = (masters.provider, keys.site_cipher)
     for cached in caches:
         cached.cache_clear()
     lives.forget_keys()

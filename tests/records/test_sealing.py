@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from records import keys, sealing
+from records import keys, masters, sealing
 from records.models import OwnerKey, Record
 from tests.records.people import observation, own, put, sign_up
 
@@ -84,12 +84,12 @@ def test_a_key_is_stored_wrapped_only():
 
     row = OwnerKey.unguarded.get(owner=person)
     assert len(bytes(row.wrapped)) == 40
-    unwrapped = keys.provider().unwrap(bytes(row.wrapped), master_key_id=row.master_key_id)
+    unwrapped = masters.provider().unwrap(bytes(row.wrapped), master_key_id=row.master_key_id)
     assert unwrapped not in bytes(row.wrapped)
 
 
 def test_a_missing_master_key_says_which(tmp_path):
-    provider = keys.FileKeyProvider(tmp_path)
+    provider = masters.FileKeyProvider(tmp_path)
     wrapped = provider.wrap(b"k" * 32)
     assert provider.unwrap(wrapped, master_key_id="master-0001") == b"k" * 32
 
@@ -98,7 +98,7 @@ def test_a_missing_master_key_says_which(tmp_path):
 
 
 def test_master_key_files_are_for_their_owner_alone(tmp_path):
-    keys.FileKeyProvider(tmp_path / "keys").current()
+    masters.FileKeyProvider(tmp_path / "keys").current()
 
     (made,) = (tmp_path / "keys").glob("*.key")
     assert made.stat().st_mode & 0o777 == 0o600
@@ -106,7 +106,7 @@ def test_master_key_files_are_for_their_owner_alone(tmp_path):
 
 
 def test_a_new_master_key_wraps_and_the_old_one_still_opens(tmp_path):
-    provider = keys.FileKeyProvider(tmp_path)
+    provider = masters.FileKeyProvider(tmp_path)
     old = provider.wrap(b"a" * 32)
     (tmp_path / "master-0002.key").write_bytes(b"n" * 32)
 

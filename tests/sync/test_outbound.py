@@ -76,6 +76,23 @@ def test_outside_the_sandbox_nothing_is_fetched_from_this_machine(ehr: FakeEHR, 
     assert ehr.asked == []
 
 
+@pytest.mark.parametrize("host", ["2130706433", "0177.0.0.1", "0x7f000001", "127.1", "0", "[::ffff:7f00:1]"])
+def test_loopback_spelt_in_another_way_is_still_loopback(host: str, settings: Any):
+    """Decimal, octal, hexadecimal and shortened numbers, which resolvers understand."""
+    settings.SANDBOX = False
+
+    with pytest.raises(outbound.AddressRefused):
+        outbound.fetch_document(f"https://{host}/x")
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "2852039166", "[fd00:ec2::254]", "[64:ff9b::a9fe:a9fe]"])
+def test_the_metadata_service_of_a_cloud_is_out_of_reach(host: str, settings: Any):
+    settings.SANDBOX = True
+
+    with pytest.raises(outbound.AddressRefused):
+        outbound.fetch_document(f"https://{host}/latest/meta-data/")
+
+
 def test_every_address_of_a_name_must_be_allowed(monkeypatch: pytest.MonkeyPatch):
     def resolve(host: str, port: int, **_: object) -> list[Any]:
         return [
