@@ -68,6 +68,8 @@ def test_pages_fit_and_can_be_touched(live_server, open_page, size, language):
         f"/apps/{authorization.pk}/withdraw/",
         "/access/",
         "/account/",
+        "/account/download/",
+        "/account/erase/",
         "/accounts/password/change/",
         "/accounts/email/",
         "/accounts/logout/",
