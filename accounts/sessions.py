@@ -17,6 +17,8 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends import db
 from django.http import HttpRequest, HttpResponse
 
+from accounts.models import Person
+
 BEGAN: Final = "began"
 """In the session: when she signed in, in seconds since 1970."""
 SEEN: Final = "seen"
@@ -47,9 +49,8 @@ class SeenMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        # REST framework leaves no user at all where a program showed no token.
-        known = request.user is not None and request.user.is_authenticated
-        if known and time.time() - request.session.get(SEEN, 0) >= SEEN_EVERY:
+        # Who calls with a token has no session, and no user that the framework knows.
+        if isinstance(request.user, Person) and time.time() - request.session.get(SEEN, 0) >= SEEN_EVERY:
             request.session[SEEN] = time.time()
             UserSession.objects.create_from_request(request)
         return response

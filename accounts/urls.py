@@ -51,12 +51,13 @@ urlpatterns = [
     path("factors/", include("allauth.mfa.urls")),
 ]
 
-# allauth's pages of sign-ins by another site name these; they lead somewhere only where such a site is named.
+# Signing in by another site; it is there only where one is named.
+PROVIDER = [
+    path("", include("allauth.socialaccount.providers.openid_connect.urls")),
+    path("provider/signup/", providers.signup, name="socialaccount_signup"),
+    path("provider/cancelled/", providers.login_cancelled, name="socialaccount_login_cancelled"),
+    path("provider/error/", providers.login_error, name="socialaccount_login_error"),
+    path("provider/", providers.connections, name="socialaccount_connections"),
+]
 if settings.OIDC_ISSUER:
-    urlpatterns += [
-        path("", include("allauth.socialaccount.providers.openid_connect.urls")),
-        path("provider/signup/", providers.signup, name="socialaccount_signup"),
-        path("provider/cancelled/", providers.login_cancelled, name="socialaccount_login_cancelled"),
-        path("provider/error/", providers.login_error, name="socialaccount_login_error"),
-        path("provider/", providers.connections, name="socialaccount_connections"),
-    ]
+    urlpatterns += PROVIDER

@@ -64,6 +64,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     *(["config.proxy.AddressMiddleware"] if env.read_flag("BEHIND_PROXY") else []),
+    "config.headers.SafetyHeadersMiddleware",
     # A simulated hospital can be made to fail; nowhere else does this exist.
     *(["sandbox.faults.FaultMiddleware"] if SITE == "hospital" else []),
     "django.middleware.security.SecurityMiddleware",
@@ -288,7 +289,9 @@ SOCIALACCOUNT_PROVIDERS = (
                     "secret": env.read_text("OIDC_CLIENT_SECRET"),
                     "settings": {
                         "server_url": OIDC_ISSUER,
+                        "token_auth_method": "client_secret_basic",
                         "scope": env.read_text("OIDC_SCOPES", "openid profile email").split(),
+                        "auth_params": {"aud": audience} if (audience := env.read_text("OIDC_AUDIENCE", "")) else {},
                     },
                 }
             ],
@@ -425,6 +428,11 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [NONE],
     }
 }
+
+# A form of ours has a few dozen fields; a file that is uploaded is bounded by whoever takes it.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+DATA_UPLOAD_MAX_NUMBER_FILES = 5
+FILE_UPLOAD_PERMISSIONS = 0o600
 
 # --- words and places ---------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
