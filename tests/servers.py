@@ -19,17 +19,31 @@ from typing import IO
 from local import broker, options, postgres
 
 SLOTS = 8
+# What this run exported, and where its servers are: its other processes (pytest-xdist) inherit the environment.
+EXPORTED = "TEST_SERVERS"
 
 
 def start() -> str:
     """Export the addresses of running servers; returns the name for this run's test database."""
-    place = options.var_dir() / "test"
+    place = _place()
     place.mkdir(parents=True, exist_ok=True)
     number, slot = _take_slot(place)
-    os.environ |= {"VAR_DIR": str(place / f"run-{number}"), "ENV_FILE": os.devnull} | _addresses(place, number)
+    addresses = _addresses(place, number)
+    os.environ |= {"VAR_DIR": str(place / f"run-{number}"), "ENV_FILE": os.devnull} | addresses
+    os.environ[EXPORTED] = os.pathsep.join((str(place), *addresses))
     shutil.rmtree(os.environ["VAR_DIR"], ignore_errors=True)
     atexit.register(_end, place, slot)
     return f"test_tributary_{number}"
+
+
+def _place() -> Path:
+    """Where the servers are. What another process of this run exported was meant for its own slot."""
+    if EXPORTED not in os.environ:
+        return options.var_dir() / "test"
+    place, *names = os.environ.pop(EXPORTED).split(os.pathsep)
+    for name in names:
+        os.environ.pop(name, None)
+    return Path(place)
 
 
 def _addresses(place: Path, slot: int) -> dict[str, str]:

@@ -129,9 +129,9 @@ def test_whoever_gets_past_the_trigger_is_found_out(tampering, found):
 
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("ALTER TABLE consent_decision DISABLE TRIGGER consent_decision_append_only")
+        cursor.execute("ALTER TABLE consent_decision DISABLE TRIGGER USER")
         cursor.execute(tampering, [person.pk])
-        cursor.execute("ALTER TABLE consent_decision ENABLE TRIGGER consent_decision_append_only")
+        cursor.execute("ALTER TABLE consent_decision ENABLE TRIGGER USER")
 
     assert any(found in problem for problem in ledger.verify(person.pk))
 

@@ -54,7 +54,7 @@ def authorize(page, site, app, person, scope, **changes):
     page.goto(f"{site}/oauth/authorize?{urlencode(app.request(scope, login_hint=person.email, **changes))}")
     expect(page.get_by_label("E-mail")).to_have_value(person.email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
 
 @pytest.mark.spec("RFC 8252", "7.3", "a loopback redirect on any port brings the code to a native app")
@@ -98,7 +98,7 @@ def test_app_opened_from_her_page_starts_with_our_address_and_a_token(site, open
     page.goto(f"{site}/accounts/login/?next=/apps/")
     page.get_by_label("E-mail").fill(person.email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
     page.get_by_role("button", name="Open Heart Diary").click()
     expect(page.get_by_role("heading", name="Back in the app")).to_be_visible()

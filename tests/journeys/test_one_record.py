@@ -42,7 +42,7 @@ def test_from_the_hospital_to_an_app_until_she_withdraws(stack, open_page, app, 
     page.wait_for_url(f"{hospital.url}/**")
     page.get_by_label("E-mail").fill(login["email"])
     page.get_by_label("Password", exact=True).fill(login["password"])
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_role("button", name="Yes, let it in").click()
     page.wait_for_url(f"{stack.person.url}/hospitals/**")
 
