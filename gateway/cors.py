@@ -19,7 +19,7 @@ OPEN: Final = re.compile(
     r"/brands\.json|/\.well-known/[a-z-]+|/oauth/jwks|/oauth/style/[0-9a-f]+\.json"
     r"|/fhir/r4/(\.well-known/smart-configuration|metadata)"
 )
-REGISTERED: Final = re.compile(r"/oauth/(token|par|revoke|introspect|userinfo)|/fhir/r4(/.*)?")
+REGISTERED: Final = re.compile(r"/oauth/(token|par|revoke|introspect|userinfo)|/fhir/r4(/.*)?", re.DOTALL)
 METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 HEADERS: Final = (
     "Authorization, Content-Type, Accept, Prefer, If-Match, If-None-Exist, If-None-Match, If-Modified-Since,"

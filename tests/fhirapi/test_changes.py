@@ -551,7 +551,7 @@ def test_every_change_is_one_event_under_its_decision(app, person):
     assert [event.action for event in told] == [Action.CREATE, Action.DELETE, Action.UPDATE, Action.CREATE]
     assert [event.outcome for event in told] == [Outcome.REFUSED, *[Outcome.SUCCESS] * 3]
     assert {event.consent_id for event in told} == {app.app.decision.pk}
-    assert told[3].detail == {"records": 1, "types": {"Observation": 1}}
+    assert told[3].detail == {"records": 1, "types": {"Observation": 1}, "record": path(made)[1:]}
 
 
 def test_nothing_is_written_when_the_access_log_cannot_be(app, person, monkeypatch):

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from consent.terms import Terms
+from records import labels
+from records.models import Record
+from records.numbering import TYPE_NAME
 from standards.fhir import json, references, validation
 from tests.fhirapi import people
 from tests.standards import ips_rules
@@ -15,6 +19,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 MANY = 1_500
 """Resources of one person that are enough here."""
+WHOLE = Terms(labels=frozenset(labels.LABELS))
 
 
 def bundles():
@@ -61,22 +66,36 @@ def test_everything_and_the_summary_of_a_public_person(path):
         pytest.skip("no person in it that is valid by itself")
     for start in range(0, len(resources), 500):
         people.store_records(person, resources[start : start + 500])
-    app = people.let_in(person, "patient/*.rs")
     stored = {f"{one['resourceType']}/{one['id']}" for one in resources}
+    sensitive = _sensitive(person)
 
+    for terms, given in ((WHOLE, stored), (Terms(), stored - sensitive)):
+        app = people.let_in(person, "patient/*.rs", terms=terms)
+        found = _everything(app, person)
+        apart = {name for name in found if name.startswith("Binary/")}  # large attachments move out of line
+        assert len(found) == len(set(found))
+        assert set(found) - apart == given - apart
+
+        summary = json.loads(app.get(f"/Patient/{person.patient_id}/$summary").content)
+        assert ips_rules.broken(summary) == []
+        assert [one for one in validation.problems(summary) if one.severity == "error"] == []
+        assert {name for name in _names(summary) if name in found}
+        assert not {name for name in _names(summary) if name in stored - given}
+
+
+def _sensitive(person):
+    """Her records of a kind that an app is given only if she chose it."""
+    records = Record.unguarded.filter(owner=person).values_list("resource_type", "logical_id", "labels")
+    return {f"{TYPE_NAME[number]}/{logical_id}" for number, logical_id, bits in records if bits & labels.SENSITIVE}
+
+
+def _everything(app, person):
     bundle = app.bundle(f"/Patient/{person.patient_id}/$everything?_count=400")
     found = _names(bundle)
     while url := people.link(bundle, "next"):
         bundle = app.bundle(url.partition(people.BASE)[2])
         found += _names(bundle)
-    apart = {name for name in found if name.startswith("Binary/")}  # large attachments move out of line
-    assert len(found) == len(set(found))
-    assert set(found) - apart == stored - apart
-
-    summary = json.loads(app.get(f"/Patient/{person.patient_id}/$summary").content)
-    assert ips_rules.broken(summary) == []
-    assert [one for one in validation.problems(summary) if one.severity == "error"] == []
-    assert {name for name in _names(summary) if name in found}
+    return found
 
 
 def _names(bundle):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from gateway import cors
 from tests.fhirapi import people
 
 FORM = "application/x-www-form-urlencoded"
@@ -18,6 +19,7 @@ def test_a_line_break_in_a_path_still_gets_an_outcome():
 
     assert answer.status_code == 404
     assert people.diagnostics(answer)
+    assert cors.is_called_by_programs("/fhir/r4/Observation/a\nb/c")  # and no page's middleware sees it
 
 
 @pytest.mark.parametrize("path", ["/oauth/token", "/oauth/revoke", "/oauth/introspect"])

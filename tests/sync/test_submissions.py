@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from django.db import DatabaseError, connection
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from consent import contributions, gate
 from records.models import Counter, Record
+from records.numbering import TYPE_NUMBER
 from standards.fhir import dates, validation
 from sync import refusals, submissions
 from sync.changes import CREATE, DELETE, PATCH, UPDATE, Author, Change
@@ -90,6 +91,7 @@ CHANGES = st.tuples(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 2), st.lists(CHANGES, min_size=1, max_size=3)), max_size=8))
+@example([(0, [(CREATE, 0, VITALS, "final", None)]), (0, [(DELETE, 3, VITALS, "final", None)])])
 def test_no_sequence_of_app_writes_changes_what_a_hospital_said(db, sequence):
     person, other = people.sign_up(), people.sign_up()
     for one in (person, other):
@@ -118,6 +120,7 @@ def test_no_sequence_of_app_writes_changes_what_a_hospital_said(db, sequence):
     assert [writing.of_hospitals(one) for one in (person, other)] == before
     for one in (person, other):
         _counters_agree(one)
+        _only_what_stands_is_found(one)
 
 
 def _change(wish, ids, person):
@@ -137,7 +140,15 @@ def _counters_agree(person):
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM records_searchrow s LEFT JOIN records_record r ON r.owner_id = s.owner_id"
-            " AND r.id = s.record WHERE s.owner_id = %s AND (r.id IS NULL OR r.deleted)",
+            " AND r.id = s.record WHERE s.owner_id = %s AND r.id IS NULL",
             [person.pk],
         )
         assert cursor.fetchone() == (0,)
+
+
+def _only_what_stands_is_found(person):
+    """What is deleted keeps its rows, by which its readers are told that it is gone, but no search finds it."""
+    standing = Record.unguarded.filter(owner=person, deleted=False, resource_type=TYPE_NUMBER["Observation"])
+    app = people.let_in(person, "patient/*.rs")
+    found = [name for category in (VITALS, LAB) for name in app.ids(f"/Observation?category={category}&_count=500")]
+    assert sorted(found) == sorted(f"Observation/{one}" for one in standing.values_list("logical_id", flat=True))
