@@ -16,12 +16,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--thorough", action="store_true", help="also the tests that take thousands of cases (make fuzz)")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    # Here, and no later: xdist reads the groups as soon as everything is collected, before our own ordering below.
+    item.add_marker(pytest.mark.xdist_group(_company(item)))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # The whole demo takes longest: it goes first, and the other processes do the rest meanwhile.
     items.sort(key=lambda item: _company(item) != STACK)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_company(item)))
     if config.getoption("--thorough"):
         return
     left_out = [item for item in items if item.get_closest_marker("thorough")]
