@@ -74,7 +74,7 @@ def of(owner: Person) -> Download | None:
 @transaction.atomic
 def ask(owner: Person, *, at: datetime, origin: str = "") -> Download:
     """Have a copy made; the one under way if there is one."""
-    Person.objects.select_for_update().get(pk=owner.pk)
+    Person.objects.select_for_update(no_key=True).get(pk=owner.pk)
     waiting = Download.objects.filter(owner=owner, state__in=UNFINISHED).first()
     if waiting is not None:
         return waiting

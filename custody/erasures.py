@@ -67,7 +67,7 @@ def of(person: Person) -> Erasure | None:
 def ask(person: Person, *, at: datetime, now: bool = False) -> Erasure:
     """She asks; asking again changes nothing. ``now``: without the days to think it over, for an operator's command."""
     # Two tabs at once make one.
-    person = Person.objects.select_for_update().get(pk=person.pk)
+    person = Person.objects.select_for_update(no_key=True).get(pk=person.pk)
     erasure = of(person)
     if erasure is None:
         erasure = Erasure(person=person, asked=at, due=at + settings.ERASURE_COOLING)

@@ -169,7 +169,7 @@ def _pause(attempts: int, asked: timedelta | None) -> timedelta:
 @transaction.atomic
 def _finish(claim: Claim, *, problem: str = "") -> None:
     """Say how the run ended, and when the connection last succeeded and last brought anything new."""
-    connection = Connection.objects.select_for_update().get(pk=claim.connection.pk)
+    connection = Connection.objects.select_for_update(no_key=True).get(pk=claim.connection.pk)
     run = claim.lock()
     at = timezone.now()
     state, problem = _verdict(run, problem)

@@ -142,7 +142,7 @@ class Keeper:
         and nothing but this one row is locked meanwhile.
         """
         connection = (
-            Connection.objects.select_for_update(of=("self",)).select_related("hospital").get(pk=self._connection_id)
+            Connection.objects.select_for_update(of=("self",), no_key=True).select_related("hospital").get(pk=self._connection_id)
         )
         held = opened(connection)
         if held.access_token == old:
