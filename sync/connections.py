@@ -35,7 +35,7 @@ def connect(
 ) -> Connection:
     """Keep the tokens of this account and queue a run. The same account again swaps its tokens in place."""
     # Her row is locked, because a connection that does not exist yet cannot be: two tabs make one connection.
-    # Not her key: a worker that has written to her access log still asks for that at its commit, and we ask for the log.
+    # Not her key: a worker that has written to her access log asks for it at its commit, and we ask for the log.
     Person.objects.select_for_update(no_key=True).get(pk=owner.pk)
     connection = Connection.objects.filter(owner=owner, hospital=hospital, patient=patient).first()
     if connection is None:

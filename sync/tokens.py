@@ -141,9 +141,8 @@ class Keeper:
         The one place with HTTP inside a transaction: the new refresh token must be kept before anybody else may try,
         and nothing but this one row is locked meanwhile.
         """
-        connection = (
-            Connection.objects.select_for_update(of=("self",), no_key=True).select_related("hospital").get(pk=self._connection_id)
-        )
+        locked = Connection.objects.select_for_update(of=("self",), no_key=True)
+        connection = locked.select_related("hospital").get(pk=self._connection_id)
         held = opened(connection)
         if held.access_token == old:
             held = _refresh(connection, held)
