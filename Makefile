@@ -27,7 +27,7 @@ stop: ## End what `make demo` started
 	@test ! -x $(BIN)/python || $(BIN)/python -m local.demo down
 
 test: browser ## Run all tests (FILES=tests/consent for some)
-	@$(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup --no-loadscope-reorder $(FILES)
+	@$(BIN)/python -m pytest --numprocesses=auto --no-loadscope-reorder $(FILES)
 
 conformance: setup ## Show every clause of the specifications, write docs/conformance.md and docs/validation.md
 	@$(BIN)/python -m tests.conformance

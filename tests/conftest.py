@@ -10,7 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 from tests import network
 from tests.browser import chromium, open_page
 
-STACK = "stack"  # the fixture of tests/journeys
+JOURNEYS = "tests/journeys/"
 
 network.close()
 
@@ -23,8 +23,7 @@ class _Companies(LoadScopeScheduling):
     """Tests of one company go to one process: xdist 3.8 cannot write its groups into the ids of pytest 9.2."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return STACK if file.startswith("tests/journeys/") else file
+        return _company(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
@@ -34,7 +33,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # The whole demo takes longest: it goes first, and the other processes do the rest meanwhile.
-    items.sort(key=lambda item: _company(item) != STACK)
+    items.sort(key=lambda item: _company(item.nodeid) != JOURNEYS)
     if config.getoption("--thorough"):
         return
     left_out = [item for item in items if item.get_closest_marker("thorough")]
@@ -42,9 +41,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=left_out)
 
 
-def _company(item: pytest.Item) -> str:
-    """What goes to one and the same process: a file, whose fixtures are dear, and all that use the one whole demo."""
-    return STACK if STACK in getattr(item, "fixturenames", ()) else item.nodeid.partition("::")[0]
+def _company(nodeid: str) -> str:
+    """What goes to one process: a file, whose fixtures are dear; all journeys, which share one demo."""
+    file = nodeid.partition("::")[0]
+    return JOURNEYS if file.startswith(JOURNEYS) else file
 
 
 # One browser for all rooms: a run can drive only one.
