@@ -56,10 +56,7 @@ def place(changes: Changes) -> Place | None:
     mark, at, record, version_id = read_cursor(_CURSOR, changes.cursor)
     if mark != _MARK:
         raise InvalidSearch("_cursor", "a page of something else")
-    try:
-        return Place(_EPOCH + timedelta(microseconds=at), record, version_id)
-    except OverflowError as error:
-        raise InvalidSearch("_cursor", "not a page of this history") from error
+    return Place(_EPOCH + timedelta(microseconds=at), record, version_id)
 
 
 def place_of(row: tuple[Any, ...]) -> Place:

@@ -8,12 +8,15 @@ import struct
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from records import sealing
+
 COUNT_MAX: Final = 1000
 NEWEST_FIRST: Final = "-occurred"
 OLDEST_FIRST: Final = "occurred"
 LAST_CHANGED_FIRST: Final = "-_lastUpdated"
 FIRST_CHANGED_FIRST: Final = "_lastUpdated"
 _CURSOR: Final = struct.Struct(">cqq")
+_PURPOSE: Final = "cursor"
 _MARK: Final = {NEWEST_FIRST: b"-", OLDEST_FIRST: b"o", LAST_CHANGED_FIRST: b"c", FIRST_CHANGED_FIRST: b"C"}
 
 
@@ -77,15 +80,20 @@ class Position:
 
 
 def write_cursor(layout: struct.Struct, *said: bytes | int) -> str:
-    """What a next link carries: where the page ended, packed."""
-    return base64.urlsafe_b64encode(layout.pack(*said)).decode().rstrip("=")
+    """What a next link carries: where the page ended, sealed.
+
+    An owner's records are numbered without gaps, so an open number would tell how many lie between two pages unseen.
+    """
+    sealed = sealing.seal_site_secret(_PURPOSE, layout.pack(*said))
+    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
 def read_cursor(layout: struct.Struct, text: str) -> tuple[Any, ...]:
     """What ``write_cursor`` was given. Raises InvalidSearch for what it never wrote."""
     try:
-        return layout.unpack(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (binascii.Error, struct.error, ValueError) as error:
+        sealed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        return layout.unpack(sealing.open_site_secret(_PURPOSE, sealed))
+    except (binascii.Error, sealing.Tampered, struct.error, ValueError) as error:
         raise InvalidSearch("_cursor", "not a page of this search") from error
 
 

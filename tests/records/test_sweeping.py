@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from records import sweeping
@@ -16,10 +18,23 @@ def test_a_cursor_names_the_last_record():
     assert sweeping.position(Sweep(frozenset())) is None
 
 
-@pytest.mark.parametrize("text", ["", "x", "äöü", "AAAA", Position(1, 2).cursor("-occurred"), "=" * 50])
-def test_a_cursor_of_something_else_is_refused(text):
+@pytest.mark.parametrize("text", ["", "x", "äöü", "AAAA", "=" * 50, "A" * 60])
+def test_a_cursor_that_was_never_written_is_refused(text):
     with pytest.raises(InvalidSearch):
         sweeping.position(Sweep(frozenset(), cursor=text))
+
+
+def test_a_cursor_of_something_else_is_refused():
+    with pytest.raises(InvalidSearch):
+        sweeping.position(Sweep(frozenset(), cursor=Position(1, 2).cursor("-occurred")))
+
+
+def test_a_cursor_does_not_tell_the_number_of_the_record():
+    number = 0x0102030405060708
+    cursor = sweeping.cursor(number)
+
+    assert sweeping.position(Sweep(frozenset(), cursor=cursor)) == number
+    assert number.to_bytes(8, "big") not in base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
 
 
 def test_no_rule_reads_nothing():
