@@ -56,12 +56,14 @@ _KINDS: Final = {"sync": "110107", "token": "110114", "refresh": "110114", "user
 """DICOM's kind of event: Import, User Authentication. Else User Security Attributes Changed."""
 
 
-def audit_event(event: Event, *, patient_id: str, server: str, consents: Mapping[int, str]) -> dict[str, Any]:
+def audit_event(
+    event: Event, *, logical_id: str, patient_id: str, server: str, consents: Mapping[int, str]
+) -> dict[str, Any]:
     """``server``: the address this site is known by. ``consents``: ids as FHIR Consent by consent_id."""
     pattern = _pattern(event)
     made: dict[str, Any] = {
         "resourceType": "AuditEvent",
-        "id": identity(event, patient_id),
+        "id": logical_id,
         "meta": {"versionId": "1", "lastUpdated": _instant(event)},
         "type": _kind(event),
         "subtype": [_what(event)],
@@ -81,17 +83,6 @@ def audit_event(event: Event, *, patient_id: str, server: str, consents: Mapping
     if event.outcome != Outcome.SUCCESS:
         made["outcomeDesc"] = Outcome(event.outcome).label
     return made
-
-
-def identity(event: Event, patient_id: str) -> str:
-    """Its logical id: where it stands in the chain, and whose."""
-    return f"{event.sequence}.{patient_id}"[:64]
-
-
-def sequence(logical_id: str) -> int | None:
-    """Where in the chain an event of this id would stand; None for no id of ours."""
-    number = logical_id.partition(".")[0]
-    return int(number) if number.isascii() and number.isdigit() and len(number) < 19 else None
 
 
 def _pattern(event: Event) -> _Pattern | None:

@@ -22,7 +22,7 @@ from audit import events, resources
 from audit.models import Agent, Event
 from consent import gate
 from consent.models import Decision
-from records import sources
+from records import sealing, sources
 from records.query import COUNT_MAX, Clause, InvalidSearch, Query
 from records.reading import Page, RecordSet, Stored
 from records.searching import microseconds
@@ -33,7 +33,7 @@ _FIRST: Final = microseconds(datetime.min.replace(tzinfo=UTC))
 _LAST: Final = microseconds(datetime.max.replace(tzinfo=UTC))
 _PRIVATE: Final = ("hide", "show", "meta-security")
 """Her own acts that tell that there is something to hide."""
-_MARK: Final = "a"
+_NAME, _PLACE = "audit event", "place in the access log"
 _FIELDS: Final = {"action": "action", "outcome": "outcome"}
 
 
@@ -53,12 +53,8 @@ class WithEvents(RecordSet):
     client_id: str = ""
 
     def read(self, resource_type: str, logical_id: str) -> Stored | None:
-        if resource_type == gate.AUDIT_EVENT and (number := resources.sequence(logical_id)) is not None:
-            found = [
-                one for one in self._events_told(self._hers().filter(sequence=number)) if one.logical_id == logical_id
-            ]
-            if found:
-                return found[0]
+        if resource_type == gate.AUDIT_EVENT and (number := _sequence(self.owner_id, logical_id)) is not None:
+            return next(iter(self._events_told(self._hers().filter(sequence=number))), None)
         return RecordSet.read(self, resource_type, logical_id)
 
     def search(self, query: Query) -> Page:
@@ -76,7 +72,7 @@ class WithEvents(RecordSet):
         found = list(islice(merge(told, stored, key=key, reverse=backwards), query.count + 1))
         entries, more = found[: query.count], found[query.count :]
         ours = [one for one in entries if one in told]
-        last = resources.sequence(ours[-1].logical_id) if ours else after
+        last = _sequence(self.owner_id, ours[-1].logical_id) if ours else after
         return Page(entries, _cursor(last or 0, skip + len(entries) - len(ours)) if more else None)
 
     def count(self, query: Query) -> int:
@@ -90,7 +86,7 @@ class WithEvents(RecordSet):
     def _matching(self, query: Query) -> QuerySet[Event]:
         found = self._hers()
         for clause in query.clauses:
-            found = found.filter(_meant(clause, self.patient_id))
+            found = found.filter(_meant(clause, self.owner_id, self.patient_id))
         return found
 
     def _kept(self, query: Query) -> Iterator[Stored]:
@@ -114,17 +110,33 @@ class WithEvents(RecordSet):
         return event.agent_kind == Agent.APP and event.agent == self.client_id
 
     def _stored_event(self, event: Event, consents: dict[int, str], own: int) -> Stored:
-        told = resources.audit_event(event, patient_id=self.patient_id, server=settings.PUBLIC_URL, consents=consents)
+        told = resources.audit_event(
+            event,
+            logical_id=identity(event),
+            patient_id=self.patient_id,
+            server=settings.PUBLIC_URL,
+            consents=consents,
+        )
         at, body = microseconds(event.recorded), json.dumps(told)
         return Stored(gate.AUDIT_EVENT, told["id"], 1, event.recorded, False, own, at, at + 1, body, [])
 
 
+def identity(event: Event) -> str:
+    """Its logical id. Where it stands in the chain would tell how many events are told to nobody, and when."""
+    return sealing.name(event.owner_id, _NAME, event.sequence)
+
+
+def _sequence(owner_id: int, logical_id: str) -> int | None:
+    """Where in the chain an event of this id stands; None for no id of hers."""
+    return sealing.number(owner_id, _NAME, logical_id)
+
+
 def _outline(event: Event) -> Event:
-    event.detail, event.consent_id = {}, None
+    event.detail, event.consent_id, event.origin = {}, None, ""
     return event
 
 
-def _meant(clause: Clause, patient_id: str) -> Q:
+def _meant(clause: Clause, owner_id: int, patient_id: str) -> Q:
     """One clause as a condition on events. Raises InvalidSearch."""
     if clause.code == "patient" and clause.modifier in (None, "Patient"):
         return _all() if {patient_id, f"Patient/{patient_id}"} & set(clause.values) else _none()
@@ -132,8 +144,7 @@ def _meant(clause: Clause, patient_id: str) -> Q:
         raise InvalidSearch(clause.code, "has no modifier in the access log")
     if clause.code == "_id":
         ids = [value.removeprefix(f"{gate.AUDIT_EVENT}/") for value in clause.values]
-        numbers = [resources.sequence(one) for one in ids if one.endswith(f".{patient_id}")]
-        return Q(sequence__in=[number for number in numbers if number])
+        return Q(sequence__in=[number for one in ids if (number := _sequence(owner_id, one))])
     if clause.code in _FIELDS:
         return Q(**{f"{_FIELDS[clause.code]}__in": [value.rpartition("|")[2] for value in clause.values]})
     if clause.code in ("date", "_lastUpdated"):
@@ -183,7 +194,8 @@ def _changed(stored: Stored) -> int:
 
 
 def _cursor(sequence: int, skip: int) -> str:
-    return base64.urlsafe_b64encode(f"{_MARK}{sequence}.{skip}".encode()).decode().rstrip("=")
+    sealed = sealing.seal_site_secret(_PLACE, f"{sequence}.{skip}".encode())
+    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
 def _place(cursor: str | None) -> tuple[int, int]:
@@ -191,10 +203,8 @@ def _place(cursor: str | None) -> tuple[int, int]:
     if cursor is None:
         return 0, 0
     try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except (binascii.Error, ValueError) as error:
+        sealed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        sequence, skip = sealing.open_site_secret(_PLACE, sealed).split(b".")
+    except (binascii.Error, sealing.Tampered, ValueError) as error:
         raise InvalidSearch("_cursor", "not a page of this search") from error
-    sequence, _, skip = text.removeprefix(_MARK).partition(".")
-    if not text.startswith(_MARK) or not (sequence.isdecimal() and skip.isdecimal()) or len(text) > 30:
-        raise InvalidSearch("_cursor", "not a page of this search")
     return int(sequence), int(skip)

@@ -20,6 +20,7 @@ from accounts.models import Person
 from audit import resources
 from audit.models import Event, Outcome
 from consent.models import Decision
+from fhirapi import accesslogs
 from portal import glances, when
 from standards.fhir import json as fhir
 
@@ -67,7 +68,11 @@ def bundle(person: Person, events: QuerySet[Event]) -> Iterator[bytes]:
         consents = _consents(person, some)
         for event in some:
             told = resources.audit_event(
-                event, patient_id=person.patient_id, server=settings.PUBLIC_URL, consents=consents
+                event,
+                logical_id=accesslogs.identity(event),
+                patient_id=person.patient_id,
+                server=settings.PUBLIC_URL,
+                consents=consents,
             )
             entry = {"fullUrl": f"{settings.FHIR_BASE}/AuditEvent/{told['id']}", "resource": told}
             yield comma + fhir.dumps(entry)

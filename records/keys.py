@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from django.conf import settings
@@ -33,14 +33,18 @@ REMEMBERED_KEYS: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class OwnerKeys:
-    """What is derived from one data key: the cipher of bodies and secrets, and the key of blind search values."""
+    """What is derived from one data key: the ciphers of bodies and secrets and of names, and the key of blind search
+    values.
+    """
 
     cipher: AESGCM
     blind: bytes
+    names: AESSIV
 
     @classmethod
     def derived(cls, data_key: bytes) -> OwnerKeys:
-        return cls(AESGCM(_derive(data_key, b"body")), _derive(data_key, b"search"))
+        names = AESSIV(_derive(data_key, b"names"))
+        return cls(AESGCM(_derive(data_key, b"body")), _derive(data_key, b"search"), names)
 
 
 def _derive(key: bytes, purpose: bytes) -> bytes:

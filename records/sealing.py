@@ -84,6 +84,21 @@ def open_secret(owner_id: int, purpose: str, sealed: bytes) -> bytes:
     return _open_plain(keys.of(owner_id).cipher, f"{owner_id}|{purpose}", sealed)
 
 
+def name(owner_id: int, purpose: str, number: int) -> str:
+    """A number of the owner's as a logical id that tells neither it nor how many there are; always the same."""
+    return keys.ensure(owner_id).names.encrypt(number.to_bytes(8, "big"), [purpose.encode()]).hex()
+
+
+def number(owner_id: int, purpose: str, name: str) -> int | None:
+    """What ``name`` was made of; None for what never was one."""
+    try:
+        sealed = bytes.fromhex(name)
+        opened = keys.ensure(owner_id).names.decrypt(sealed, [purpose.encode()])
+    except (InvalidTag, ValueError):
+        return None
+    return int.from_bytes(opened, "big") if sealed.hex() == name else None
+
+
 def seal_site_secret(purpose: str, secret: bytes) -> bytes:
     return _seal_plain(keys.site_cipher(), f"site|{purpose}", secret)
 

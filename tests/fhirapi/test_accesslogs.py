@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from audit import events
 from audit.models import Action, Agent
 from consent.terms import Terms
+from fhirapi import accesslogs
+from records import sealing
 from records.searching import microseconds
 from standards.fhir import validation
 from tests.fhirapi import people
@@ -76,6 +79,7 @@ def test_of_others_it_learns_who_and_when_and_not_what(she):
 
     assert event["agent"][0]["who"]["reference"] == f"Patient/{she.patient_id}"
     assert [each["what"]["reference"] for each in event["entity"]] == [f"Patient/{she.patient_id}"]
+    assert "network" not in event["agent"][0]
 
 
 @pytest.mark.parametrize("interaction", ["hide", "show", "meta-security"])
@@ -87,8 +91,25 @@ def test_that_she_hides_something_is_told_to_nobody(she, interaction):
     act(she, interaction)
 
     assert app.bundle("/AuditEvent?action=R&_summary=count")["total"] == before
-    hidden = events.matching(she.pk).get(interaction=interaction)
-    assert app.get(f"/AuditEvent/{hidden.sequence}.{she.patient_id}").status_code == 404
+    shown, hidden = (events.matching(she.pk).filter(interaction=each).first() for each in ("search", interaction))
+    assert app.get(f"/AuditEvent/{accesslogs.identity(shown)}").status_code == 200
+    assert app.get(f"/AuditEvent/{accesslogs.identity(hidden)}").status_code == 404
+
+
+def test_neither_an_id_nor_a_next_link_tells_where_in_the_log_an_event_stands(she):
+    app = people.let_in(she, "patient/AuditEvent.rs")
+    for _ in range(3):
+        act(she)
+
+    bundle = app.bundle("/AuditEvent?_count=1")
+
+    (one,) = bundle["entry"]
+    number = sealing.number(she.pk, "audit event", one["resource"]["id"])
+    assert events.matching(she.pk).get(sequence=number)
+    assert sealing.number(people.sign_up().pk, "audit event", one["resource"]["id"]) is None
+    cursor = people.link(bundle, "next").rpartition("_cursor=")[2]
+    assert str(number).encode() + b"." not in base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    assert app.get(f"/AuditEvent/{number}.{she.patient_id}").status_code == 404
 
 
 def test_a_record_that_was_kept_back_is_told_to_her_alone(she):
@@ -113,9 +134,9 @@ def test_a_scope_for_everything_does_not_open_the_log(she, scope):
     stored_event(she)
     act(she)
     app = people.let_in(she, scope)
-    number = events.of(she.pk, 1)[0].sequence
+    name = accesslogs.identity(events.of(she.pk, 1)[0])
 
-    assert app.get(f"/AuditEvent/{number}.{she.patient_id}").status_code in (403, 404)
+    assert app.get(f"/AuditEvent/{name}").status_code in (403, 404)
     if "*" in scope:
         assert app.ids("/AuditEvent") == ["AuditEvent/of-a-hospital"]
 
@@ -125,8 +146,10 @@ def test_another_persons_log_is_not_there(she):
     act(other)
     app = people.let_in(she, "patient/AuditEvent.rs")
 
-    assert app.get(f"/AuditEvent/1.{other.patient_id}").status_code == 404
-    assert not any(name.endswith(other.patient_id) for name in app.ids("/AuditEvent"))
+    name = accesslogs.identity(events.of(other.pk, 1)[0])
+    assert people.let_in(other, "patient/AuditEvent.rs").get(f"/AuditEvent/{name}").status_code == 200
+    assert app.get(f"/AuditEvent/{name}").status_code == 404
+    assert f"AuditEvent/{name}" not in app.ids("/AuditEvent")
 
 
 @pytest.mark.parametrize("sort", ["-_lastUpdated", "_lastUpdated"])
