@@ -106,17 +106,33 @@ def _without_hidden(owner_id: int, rules: tuple[Rule, ...], blind_key: bytes, ro
     if hiding is None:
         return rows
     types = {text.partition("/")[0] for text in hiding.hidden} & TYPE_NUMBER.keys()
-    less: dict[Any, tuple[int, int]] = {}
+    less: dict[Any, _Row] = {}
     for name in sorted(types | {"Binary"}):
         predicate = searching.hidden(hiding, name, owner_id=owner_id, blind_key=blind_key)
         found = searching.run(_few_counted(owner_id, TYPE_NUMBER[name], predicate))
-        less |= {(row[0], tuple(row[1]), row[2], row[3]): (row[4], row[5]) for row in found}
+        less |= {_group(row): row for row in found}
+    again = {row[0] for row in rows if (one := less.get(_group(row))) and _is_newest(one, row)}
+    newest = {
+        _group(row): row for number in again for row in _of_type(owner_id, number, rules=rules, blind_key=blind_key)
+    }
     left = []
     for row in rows:
-        total, problems = less.get((row[0], tuple(row[1]), row[2], row[3]), (0, 0))
-        if row[4] > total:
-            left.append((*row[:4], row[4] - total, row[5] - problems, *row[6:]))
+        hidden = less.get(_group(row))
+        if hidden is None:
+            left.append(row)
+        elif row[4] > hidden[4]:
+            told = newest.get(_group(row), row)
+            left.append((*row[:4], row[4] - hidden[4], row[5] - hidden[5], *told[6:]))
     return left
+
+
+def _group(row: _Row) -> tuple[Any, ...]:
+    return row[0], tuple(row[1]), row[2], row[3]
+
+
+def _is_newest(hidden: _Row, row: _Row) -> bool:
+    """Whether what the counter says of the newest may be about a hidden one."""
+    return bool(hidden[6] >= row[6])
 
 
 def _gone_through(owner_id: int, rules: tuple[Rule, ...], blind_key: bytes) -> list[_Row]:
@@ -125,26 +141,30 @@ def _gone_through(owner_id: int, rules: tuple[Rule, ...], blind_key: bytes) -> l
     found: list[_Row] = []
     for number in held.values_list("resource_type", flat=True).distinct():
         if any(rule.reaches(TYPE_NAME[number]) for rule in rules):
-            sql = (
-                Sql()
-                .add(
-                    "SELECT r.resource_type, coalesce(c.categories, '{}'), r.source_id, r.labels, count(*)::int,"
-                    " count(r.problems)::int, max(r.occurred), max(r.last_updated) FROM records_record r"
-                    " LEFT JOIN (SELECT record, array_agg(value ORDER BY value) AS categories"
-                    " FROM records_searchrow WHERE owner_id = %s AND resource_type = %s AND param = %s"
-                    " GROUP BY record) c ON c.record = r.id"
-                    " WHERE r.owner_id = %s AND r.resource_type = %s AND NOT r.deleted AND",
-                    owner_id,
-                    number,
-                    PARAMETER_NUMBER["category"],
-                    owner_id,
-                    number,
-                )
-                .extend(searching.predicate(rules, TYPE_NAME[number], owner_id=owner_id, blind_key=blind_key))
-                .add("GROUP BY 1, 2, 3, 4")
-            )
-            found += searching.run(sql)
+            found += _of_type(owner_id, number, rules=rules, blind_key=blind_key)
     return found
+
+
+def _of_type(owner_id: int, number: int, *, rules: tuple[Rule, ...], blind_key: bytes) -> list[_Row]:
+    sql = (
+        Sql()
+        .add(
+            "SELECT r.resource_type, coalesce(c.categories, '{}'), r.source_id, r.labels, count(*)::int,"
+            " count(r.problems)::int, max(r.occurred), max(r.last_updated) FROM records_record r"
+            " LEFT JOIN (SELECT record, array_agg(value ORDER BY value) AS categories"
+            " FROM records_searchrow WHERE owner_id = %s AND resource_type = %s AND param = %s"
+            " GROUP BY record) c ON c.record = r.id"
+            " WHERE r.owner_id = %s AND r.resource_type = %s AND NOT r.deleted AND",
+            owner_id,
+            number,
+            PARAMETER_NUMBER["category"],
+            owner_id,
+            number,
+        )
+        .extend(searching.predicate(rules, TYPE_NAME[number], owner_id=owner_id, blind_key=blind_key))
+        .add("GROUP BY 1, 2, 3, 4")
+    )
+    return searching.run(sql)
 
 
 def _kind(blind_key: bytes, row: _Row) -> KindCount:
@@ -166,8 +186,8 @@ def _few_counted(owner_id: int, number: int, predicate: Sql) -> Sql:
     return (
         Sql()
         .add(
-            "SELECT r.resource_type, c.categories, r.source_id, r.labels, count(*)::int, count(r.problems)::int"
-            " FROM records_record r"
+            "SELECT r.resource_type, c.categories, r.source_id, r.labels, count(*)::int, count(r.problems)::int,"
+            " max(r.occurred), max(r.last_updated) FROM records_record r"
             " CROSS JOIN LATERAL (SELECT coalesce(array_agg(f.value ORDER BY f.value), '{}') AS categories"
             " FROM records_searchrow f WHERE f.owner_id = %s AND f.resource_type = %s AND f.param = %s"
             " AND f.occurred = r.occurred AND f.record = r.id) c"

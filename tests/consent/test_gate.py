@@ -225,6 +225,22 @@ def test_a_record_she_hid_is_not_there_for_the_app_and_is_for_her(whom):
     assert seen(person, app) == {"a", "b"}
 
 
+def test_how_new_the_newest_is_says_nothing_of_a_hidden_one():
+    person = sign_up()
+    put(person, observation("old", effectiveDateTime="2019-05-06"), observation("new", effectiveDateTime="2024-05-06"))
+    app = reader(person, "patient/*.rs")
+
+    def newest() -> tuple[int, int]:
+        (kind,) = gate.readable(owner_id=person.pk, reader=app, interaction="search", at=AT).counts()
+        return kind.total, datetime.fromtimestamp(kind.newest / 1_000_000, UTC).year
+
+    assert newest() == (2, 2024)
+
+    ledger.hide(owner=person, actor=person, record="Observation/new", read=READ, at=AT)
+
+    assert newest() == (1, 2019)
+
+
 def test_a_record_hidden_from_one_app_is_there_for_another():
     person = sign_up()
     put(person, observation("a"))
