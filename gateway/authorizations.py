@@ -66,7 +66,7 @@ def begin(
         raise TrialOnly(f"application {application.pk}")
     about = launch.about if launch else None
     # Two approvals at once wait for each other here, so that the live one is the newest decision's.
-    for earlier in Authorization.objects.select_for_update().filter(
+    for earlier in Authorization.objects.select_for_update(no_key=True).filter(
         person=person, application=application, about=about, revoked__isnull=True
     ):
         revoke(earlier, at=at)
@@ -169,15 +169,18 @@ def _withdraw(authorization: Authorization, *, by: Person, at: datetime) -> int:
 
 @transaction.atomic
 def revoke(authorization: Authorization | int, *, at: datetime) -> None:
-    """Kills every code and token of the authorization. Bearer checks read ``revoked`` itself, so nothing slips by."""
+    """Kills every code and token of the authorization. Bearer checks read ``revoked`` itself, so nothing slips by.
+
+    Code and refresh token before the access token: a redemption locks them in this order (tokens.STORED).
+    """
     Authorization.objects.filter(
         pk=authorization if isinstance(authorization, int) else authorization.pk, revoked__isnull=True
     ).update(revoked=at)
     Grant.objects.filter(authorization=authorization, consumed__isnull=True).update(consumed=at)
-    AccessToken.objects.filter(authorization=authorization, expires__gt=at).update(expires=at)
     RefreshToken.objects.filter(authorization=authorization, revoked__isnull=True).update(revoked=at, updated=at)
     # A rotation's answer must not outlive its authorization either.
     RefreshToken.objects.filter(authorization=authorization, replay__isnull=False).update(replay=None)
+    AccessToken.objects.filter(authorization=authorization, expires__gt=at).update(expires=at)
 
 
 def end_family(standing: Standing, client: Client, asked: Asked, *, reason: str) -> None:

@@ -86,6 +86,7 @@ STORED: Final = f"""
         FROM won
         ON CONFLICT (authorization_id) DO UPDATE SET token_checksum = excluded.token_checksum,
             expires = excluded.expires, scope = excluded.scope, created = excluded.created, updated = excluded.updated
+        RETURNING 1
     ),
     refresh AS (
         INSERT INTO gateway_refreshtoken (
@@ -94,12 +95,17 @@ STORED: Final = f"""
         SELECT '', %(refresh)s::text, g.uid, '[]', %(at)s, %(at)s, won.application_id, won.user_id, won.authorization_id
         FROM won JOIN gateway_authorization g ON g.id = won.authorization_id
         WHERE %(refresh)s::text IS NOT NULL
+        RETURNING 1
     ),
-    noted AS (SELECT {events.APPENDED} AS sequence FROM won)
+    noted AS (
+        SELECT {events.APPENDED} AS sequence
+        FROM won, (SELECT count(*) FROM access) first, (SELECT count(*) FROM refresh) second
+    )
 SELECT EXISTS (SELECT 1 FROM fresh), (SELECT sequence FROM noted)"""  # noqa: S608 - put together from constants
 """Stores the tokens of ``won`` (authorization_id, application_id, user_id), which is empty if somebody was first.
 
-An access token is written over the one before it, which revokes that.
+An access token is written over the one before it, which revokes that. The event comes last, by what ``noted`` reads:
+it takes the lock of her log, and whoever ends this authorization takes that after the rows (authorizations.revoke).
 """
 
 
