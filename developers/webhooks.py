@@ -25,7 +25,7 @@ from django.utils import timezone
 from consent import gate
 from consent.gate import ConsentMissing
 from developers.models import Delivery, EventKind, Heard, Subscription
-from gateway import scopes
+from gateway import authorizations, scopes
 from gateway.errors import InvalidRegistration
 from gateway.models import Application, Authorization
 from records import sealing
@@ -119,7 +119,10 @@ def _look_for_records(subscription: Subscription, *, at: datetime) -> None:
     # A clinician's app reads somebody else's chart, on his own decision: it is told of ends only.
     live = Authorization.objects.live(at=at).filter(application_id=subscription.application_id, about__isnull=True)
     until = _whole_milliseconds(at - SETTLED)
-    for authorization in live.select_related("application").iterator():
+    for authorization in live.select_related("application", "person").iterator():
+        # What opens nothing for the app tells it nothing either: paused, signed out of, or of a closed account.
+        if not authorizations.is_live(authorization, at=at):
+            continue
         begun = max(authorization.created, subscription.created)
         heard, _ = Heard.objects.get_or_create(
             subscription=subscription, authorization=authorization, defaults={"until": _whole_milliseconds(begun)}

@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from accounts.models import Person
 from developers import tasks, webhooks
 from developers.models import Delivery, EventKind, Subscription
 from gateway import authorizations
@@ -112,6 +113,26 @@ def test_records_she_hid_by_withdrawing_are_not_told_but_the_end_is(receiver):
         "authorization": str(authorization.uid),
         "patient": authorization.person.patient_id,
     }
+
+
+@pytest.mark.django_db
+def test_what_opens_nothing_for_the_app_tells_it_of_no_new_data(receiver):
+    app, made = app_on_trial()
+    webhooks.subscribe(made, receiver.url, BOTH, at=timezone.now())
+    signed_out, closed, open_one = let_in(app), let_in(app), let_in(app)
+    tell(at=timezone.now())
+    written = timezone.now() + timedelta(seconds=60)
+    for authorization in (signed_out, closed, open_one):
+        store_at(authorization.person, written, laboratory=1)
+    Authorization.objects.filter(pk=signed_out.pk).update(session="0" * 64)
+    Person.objects.filter(pk=closed.person_id).update(is_active=False)
+
+    tell(at=written + timedelta(seconds=20))
+
+    assert [message.body["data"]["authorization"] for message in receiver.heard] == [str(open_one.uid)]
+    Person.objects.filter(pk=closed.person_id).update(is_active=True)
+    tell(at=written + timedelta(seconds=40))
+    assert receiver.heard[1].body["data"]["authorization"] == str(closed.uid)
 
 
 @pytest.mark.django_db
