@@ -120,6 +120,18 @@ def test_other_apps_and_approved_ones_meet_none():
     assert search(app, token).status_code == 200
 
 
+def test_people_who_let_it_in_before_it_was_changed_meet_none_at_their_data():
+    app, made_up = setting()
+    hers = app.let_in(made_up, SCOPE)["access_token"]
+    Application.objects.filter(pk=app.application.pk).update(on_trial=False)
+    token = app.let_in(parties.sign_up(), SCOPE)["access_token"]
+    Application.objects.filter(pk=app.application.pk).update(on_trial=True)
+    faults.switch_on(app.application, FaultKind.TOKEN_REVOKED, times=20)
+    assert search(app, hers).status_code == 401
+
+    assert search(app, token).status_code == 200
+
+
 def test_switches_are_on_a_page_of_its_developer():
     person = builders.developer()
     made = builders.app(person).application
