@@ -46,8 +46,9 @@ def connect(
     connection.state = ConnectionState.ACTIVE
     tokens.seal(connection, tokens_given)
     connection.save()
-    _note(connection, "connect", by=owner, origin=origin)
+    # The log last: a page under way holds its run, which we may ring for, and then asks for the log.
     update(connection, at=at)
+    _note(connection, "connect", by=owner, origin=origin)
     return connection
 
 
