@@ -7,12 +7,13 @@ the house (exports.py) are held against the chains.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from audit.models import Checkpoint, Head
@@ -21,11 +22,16 @@ AT_ONCE: Final = 500
 """Heads sealed in one transaction: who appends waits for no longer than that takes."""
 _SALT: Final = "audit.checkpoints"
 _LOCK: Final = 2
-_DUE: Final = "SELECT owner_id, sequence, hash FROM audit_head WHERE sequence > sealed ORDER BY owner_id LIMIT %s"
+# A chain that is being appended to right now is sealed next time: we hold other heads, and would wait for its writer.
+_DUE: Final = (
+    "SELECT owner_id, sequence, hash FROM audit_head WHERE sequence > sealed ORDER BY owner_id LIMIT %s"
+    " FOR NO KEY UPDATE SKIP LOCKED"
+)
 
 
 def take(*, at: datetime) -> int:
-    """Seals every chain that grew since its last checkpoint; how many did."""
+    """Seals every chain that grew since its last checkpoint; how many did. One that somebody
+    is appending to at this moment waits for the next time."""
     total = 0
     while sealed := _take_some(at):
         total += sealed
@@ -49,13 +55,8 @@ def _take_some(at: datetime) -> int:
         one.seal = previous = _seal(one, settings.SECRET_KEY)
         made.append(one)
     Checkpoint.objects.bulk_create(made)
-    _note_sealed(made)
+    Head.objects.filter(owner_id__in=[one.owner_id for one in made]).update(sealed=F("sequence"))
     return len(made)
-
-
-def _note_sealed(made: Sequence[Checkpoint]) -> None:
-    for one in made:
-        Head.objects.filter(owner_id=one.owner_id, sealed__lt=one.sequence).update(sealed=one.sequence)
 
 
 def faults(owner_id: int | None = None) -> Iterator[str]:

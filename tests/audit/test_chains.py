@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -140,6 +141,29 @@ def test_checkpoints_are_one_chain_and_taken_once_per_growth():
     number = Checkpoint.objects.filter(owner_id=second).get().number
     chain.tamper("DELETE FROM audit_checkpoint WHERE owner_id = %s AND sequence = 1", first)
     assert f"a checkpoint before {number - 1} is missing" in list(checkpoints.faults())
+
+
+def test_a_chain_that_is_being_written_to_is_sealed_next_time_and_holds_up_nobody(transactional_db):
+    busy, other = chain.owner(events=1), chain.owner(events=1)
+
+    def take() -> int:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '2s'")
+            return checkpoints.take(at=timezone.now())
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        with transaction.atomic():
+            chain.append(busy)
+            assert elsewhere.submit(take).result(timeout=20) == 1
+        assert checkpoints.of(other)
+        assert not checkpoints.of(busy)
+        assert elsewhere.submit(take).result(timeout=20) == 1
+
+    assert list(checkpoints.of(busy)) == [2]
+    assert list(checkpoints.faults()) == []
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit_checkpoint SET hash = 'x'", "DELETE FROM audit_checkpoint"])
