@@ -199,7 +199,7 @@ def erase_restored(owner_id: int, *, at: datetime) -> None:
 
 def _clear(person: Person, *, reference: str) -> dict[str, int]:
     """Every row that is hers; rows by table."""
-    _account_for_disclosures(person, reference=reference)
+    disclosed = _disclosures(person, reference=reference)
     _remove_sessions(person)
     for export in _orders_naming(person):
         export.delete()
@@ -214,6 +214,9 @@ def _clear(person: Person, *, reference: str) -> dict[str, int]:
     else:
         traces.remove_person(person.pk)
     traces.settle()
+    # The chain of nobody last: two erasures wait for each other at rows, and whoever mistypes a password waits for it.
+    for one in disclosed:
+        events.append(owner_id=events.NOBODY, action=Action.READ, interaction="disclosed", **one)
     return removed
 
 
@@ -245,8 +248,8 @@ def _record(detail: dict[str, Any]) -> None:
     )
 
 
-def _account_for_disclosures(person: Person, *, reference: str) -> None:
-    """Who received how much and when, in nobody's chain: her own chain, with her name in it, is removed."""
+def _disclosures(person: Person, *, reference: str) -> list[dict[str, Any]]:
+    """Who received how much and when, for nobody's chain: her own chain, with her name in it, is removed."""
     with connection.cursor() as cursor:
         cursor.execute(_KINDS, [person.pk])
         kinds: dict[tuple[str, ...], dict[str, int]] = {}
@@ -254,22 +257,21 @@ def _account_for_disclosures(person: Person, *, reference: str) -> None:
             kinds.setdefault((kind, agent, name), {})[resource_type] = int(total)
         cursor.execute(_DISCLOSED, [person.pk])
         received = cursor.fetchall()
-    for kind, agent, name, first, last, times in received:
-        events.append(
-            owner_id=events.NOBODY,
-            action=Action.READ,
-            interaction="disclosed",
-            agent_kind=kind,
-            agent=agent,
-            agent_name=name,
-            detail={
+    return [
+        {
+            "agent_kind": kind,
+            "agent": agent,
+            "agent_name": name,
+            "detail": {
                 "erasure": reference,
                 "first": first.isoformat(),
                 "last": last.isoformat(),
                 "times": times,
                 "types": kinds.get((kind, agent, name), {}),
             },
-        )
+        }
+        for kind, agent, name, first, last, times in received
+    ]
 
 
 def _remove_sessions(person: Person) -> None:
