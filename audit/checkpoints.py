@@ -30,8 +30,10 @@ _DUE: Final = (
 
 
 def take(*, at: datetime) -> int:
-    """Seals every chain that grew since its last checkpoint; how many did. One that somebody
-    is appending to at this moment waits for the next time."""
+    """Seals every chain that grew since its last checkpoint; how many did.
+
+    One that is being appended to at this moment waits for the next time.
+    """
     total = 0
     while sealed := _take_some(at):
         total += sealed
