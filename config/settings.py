@@ -9,6 +9,7 @@ from datetime import timedelta
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from csp.constants import NONE, SELF
+from django.utils.text import slugify
 
 from config import env
 
@@ -144,9 +145,11 @@ def _cache_of_broker() -> str:
 
 
 CACHE_URL = env.read_text("CACHE_URL", _cache_of_broker())
+# Keys of a cache hold no spaces.
+CACHE_PREFIX = slugify(SITE_NAME, allow_unicode=True)
 CACHES = {
     "default": (
-        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL, "KEY_PREFIX": SITE_NAME}
+        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL, "KEY_PREFIX": CACHE_PREFIX}
         if CACHE_URL
         # One process then counts its own rate limits; docs/configuration.md asks for CACHE_URL in production.
         else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
