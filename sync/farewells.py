@@ -14,7 +14,7 @@ import orjson
 from authlib.integrations.requests_client import OAuthError
 from celery import current_app
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from records import sealing
@@ -44,8 +44,9 @@ def ring(connection_id: int) -> None:
 
 def ring_again(*, at: datetime) -> int:
     """Ring for those who have waited long enough since they were last tried."""
-    waiting = Connection.objects.filter(farewell=Farewell.WAITING).order_by("pk").values_list("pk", "farewell_tried")
-    due = [pk for pk, tried in waiting[:AT_ONCE] if tried is None or tried <= at - PAUSE]
+    rested = Q(farewell_tried__isnull=True) | Q(farewell_tried__lte=at - PAUSE)
+    waiting = Connection.objects.filter(rested, farewell=Farewell.WAITING).order_by("pk")
+    due = list(waiting.values_list("pk", flat=True)[:AT_ONCE])
     for connection_id in due:
         ring(connection_id)
     return len(due)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from sync import connections, farewells
+from accounts.models import Person
+from sync import connections, farewells, hospitals
 from sync.models import Connection, Farewell
 from tests.fakes.ehr import CLIENT_ID, FakeEHR
+from tests.sync.conftest import connect
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,6 +56,18 @@ def test_a_hospital_that_is_away_is_told_later(ehr: FakeEHR, connection: Connect
     assert farewells.ring_again(at=timezone.now()) == 0
     assert farewells.ring_again(at=timezone.now() + farewells.PAUSE) == 1
     assert farewells.say(connection.pk) == Farewell.HEARD
+
+
+def test_who_has_just_been_tried_keeps_nobody_else_waiting(
+    ehr: FakeEHR, owner: Person, connection: Connection, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(farewells, "AT_ONCE", 1)
+    ehr.answer_with("/auth/revoke", 503)
+    farewells.say(stopped(connection).pk)
+    other = hospitals.register(f"{ehr.base}/other", name="Elm", client_id=CLIENT_ID)
+    stopped(connect(owner, other, ehr))
+
+    assert farewells.ring_again(at=timezone.now()) == 1
 
 
 def test_after_some_tries_the_tokens_are_forgotten_and_it_says_so(ehr: FakeEHR, connection: Connection):
