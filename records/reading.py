@@ -385,7 +385,8 @@ class RecordSet:
         tests = made.tests if row[8] == Dating.EXACT else [*made.tests, *made.doubtful]
         if not tests:
             return True
-        resource = json.loads(self._body(owner_keys, row))
+        # As it is served, tags of ours included: ``_security`` finds what is told.
+        resource = json.loads(tagging.tagged(self._body(owner_keys, row), row[5]))
         return all(test(resource) for test in tests)
 
     def _body(self, owner_keys: keys.OwnerKeys, row: tuple[Any, ...]) -> bytes:

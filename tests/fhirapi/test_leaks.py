@@ -11,6 +11,7 @@ from consent import ledger
 from consent.terms import Terms
 from fhirapi import catalogue
 from records import sources
+from records.labels import ACT_CODE, CONFIDENTIALITY, LABELS
 from records.models import SourceKind
 from tests.fhirapi import people, population
 
@@ -164,3 +165,25 @@ def test_a_source_she_left_out_does_not_exist_for_the_app():
 def test_the_catalogue_and_the_routes_know_no_type_that_is_not_searched_here():
     assert {"OperationOutcome", "Bundle", "StructureDefinition"}.isdisjoint(catalogue.SERVED)
     assert get_resolver().resolve("/fhir/r4/Observation").url_name == "search"
+
+
+def test_a_search_by_label_finds_what_is_told_and_nothing_that_is_withheld():
+    person = people.sign_up()
+    stated = {"security": [{"system": ACT_CODE, "code": "HIV"}]}
+    people.store_records(
+        person,
+        [
+            population.observation(person.patient_id, "plain"),
+            population.observation(person.patient_id, "secret", meta=stated),
+        ],
+    )
+    whole = people.let_in(person, "patient/*.rs", terms=Terms(labels=frozenset(LABELS)))
+    restricted = f"/Observation?_security={CONFIDENTIALITY}|R"
+    (found,) = whole.bundle(restricted)["entry"]
+    assert (CONFIDENTIALITY, "R") in [(tag["system"], tag["code"]) for tag in found["resource"]["meta"]["security"]]
+    assert whole.ids(restricted) == ["Observation/secret"]
+
+    app = people.let_in(person, "patient/*.rs")
+
+    for path in (restricted, f"/Observation?_security={ACT_CODE}|HIV"):
+        assert (app.ids(path), app.bundle(f"{path}&_summary=count")["total"]) == ([], 0)
