@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from django.utils import timezone
 
 from consent import gate, ledger
 from consent.models import Grantee
 from consent.terms import Terms
-from records import provenances, sources
+from records import sources
 from records.kinds import KindCount
-from records.query import COUNT_MAX, Query
-from records.reading import RecordSet, Stored
+from records.reading import RecordSet
 from records.searching import microseconds
 from standards.smart.scopes import Scope
 
@@ -27,35 +25,10 @@ def counts(
     """
     hidden, held = ledger.hidden_from(owner_id, grantee, kind=kind), tuple(scopes)
     records = RecordSet(owner_id, "", gate.rules(held, terms, "s", hidden=hidden))
-    found = records.counts()
-    if any(one.resource_type == provenances.KIND for one in found):
-        found = [one for one in found if one.resource_type != provenances.KIND] + _provenances(records)
+    found = records.told_counts()
     if gate.names_consents(held, "s"):
         found += _consents(owner_id, terms)
     return found
-
-
-def _provenances(records: RecordSet) -> list[KindCount]:
-    """No counter knows which of them still name something this reader may see (docs/adr/0009): each is asked."""
-    totals: Counter[int] = Counter()
-    newest: dict[int, Stored] = {}
-    for stored in _every(records, Query.of(provenances.KIND)):
-        totals[stored.source_id] += 1
-        newest.setdefault(stored.source_id, stored)
-    return [
-        KindCount(provenances.KIND, (), source, (), total, 0, newest[source].occurred, newest[source].last_updated)
-        for source, total in totals.items()
-    ]
-
-
-def _every(records: RecordSet, query: Query) -> Iterator[Stored]:
-    after: str | None = None
-    while True:
-        page = records.search(query.page(COUNT_MAX, after=after))
-        yield from page.entries
-        after = page.next
-        if after is None:
-            return
 
 
 def _consents(owner_id: int, terms: Terms) -> list[KindCount]:

@@ -5,6 +5,7 @@ Only ``consent.gate`` makes a RecordSet. Hidden and absent both come back as Non
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -238,8 +239,25 @@ class RecordSet:
         return int(searching.run(counted)[0][0])
 
     def counts(self) -> list[KindCount]:
-        """What there is, by kind."""
+        """What there is, by kind; of Provenances also those that name nothing these rules admit: see told_counts."""
         return kinds.counted(self.owner_id, self.rules)
+
+    def told_counts(self) -> list[KindCount]:
+        """The same, as it may be told. No counter knows which Provenances still name something (docs/adr/0009), so
+        each is asked.
+        """
+        found = self.counts()
+        if not self._looks_through(provenances.KIND) or all(one.resource_type != provenances.KIND for one in found):
+            return found
+        totals: Counter[int] = Counter()
+        newest: dict[int, Stored] = {}
+        for stored in self.every(Query.of(provenances.KIND)):
+            totals[stored.source_id] += 1
+            newest.setdefault(stored.source_id, stored)
+        return [one for one in found if one.resource_type != provenances.KIND] + [
+            KindCount(provenances.KIND, (), source, (), total, 0, newest[source].occurred, newest[source].last_updated)
+            for source, total in totals.items()
+        ]
 
     def latest(self, limit: int) -> list[Stored]:
         """The newest records of all types, newest first."""

@@ -45,9 +45,9 @@ def overview(request: HttpRequest) -> HttpResponse:
 @require_safe
 @pages.of_person
 def acting_home(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """The record of somebody she acts for at a glance, as far as she may see it; counters alone, as on her own."""
+    """The record of somebody she acts for at a glance, as far as she may see it; nothing of it is shown."""
     with looking.at_records(request, interaction="search", uid=uid) as look:
-        counts = kinds.shown(look.records.counts())
+        counts = kinds.shown(look.records.told_counts())
         shown = {
             "acting": look.acting,
             "held": kinds.tally(counts),

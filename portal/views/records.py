@@ -33,7 +33,7 @@ def listing(request: HttpRequest, kind: str, uid: UUID | None = None) -> HttpRes
     if chosen is None:
         raise Http404
     with looking.at_records(request, interaction="search", uid=uid) as look:
-        shelves = kinds.shelves(chosen, kinds.shown(look.records.counts()))
+        shelves = kinds.shelves(chosen, kinds.shown(look.records.told_counts()))
         shelf = next(
             (each for each in shelves if each.slug == request.GET.get("list")), shelves[0] if shelves else None
         )

@@ -232,6 +232,22 @@ def test_a_narrower_delegate_finds_only_what_was_chosen(owner, ben):
     assert "High blood pressure" not in page
 
 
+def test_what_is_said_of_a_hidden_record_is_not_counted_for_a_delegate_either(owner, ben):
+    of_c = {"target": [{"reference": "Condition/c"}], "recorded": "2020-01-01T00:00:00Z", "agent": [{"who": {}}]}
+    store_records(owner, [{"resourceType": "Provenance", "id": "of-c", **of_c}])
+    delegation, browser = delegate(owner, ben), browser_of(ben)
+    pages = [f"/for/{delegation.uid}/", f"/for/{delegation.uid}/records/other/?list=Provenance"]
+
+    def shown() -> tuple[str, bool]:
+        home, other = (browser.get(page).content.decode() for page in pages)
+        return re.search(r"(\d+) records you may see", home)[1], "/record/Provenance/of-c/" in other
+
+    assert shown() == ("4", True)
+    assert browser_of(owner).post("/record/Condition/c/hide/", {"hide": "everyone"}).status_code == 302
+
+    assert shown() == ("2", False)
+
+
 def test_sources_and_time_are_as_she_chose(owner, ben):
     store_records(owner, [observation(owner, "old", effectiveDateTime="2001-01-01")], hospital="Lakeside")
     form = browser_of(owner).get("/people/invite/").content.decode()
