@@ -9,7 +9,7 @@ from developers.views import apps, dynamic, faults, flow, home, people, referenc
 app_name = "developers"
 urlpatterns = [
     path("oauth/register", dynamic.register, name="registrations"),
-    path("oauth/register/<str:client_id>", dynamic.registration, name="registration"),
+    path("oauth/register/<slug:client_id>", dynamic.registration, name="registration"),
     path("developers/", home.home, name="home"),
     path("developers/join/", home.join, name="join"),
     path("developers/initial-token/", dynamic.initial_token, name="initial_token"),

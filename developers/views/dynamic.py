@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+import orjson
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -65,8 +64,8 @@ def _metadata(request: HttpRequest) -> object:
     if request.content_type != "application/json" or len(request.body) > BYTES_MAX:
         raise InvalidRegistration("the metadata must be JSON of at most 50 kB")
     try:
-        return json.loads(request.body)
-    except (ValueError, RecursionError) as error:
+        return orjson.loads(request.body)
+    except orjson.JSONDecodeError as error:
         raise InvalidRegistration("the metadata is no JSON") from error
 
 

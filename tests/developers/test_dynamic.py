@@ -179,3 +179,24 @@ def test_endpoint_is_advertised(settings):
     found = Client().get("/fhir/r4/.well-known/smart-configuration").json()
 
     assert found["registration_endpoint"] == settings.PUBLIC_URL + "/oauth/register"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"client_name": "\ud800"},
+        {"client_name": "\x00"},
+        {"client_uri": "https://app.example/\ud800"},
+        {"jwks_uri": "https://app.example/\ud800", "token_endpoint_auth_method": "private_key_jwt"},
+    ],
+)
+def test_characters_that_no_text_has_are_refused(wrong):
+    assert register(METADATA).status_code == 201
+
+    answer = register({**METADATA, **wrong})
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_metadata")
+
+
+def test_registration_of_an_impossible_id_is_not_there():
+    assert Client().get("/oauth/register/a%00b", headers={"Authorization": "Bearer x"}).status_code == 404
