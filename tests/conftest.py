@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from xdist.scheduler import LoadScopeScheduling
 
 from tests import network
@@ -45,6 +46,12 @@ def _company(nodeid: str) -> str:
     """What goes to one process: a file, whose fixtures are dear; all journeys, which share one demo."""
     file = nodeid.partition("::")[0]
     return JOURNEYS if file.startswith(JOURNEYS) else file
+
+
+@pytest.fixture(autouse=True)
+def nothing_counted() -> None:
+    """No test is refused for what the tests before it asked within a minute."""
+    cache.clear()
 
 
 # One browser for all rooms: a run can drive only one.

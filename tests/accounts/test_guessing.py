@@ -9,7 +9,6 @@ from statistics import median
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core import mail
-from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import Person
@@ -18,11 +17,6 @@ from tests.portal.people import PASSWORD
 
 pytestmark = pytest.mark.django_db
 HERS, THEIRS = {"REMOTE_ADDR": "192.0.2.1"}, {"REMOTE_ADDR": "198.51.100.7"}
-
-
-@pytest.fixture(autouse=True)
-def _no_earlier_tries():
-    cache.clear()
 
 
 @pytest.fixture(autouse=True)

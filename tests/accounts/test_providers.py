@@ -10,7 +10,6 @@ import pytest
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount, SocialToken
 from django.contrib.auth.hashers import make_password
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.urls import include, path
@@ -29,11 +28,6 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls(__name__
 urlpatterns = [path("accounts/", include(accounts.PROVIDER)), *urls.urlpatterns]
 HERE = {"HTTP_HOST": "127.0.0.1:8000"}
 CALLBACK = "http://127.0.0.1:8000/accounts/oidc/provider/login/callback/"
-
-
-@pytest.fixture(autouse=True)
-def _no_earlier_tries():
-    cache.clear()
 
 
 @pytest.fixture

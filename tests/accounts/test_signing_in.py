@@ -6,7 +6,6 @@ import re
 
 import pytest
 from django.core import mail
-from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import Person
@@ -20,11 +19,6 @@ FORM = {
     "language": "es",
     "time_zone": "Asia/Tokyo",
 }
-
-
-@pytest.fixture(autouse=True)
-def _no_earlier_tries():
-    cache.clear()
 
 
 def sign_in(person: Person, password: str = PASSWORD, browser: Client | None = None):

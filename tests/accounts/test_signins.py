@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from audit import events
@@ -11,11 +10,6 @@ from audit.models import Agent, Outcome
 from tests.portal.people import PASSWORD, sign_up
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _no_earlier_tries():
-    cache.clear()
 
 
 def logged(owner_id: int) -> list[tuple[str, str, str, str]]:

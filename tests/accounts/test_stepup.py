@@ -6,7 +6,6 @@ import re
 
 import pytest
 from allauth.socialaccount.models import SocialAccount
-from django.core.cache import cache
 
 from accounts.models import Person, Role
 from gateway.models import Application, Authorization
@@ -26,11 +25,6 @@ APP = {
     "purpose": "PATRQT",
     **builders.SHOWN,
 }
-
-
-@pytest.fixture(autouse=True)
-def _no_earlier_tries():
-    cache.clear()
 
 
 def ask(browser) -> str:

@@ -6,7 +6,6 @@ import re
 
 import pytest
 from django.conf import settings as configured
-from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import Person, Role
@@ -20,11 +19,6 @@ SITES = ("config.urls", "sandbox.urls")
 EVIL = ("https://evil.example/", "//evil.example/", "/\\evil.example", "https:evil.example", "javascript:alert(1)")
 # Answers to whoever may call them from anywhere; no cookie counts there.
 WITHOUT_TOKEN = re.compile(r"/oauth/(authorize|token|par|register|revoke|introspect|userinfo|logout)|/fhir/r4(/.*)?")
-
-
-@pytest.fixture(autouse=True)
-def _no_earlier_tries():
-    cache.clear()
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ NOON = 1_800_000_000.0
 @pytest.fixture
 def allowed(settings):
     """A function that sets what a caller may ask in a minute."""
-    cache.clear()
     limits.forget()
 
     def allow(**most):
@@ -27,7 +26,6 @@ def allowed(settings):
 
     yield allow
     limits.forget()
-    cache.clear()
 
 
 def passed(number, *, at=NOON, name="x"):

@@ -12,9 +12,12 @@ from tests.journeys.stack import Stack
 HELD_BACK = ("DATABASE_URL", "BROKER_URL", "CACHE_URL", "SECRET_KEY", "SANDBOX", "ENV_FILE", "DJANGO_SETTINGS_MODULE")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack():
-    """The demo as ``make demo`` makes it, with servers, databases and ports of its own, for all journeys of a run."""
+    """The demo as ``make demo`` makes it, with servers, databases and ports of its own, for all journeys of a run.
+
+    It ends with them: the tests after them, in the same process, have the environment back.
+    """
     place = options.var_dir() / "stack"
     shutil.rmtree(place, ignore_errors=True)
     # The stack's processes are no part of this test run: they find their own surroundings.
