@@ -103,12 +103,16 @@ def chain_of_app(application_id: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which of an owner's events: by ``kind`` and name of who did it, and by time (``until`` is no longer in it)."""
+    """Which of an owner's events: by ``kind`` and name of who did it, and by time (``until`` is no longer in it).
+
+    Those of the interactions ``without`` are not among them.
+    """
 
     kind: str = ""
     agent: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    without: tuple[str, ...] = ()
 
 
 EVERYTHING: Final = Filter()
@@ -123,7 +127,8 @@ def matching(owner_id: int, which: Filter = EVERYTHING) -> QuerySet[Event]:
         "recorded__lt": which.until,
     }
     meant = {name: value for name, value in asked.items() if value}
-    return Event.objects.filter(owner_id=owner_id, **meant).order_by("-sequence")
+    found = Event.objects.filter(owner_id=owner_id, **meant).order_by("-sequence")
+    return found.exclude(interaction__in=which.without) if which.without else found
 
 
 def of(owner_id: int, limit: int = 50, *, before: int | None = None, which: Filter = EVERYTHING) -> QuerySet[Event]:

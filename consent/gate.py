@@ -43,6 +43,8 @@ PATIENT: Final = "Patient"
 CONSENT: Final = "Consent"
 AUDIT_EVENT: Final = "AuditEvent"
 PATIENT_LEVEL: Final = "patient"
+_PRIVATE: Final = ("hide", "show", "meta-security")
+"""Her own acts that tell that there is something to hide."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Without ``offline_access`` she was told that the app must ask her again after this (the consent page's words).
 ATTENDED: Final = timedelta(hours=1)
@@ -211,15 +213,19 @@ def logged(*, owner_id: int, reader: App, interaction: str, at: datetime) -> eve
     decision = _standing(owner_id, reader.decision_id, reader.client_id, at)
     granted = [scopes.parse(text) for text in decision.scopes_granted]
     held = [scope for scope in reader.scopes if any(scopes.covers(wider, scope) for wider in granted)]
-    terms = Terms.of(decision.terms)
-    if not names_whole(held, AUDIT_EVENT, LETTER[interaction]):
+    return events_under(held, Terms.of(decision.terms), LETTER[interaction])
+
+
+def events_under(held: Iterable[Scope], terms: Terms, letter: str) -> events.Filter | None:
+    """The events that these scopes and terms admit together; None for none."""
+    if not names_whole(held, AUDIT_EVENT, letter):
         return None
     if terms.sources is not None and sources.own().pk not in terms.sources:
         return None
     since, until = (
         None if edge is None else _EPOCH + timedelta(microseconds=edge) for edge in (terms.since, terms.until)
     )
-    return events.Filter(since=since, until=until)
+    return events.Filter(since=since, until=until, without=_PRIVATE)
 
 
 def names_consents(held: Iterable[Scope], letter: str) -> bool:

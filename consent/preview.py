@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from django.utils import timezone
 
+from audit import events
 from consent import gate, ledger
 from consent.models import Grantee
 from consent.terms import Terms
@@ -15,30 +17,40 @@ from records.reading import RecordSet
 from records.searching import microseconds
 from standards.smart.scopes import Scope
 
+_FIRST_EVENTS: Final = ("authorize", "token")
+"""What stands in her access log before the app can read the first line of it: her yes, and the token it got for it."""
+
 
 def counts(
     *, owner_id: int, scopes: Iterable[Scope], terms: Terms, grantee: str = "", kind: str = Grantee.APP
 ) -> list[KindCount]:
     """By type, known categories and source; sums are exact. Equals what a token with these scopes can search.
 
-    ``grantee`` is who would read: what she hid from it, or from everyone, is not counted.
+    Of her access log it is what the token's first look finds: each look adds to it. ``grantee`` is who would
+    read: what she hid from it, or from everyone, is not counted.
     """
     hidden, held = ledger.hidden_from(owner_id, grantee, kind=kind), tuple(scopes)
     records = RecordSet(owner_id, "", gate.rules(held, terms, "s", hidden=hidden))
     found = records.told_counts()
     if gate.names_consents(held, "s"):
-        found += _consents(owner_id, terms)
+        found += _own(gate.CONSENT, len(ledger.consents(owner_id, terms)) + _coming(terms))
+    which = gate.events_under(held, terms, "s")
+    if which is not None:
+        found += _own(gate.AUDIT_EVENT, events.matching(owner_id, which).count() + _coming(terms) * len(_FIRST_EVENTS))
     return found
 
 
-def _consents(owner_id: int, terms: Terms) -> list[KindCount]:
-    """Her decisions as FHIR Consents, and with them the one she is about to take."""
-    at, own = timezone.now(), sources.own().pk
-    now = microseconds(at)
-    coming = (
-        (terms.sources is None or own in terms.sources)
+def _coming(terms: Terms) -> bool:
+    """Whether the terms admit what is about to happen: the decision she is taking, and what follows it at once."""
+    now = microseconds(timezone.now())
+    return (
+        (terms.sources is None or sources.own().pk in terms.sources)
         and (terms.since is None or terms.since <= now)
         and (terms.until is None or now < terms.until)
     )
-    total = len(ledger.consents(owner_id, terms)) + coming
-    return [KindCount(gate.CONSENT, (), own, (), total, 0, now, at)] if total else []
+
+
+def _own(resource_type: str, total: int) -> list[KindCount]:
+    """What is computed of ourselves, so in no counter."""
+    at = timezone.now()
+    return [KindCount(resource_type, (), sources.own().pk, (), total, 0, microseconds(at), at)] if total else []

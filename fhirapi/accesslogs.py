@@ -31,8 +31,6 @@ from standards.fhir import dates, json
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST: Final = microseconds(datetime.min.replace(tzinfo=UTC))
 _LAST: Final = microseconds(datetime.max.replace(tzinfo=UTC))
-_PRIVATE: Final = ("hide", "show", "meta-security")
-"""Her own acts that tell that there is something to hide."""
 _NAME, _PLACE = "audit event", "place in the access log"
 _FIELDS: Final = {"action": "action", "outcome": "outcome"}
 
@@ -81,7 +79,7 @@ class WithEvents(RecordSet):
         return stored + self._matching(query).count() if query.resource_type == gate.AUDIT_EVENT else stored
 
     def _hers(self) -> QuerySet[Event]:
-        return events.matching(self.owner_id, self.which).exclude(interaction__in=_PRIVATE)
+        return events.matching(self.owner_id, self.which)
 
     def _matching(self, query: Query) -> QuerySet[Event]:
         found = self._hers()

@@ -100,9 +100,9 @@ class Tally:
             # Where records come from is told of what the app may see, so it depends on what else is granted.
             granted = [*scopes.parse(self.granted), replace(_WHOLE, resource=box.resource)]
             return [kind for kind in self._counts(granted, self.terms) if kind.resource_type == box.resource]
-        if box.resource == gate.CONSENT and not box.category:
-            # Her decisions are counted only where a scope names them.
-            return self._counts([replace(_WHOLE, resource=gate.CONSENT)], self._open)
+        if box.resource in (gate.CONSENT, gate.AUDIT_EVENT) and not box.category:
+            # Her decisions, and her access log, are counted only where a scope names them.
+            return self._counts([replace(_WHOLE, resource=box.resource)], self._open)
         if box.category and box.category not in listed:
             narrow = frozenset({(scopes.FILTER, box.category)})
             return self._counts([ResourceScope(scopes.LEVEL, box.resource, scopes.READING, narrow)], self._open)

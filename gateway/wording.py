@@ -57,6 +57,7 @@ KINDS: Final[dict[str, Kind]] = {
     "Location": Kind(_("Places"), _("Where you were seen.")),
     "Medication": Kind(_("Medication details"), _("What is in the medicines named in your record.")),
     "Consent": Kind(_("Consents"), _("What you decided about apps, and consents your clinics keep.")),
+    "AuditEvent": Kind(_("Who looked"), _("Which people and apps looked at your record, and when.")),
     "Provenance": Kind(_("Where records come from"), _("Who wrote or sent a record.")),
     "MedicationStatement": Kind(_("Medications reported"), _("Medicines you said you take.")),
     "FamilyMemberHistory": Kind(_("Family history"), _("Illnesses in your family.")),

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Person
+from audit import events
 from consent import ledger
 from consent.models import Decision
 from records import sources, store
@@ -29,8 +30,10 @@ ASKED = (
     "patient/Observation.rs patient/Condition.rs patient/Patient.rs",
     f"patient/Observation.rs?category={LAB} patient/DocumentReference.rs",
     f"patient/Observation.rs patient/Observation.rs?category={VITALS} patient/Consent.rs",
+    "patient/AuditEvent.rs patient/Consent.rs patient/Condition.rs",
 )
 HELD = (
+    "AuditEvent",  # first: each look adds to it
     "Observation",
     "Condition",
     "DocumentReference",
@@ -53,7 +56,8 @@ class Meeting:
 @pytest.fixture
 def meeting(db) -> Meeting:
     """A person with two hospitals, four categories, two sensitive kinds, twelve years and hidden records."""
-    person, app = parties.sign_up(), App.register("patient/*.rs", "patient/*.read", "patient/Consent.rs", *IDENTITY)
+    named = ("patient/Consent.rs", "patient/AuditEvent.rs")
+    person, app = parties.sign_up(), App.register("patient/*.rs", "patient/*.read", *named, *IDENTITY)
     for number, hospital in enumerate(("Riverside", "Cedar")):
         source = sources.ensure(SourceKind.EHR, hospital, f"https://{hospital.lower()}.example/fhir")
         with transaction.atomic():
@@ -191,6 +195,21 @@ def test_the_number_previewed_is_the_number_received(meeting, said):
 @settings(max_examples=800, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_number_previewed_is_the_number_received_in_hundreds_of_cases(meeting, said):
     agree(meeting, said)
+
+
+def test_the_access_log_is_counted_as_the_first_look_finds_it(meeting):
+    said = {"asked": "patient/AuditEvent.rs", "drop": set(), "sources": None, "labels": set(), "first": "", "last": ""}
+    address, form = choose(meeting, {**said, "length": "90"})
+    page = meeting.browser.get(address).content.decode()
+    assert "Which people and apps looked at your record" in page
+
+    answer = meeting.browser.post(address, {**form, "answer": "allow"})
+
+    given = meeting.app.redeem(parties.query_of(answer["Location"])["code"]).json()
+    first, second = (found(meeting.app, given["access_token"], "AuditEvent?_summary=count") for _ in range(2))
+    told = events.matching(meeting.person.pk).exclude(interaction="hide").count()
+    assert figures(page)["box=AuditEvent"] == first == 2
+    assert (second, told) == (first + 1, first + 2), "her own hiding is not told, every look is"
 
 
 def test_unticking_a_source_takes_its_records_out_of_every_number(meeting):
