@@ -6,14 +6,23 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.dispatch import receiver
+from django.test.signals import setting_changed
 from xdist.scheduler import LoadScopeScheduling
 
+from fhirapi import capability
 from tests import network
 from tests.browser import chromium, open_page
 
 JOURNEYS = "tests/journeys/"
 
 network.close()
+
+
+@receiver(setting_changed)
+def _say_anew_what_is_served(**_: Any) -> None:
+    """The statement is made once: only tests change what it tells of."""
+    capability.document.cache_clear()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

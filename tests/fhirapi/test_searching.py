@@ -44,7 +44,14 @@ def test_post_finds_what_get_finds(app, query):
     got, posted = app.get(f"/Observation?{query}").json(), app.post("/Observation/_search", query).json()
 
     assert posted["entry"] == got["entry"]
-    assert posted["link"] == got["link"]
+    assert posted["link"][0] == got["link"][0]  # self
+    assert [one["relation"] for one in posted["link"]] == [one["relation"] for one in got["link"]]
+    for one, same in zip(posted["link"][1:], got["link"][1:], strict=True):
+        assert _ids_from(app, one) == _ids_from(app, same)
+
+
+def _ids_from(app, link):
+    return app.ids(link["url"].removeprefix(settings.FHIR_BASE))
 
 
 def test_post_takes_parameters_from_address_and_form_alike(app):
