@@ -452,7 +452,9 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {"()": "config.logs.Formatter", "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.read_choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING"))},
     "loggers": {

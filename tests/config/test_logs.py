@@ -14,6 +14,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
+from config import logs
 from custody import downloads, erasures
 from sync import connections, farewells, runs
 from sync.models import Run
@@ -30,7 +31,7 @@ __all__ = ["ehr", "hospital"]
 def told() -> Iterator[list[str]]:
     """Every line that reaches a handler, as it would be written, with tracebacks."""
     lines: list[str] = []
-    form = logging.Formatter(settings.LOGGING["formatters"]["line"]["format"])
+    form = logs.Formatter(settings.LOGGING["formatters"]["line"]["fmt"])
 
     class Keeper(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -86,3 +87,31 @@ def test_no_line_of_a_whole_journey_names_anybody_or_holds_a_value_or_a_secret(e
     sent = ["made-up-refresh-token-77", "wrong-password-of-hers-77", "made-up-session-77", code]
     found = [word for word in (*names, *values, *sent, *secrets) if word in text]
     assert [(word, next(line for line in told if word in line)) for word in found] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/people/invitation/made-up-token-77/",
+        "/accounts/password/reset/key/1f-made-up-token-77/",
+        "/accounts/confirm-email/made-up-token-77/",
+    ],
+)
+def test_a_secret_out_of_a_mail_is_in_no_line_even_where_its_page_breaks(told, settings, path):
+    browser = Client(raise_request_exception=False)
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.config.test_logs.breaking"]
+
+    assert browser.get(path).status_code == 500
+
+    line = next(line for line in told if "Internal Server Error" in line)
+    assert path.replace("1f-", "").replace("made-up-token-77", "[secret]") in line
+    assert "made-up-token-77" not in "\n".join(told)
+
+
+def breaking(get_response):
+    """A site on which every page breaks."""
+
+    def answer(request):
+        raise ConnectionError
+
+    return answer
