@@ -1,0 +1,259 @@
+"""An owner with something of her own behind every address that varies, and those who have no business with it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Person
+from consent import delegations, ledger
+from consent.delegations import Offer
+from consent.models import Delegation, Relationship
+from consent.terms import Terms
+from developers import dynamic, webhooks
+from developers import people as made_up
+from developers.models import Delivery, EventKind
+from fhirapi.bulk import runs
+from gateway import authorizations
+from records import patient
+from tests.architecture.addresses import UID, Route
+from tests.developers import builders
+from tests.fhirapi import backends
+from tests.fhirapi import people as api
+from tests.portal import people
+
+WORD = "Zebrafish allergy"
+NAME = "Zenobia Quillfeather"
+_FORM, _FHIR = "application/x-www-form-urlencoded", "application/fhir+json"
+NOWHERE = 2_000_000_000
+READ = ledger.Reading("1", "en")
+
+METADATA = {
+    "client_name": "By itself",
+    "redirect_uris": [builders.REDIRECT],
+    "token_endpoint_auth_method": "none",
+    "scope": "openid",
+}
+
+Ids = dict[str, tuple[Any, Any]]
+"""By what varies in an address: what is hers, and what is nobody's."""
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Somebody at a browser, or a program with a token."""
+
+    client: Client
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def ask(self, method: str, path: str, form: dict[str, Any] | None = None) -> Any:
+        if method == "get":
+            return self.client.get(path, headers=self.headers)
+        if not path.startswith("/fhir/"):
+            return self.client.post(path, form, headers=self.headers)
+        if path.endswith("/_search"):
+            return self.client.post(path, "_count=5", content_type=_FORM, headers=self.headers)
+        return self.client.post(path, '{"resourceType": "Condition"}', content_type=_FHIR, headers=self.headers)
+
+
+@dataclass(frozen=True)
+class Estate:
+    """``ids`` are by room or by route, ``holders`` who may open what; both fall back from the route to its room."""
+
+    owner: Person
+    ids: dict[str, Ids]
+    holders: dict[str, Asker]
+    strangers: dict[str, Asker]
+
+    def hers(self, route: Route) -> dict[str, Any]:
+        return self._values(route, 0)
+
+    def nobodys(self, route: Route) -> dict[str, Any]:
+        return self._values(route, 1)
+
+    def holder(self, route: Route) -> Asker:
+        return self.holders.get(route.name) or self.holders.get(route.room) or self.holders[""]
+
+    def words(self) -> tuple[str, ...]:
+        """What only stands where something of hers is shown."""
+        return WORD, NAME, self.owner.email, self.owner.patient_id
+
+    def _values(self, route: Route, place: int) -> dict[str, Any]:
+        known = {**SAME, **self.ids.get(route.room, {}), **self.ids.get(route.name, {})}
+        missing = route.groups - known.keys()
+        assert not missing, f"{route.name}: say in tests/architecture/possessions.py what {missing} of hers there is"
+        return {group: known[group][place] for group in route.groups}
+
+
+# What names no thing of anybody's.
+SAME: Ids = {
+    "kind": ("conditions", "conditions"),
+    "resource_type": ("Condition", "Condition"),
+    "form": ("json", "json"),
+    "name": ("Condition-1", "Condition-1"),
+}
+
+
+def estate() -> Estate:
+    owner = people.sign_up(name=NAME, role="developer")
+    people.store_records(owner, [people.condition(owner, "hers", code={"text": WORD}), people.observation(owner, "hb")])
+    patient.ensure(owner.pk, at=timezone.now())
+    ids: dict[str, Ids] = {"portal": {}, "": {}, "fhirapi": {}}
+    holders = {"": Asker(people.browser_of(owner))}
+    for give in (_portal, _accounts, _developers, _api, _exports):
+        give(owner, ids, holders)
+    return Estate(owner, ids, holders, _strangers())
+
+
+def _portal(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> None:
+    hospital = people.list_hospital("Riverside")
+    connection_id = people.connect(owner, hospital).pk
+    active, paused = (people.let_in(owner, "patient/*.rs", "offline_access") for _ in range(2))
+    authorizations.pause(paused, by=owner, at=timezone.now())
+    helper = people.sign_up(name="Helper")
+    acted, resting = delegate(owner, helper), delegate(owner, people.sign_up())
+    delegations.pause(resting, at=timezone.now())
+    ids["portal"] = {
+        "logical_id": ("hers", "none"),
+        "connection_id": (connection_id, NOWHERE),
+        "authorization_id": (active.pk, NOWHERE),
+        "uid": (acted.uid, UID),
+    }
+    # What nobody can classify, as the condition, is withheld from whoever acts for her.
+    ids["portal:for_record"] = {"resource_type": ("Observation", "Observation"), "logical_id": ("hb", "none")}
+    ids["portal:receipt_file"] = {"form": ("receipt", "receipt")}
+    ids["portal:resume_app"] = {"authorization_id": (paused.pk, NOWHERE)}
+    ids["portal:resume_delegation"] = {"uid": (resting.uid, UID)}
+    for name in ("portal:for_home", "portal:for_records", "portal:for_record"):
+        holders[name] = Asker(people.browser_of(helper))
+
+
+def _accounts(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> None:
+    elsewhere = people.browser_of(owner)
+    elsewhere.get("/account/")
+    session = UserSession.objects.get(user=owner, session_key=elsewhere.session.session_key)
+    told = {"name": "Her laptop", "passwordless": True, "credential": {}}
+    passkey = Authenticator.objects.create(user=owner, type=Authenticator.Type.WEBAUTHN, data=told)
+    ids[""] = {"number": (session.pk, NOWHERE), "pk": (passkey.pk, NOWHERE)}
+
+
+def _developers(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> None:
+    at = timezone.now()
+    app = builders.app(owner, method="client_secret_basic").application
+    signing = builders.app(owner, method="private_key_jwt", jwks=backends.key_set()).application
+    subscription, _ = webhooks.subscribe(app, "https://app.example/heard", list(EventKind), at=at)
+    told = {"subscription": subscription, "event": EventKind.REVOKED, "key": "k", "body": {}, "created": at, "due": at}
+    delivery = Delivery.objects.create(**told)
+    person = made_up.make(owner, at=at).person
+    registered = dynamic.register(METADATA, by=None, at=at)
+    ids["developers"] = {"uid": (app.uid, UID), "person_id": (person.pk, NOWHERE)}
+    ids["developers:renew_keys"] = {"uid": (signing.uid, UID)}
+    ids["developers:end_webhook"] = {"uid": (subscription.uid, UID)}
+    ids["developers:replay"] = {"uid": (delivery.uid, UID)}
+    ids["developers:registration"] = {"client_id": (registered.application.client_id, "nobody")}
+    holders["developers:registration"] = _program(registered)
+    holders["developers:review"] = Asker(builders.browser(builders.staff()))
+
+
+def _api(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> None:
+    """Her app, which may do everything an app may."""
+    app = api.let_in(owner, "patient/*.cruds")
+    ids["fhirapi"] = {"logical_id": ("hers", "none"), "version_id": ("1", "1")}
+    of_patient = ("everything", "summary", "compartment", "form-compartment")
+    for name in of_patient:
+        ids[f"fhirapi:{name}"] = {"logical_id": (owner.patient_id, UID)}
+    holders["fhirapi"] = Asker(Client(), {"Authorization": f"Bearer {app.token}"})
+
+
+def _exports(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> None:
+    """A backend service she let in, and what it exported."""
+    service = backends.Service.register()
+    backends.let_in(owner, service, "patient/*.rs", "offline_access")
+    export = backends.of(service.begin())
+    runs.perform(export.pk)
+    holder = Asker(Client(), {**service.headers(), "Prefer": "respond-async", "Accept": "*/*"})
+    file = next(file for file in json.loads(holder.ask("get", f"/fhir/r4/_export/{export.uid}").content)["output"])
+    name = file["url"].rpartition("/")[2].removesuffix(".ndjson")
+    ids["fhirapi:export-status"] = {"uid": (export.uid, UID)}
+    ids["fhirapi:export-file"] = {"uid": (export.uid, UID), "name": (name, name)}
+    ids["fhirapi:export-group"] = {"group_id": (service.application.uid, UID)}
+    for route in ("export-status", "export-file", "export-group"):
+        holders[f"fhirapi:{route}"] = holder
+
+
+def _program(registered: dynamic.Answer) -> Asker:
+    return Asker(Client(), {"Authorization": f"Bearer {registered.body['registration_access_token']}"})
+
+
+def delegate(owner: Person, person: Person) -> Delegation:
+    """Asked, and accepted."""
+    at = timezone.now()
+    offer = Offer(
+        name="Ben", email=person.email, relationship=Relationship.SPOUSE, guardian=False, granted=("patient/*.rs",),
+        terms=Terms(), ends=at + timedelta(days=90),
+    )  # fmt: skip
+    delegation, _ = delegations.invite(owner, offer, read=READ, at=at)
+    delegations.accept(delegation, person, at=at)
+    delegation.refresh_from_db()
+    return delegation
+
+
+def _strangers() -> dict[str, Asker]:
+    second = people.sign_up(name="Second Person")
+    people.store_records(second, [people.condition(second, "of-second")])
+    other, another = people.sign_up(name="Acting For Another"), people.sign_up(name="Another")
+    delegate(another, other)
+    developer = builders.developer()
+    builders.app(developer)
+    app = api.let_in(second, "patient/*.cruds")
+    service = backends.Service.register(name="Other cohort")
+    backends.let_in(another, service, "patient/*.rs", "offline_access")
+    return {
+        "a second person": Asker(people.browser_of(second)),
+        "a delegate of somebody else": Asker(people.browser_of(other)),
+        "nobody signed in": Asker(Client()),
+        "a developer": Asker(builders.browser(developer)),
+        "an app of the second person": Asker(Client(), {"Authorization": f"Bearer {app.token}"}),
+        "a program that registered itself": _program(dynamic.register(METADATA, by=None, at=timezone.now())),
+        "a backend service of others": Asker(Client(), {**service.headers(), "Prefer": "respond-async"}),
+    }
+
+
+_APPS = "application_id IN (SELECT id FROM gateway_application WHERE user_id = %(owner)s)"
+_KEPT = {
+    "accounts_person": "id = %(owner)s",
+    "records_record": "owner_id = %(owner)s",
+    "consent_decision": "owner_id = %(owner)s",
+    "consent_delegation": "owner_id = %(owner)s",
+    "sync_connection": "owner_id = %(owner)s",
+    "sync_run": "connection_id IN (SELECT id FROM sync_connection WHERE owner_id = %(owner)s)",
+    "gateway_authorization": "person_id = %(owner)s",
+    "gateway_accesstoken": "user_id = %(owner)s",
+    "gateway_application": "user_id = %(owner)s",
+    "developers_review": _APPS,
+    "developers_subscription": _APPS,
+    "developers_delivery": f"subscription_id IN (SELECT id FROM developers_subscription WHERE {_APPS})",  # noqa: S608 - words of ours
+    "mfa_authenticator": "user_id = %(owner)s",
+    "usersessions_usersession": "user_id = %(owner)s",
+}
+
+
+def fingerprint(owner: Person) -> str:
+    """What there is of hers in the tables of every room, as digests."""
+    digests = ", ".join(
+        f"(SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t WHERE {hers})"  # noqa: S608 - words of ours
+        for table, hers in _KEPT.items()
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {digests}", {"owner": owner.pk})
+        found = cursor.fetchone()
+    assert None not in found, f"nothing of hers in {list(_KEPT)[found.index(None)]}"
+    return str(found)
