@@ -41,6 +41,18 @@ def required(view: View[P]) -> View[P]:
     return page
 
 
+def required_to_send(view: View[P]) -> View[P]:
+    """The same for a page that is looked at freely, and whose form matters."""
+    guarded = required(view)
+
+    @login_required
+    @wraps(view)
+    def page(request: HttpRequest, /, *args: P.args, **options: P.kwargs) -> HttpResponse:
+        return (guarded if request.method == "POST" else view)(request, *args, **options)
+
+    return page
+
+
 def is_fresh(request: HttpRequest) -> bool:
     return time.time() - _proved(request) < settings.STEP_UP_AFTER.total_seconds()
 

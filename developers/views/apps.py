@@ -69,6 +69,7 @@ def change(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @pages.of_developer
+@stepup.required_to_send
 def renew_keys(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
     application = _own(request, uid)
     initial = {"jwks": application.client_jwks, "jwks_uri": application.client_jwks_uri}

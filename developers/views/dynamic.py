@@ -10,6 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts import stepup
 from developers import dynamic, pages, registrations
 from gateway import bearer, errors, throttle
 from gateway.errors import GatewayError, InvalidRegistration
@@ -52,6 +53,7 @@ def registration(request: HttpRequest, client_id: str) -> HttpResponse:
 
 @require_POST
 @pages.of_developer
+@stepup.required
 @sensitive_variables("token")
 def initial_token(request: HttpRequest) -> HttpResponse:
     token = dynamic.issue_initial_token(pages.person(request), at=timezone.now())

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts import stepup
 from developers import pages, registrations, tasks, webhooks
 from developers.forms import WebhookForm
 from developers.models import Delivery, Subscription
@@ -23,6 +24,7 @@ SHOWN = 50
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @pages.of_developer
+@stepup.required_to_send
 @sensitive_variables("secret")
 def listing(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
     """By POST another one; its secret is on this one answer only."""

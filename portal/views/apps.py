@@ -9,7 +9,7 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import languages
+from accounts import languages, stepup
 from consent import texts
 from consent.ledger import NothingToResume, NothingToWithdraw
 from gateway import answers, authorizations, launches, redirects
@@ -85,6 +85,7 @@ def pause(request: HttpRequest, authorization_id: int) -> HttpResponse:
 
 @require_POST
 @pages.of_person
+@stepup.required
 def resume(request: HttpRequest, authorization_id: int) -> HttpResponse:
     authorization = _hers(request, authorization_id)
     try:
@@ -97,6 +98,7 @@ def resume(request: HttpRequest, authorization_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @pages.of_person
+@stepup.required_to_send
 def renew(request: HttpRequest, authorization_id: int) -> HttpResponse:
     """One tap: the same terms, ninety days from now (until the end of the study, for an app of one)."""
     authorization, at, language = _hers(request, authorization_id), timezone.now(), languages.current()

@@ -140,6 +140,7 @@ def pause(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @pages.of_person
+@stepup.required
 def resume(request: HttpRequest, uid: UUID) -> HttpResponse:
     delegation = _given(request, uid).delegation
     try:

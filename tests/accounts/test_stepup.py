@@ -10,6 +10,7 @@ from allauth.socialaccount.models import SocialAccount
 from accounts.models import Person, Role
 from gateway.models import Application, Authorization
 from tests.accounts import signing
+from tests.architecture import addresses, possessions
 from tests.developers import builders
 from tests.gateway import parties
 from tests.gateway.parties import App
@@ -96,6 +97,34 @@ def test_a_passkey_is_not_added_to_somebody_elses_open_browser():
     signing.grow_old(browser, LATE)
 
     assert browser.get("/accounts/factors/webauthn/add/")["Location"].startswith("/accounts/reauthenticate/")
+
+
+def test_what_lets_somebody_see_or_makes_a_secret_is_asked_for_again():
+    routes, estate = {route.name: route for route in addresses.varying()}, possessions.estate()
+    asker = estate.holders[""]
+    # Each with what may be looked at freely before.
+    guarded = {
+        "portal:access_file": None,
+        "portal:renew_app": "get",
+        "portal:resume_app": None,
+        "portal:renew_delegation": None,
+        "portal:resume_delegation": None,
+        "developers:renew_keys": "get",
+        "developers:renew_secret": None,
+        "developers:webhooks": "get",
+    }
+    for name, looked_at in guarded.items():
+        path = routes[name].path(estate.hers(routes[name]))
+        method = "get" if name == "portal:access_file" else "post"
+        signing.grow_old(asker.client, LATE)
+
+        assert asker.ask(method, path).headers["Location"].startswith("/accounts/reauthenticate/"), name
+
+        assert looked_at is None or asker.ask(looked_at, path).status_code == 200, name
+        signing.grow_old(asker.client, -LATE)
+        fresh = asker.ask(method, path)
+        assert fresh.status_code in (200, 302, 400), name
+        assert "reauthenticate" not in fresh.headers.get("Location", ""), name
 
 
 def test_whoever_has_only_another_site_signs_in_there_again():
