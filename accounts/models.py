@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from typing import ClassVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
@@ -77,6 +78,14 @@ class Person(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager
 
     def __str__(self) -> str:
         return f"Person {self.pk}"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Her time zone; UTC where what is kept of it names none."""
+        try:
+            return ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            return ZoneInfo("UTC")
 
     @property
     def fhir_user(self) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from records import labels
+from records.searching import microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +49,21 @@ class Terms:
     def withheld_from_delegate(self) -> int:
         """The same for a delegate: also what nobody can classify, and what is an adolescent's own affair."""
         return labels.ALL & ~labels.bits(self.labels)
+
+
+def window(first: date | None, last: date | None, zone: tzinfo) -> tuple[int | None, int | None]:
+    """``since`` and ``until`` of the days from ``first`` to ``last``, both included, by a clock in ``zone``.
+
+    What a source wrote down as a bare day is kept from midnight to midnight UTC, and is in or out by its day alone. So
+    each edge is at the narrower of both midnights: nothing of another day comes along by either clock, at the price of
+    what happened in the hours between them. Raises OverflowError at the ends of the calendar.
+    """
+    since = max(_midnights(first, zone)) if first else None
+    until = min(_midnights(last + timedelta(days=1), zone)) if last else None
+    return since, until
+
+
+def _midnights(day: date, zone: tzinfo) -> tuple[int, int]:
+    """Where a day begins by her clock and in UTC, µs since 1970."""
+    here, there = (microseconds(datetime.combine(day, time(), tzinfo=clock)) for clock in (zone, UTC))
+    return here, there

@@ -319,7 +319,7 @@ def confirm(erasure: Erasure) -> None:
     """Tell her by mail what she asked for and until when she can call it off; somebody else may have asked."""
     person = erasure.person
     assert person is not None
-    with translation.override(person.language), timezone.override(person.time_zone):
+    with translation.override(person.language), timezone.override(person.zone):
         day = formats.date_format(timezone.localtime(erasure.due), "DATETIME_FORMAT")
         body = render_to_string("custody/mail/asked.txt", {"day": day, "page": settings.PUBLIC_URL})
         mail = EmailMessage(_("Your record will be erased"), body, None, [person.email])

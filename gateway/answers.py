@@ -47,7 +47,7 @@ def allow(
     at: datetime,
 ) -> str:
     """Where to send her with the code. Raises AlreadyAnswered, NothingTicked, selections.InvalidTime."""
-    offered, application, terms = request.params["offered"], request.application, chosen.terms()
+    offered, application, terms = request.params["offered"], request.application, chosen.terms(person.zone)
     granted = choices.granted(offered, chosen.ticked or ())
     length, ends = selections.end(chosen, application, at=at)
     if length == selections.ONCE:

@@ -108,7 +108,7 @@ def ask(
     boxes, wishes, extras = choices.boxes(offered), choices.wishes(offered), _extra_keys(offered)
     chosen = set(_keys(boxes, wishes) | set(extras) if selection.ticked is None else selection.ticked)
     granted = choices.granted(offered, chosen)
-    tally = counting.Tally(person.pk, application.client_id, tuple(granted), selection.terms())
+    tally = counting.Tally(person.pk, application.client_id, tuple(granted), selection.terms(person.zone))
     called = sources.called(tally.sources())
     groups = _groups(boxes, tally, called, chosen)
     return Question(

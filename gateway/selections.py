@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Final
 
 from django.http import QueryDict
+from django.utils import timezone
 
+from consent import terms
 from consent.terms import Terms
 from gateway.models import Application
 from records import labels
-from records.searching import microseconds
 
 ONCE: Final = "once"
 STUDY: Final = "study"
@@ -43,11 +44,15 @@ class Selection:
     last: str = ""
     length: str = USUAL
 
-    def terms(self) -> Terms:
-        """Raises InvalidTime."""
-        since, until = _start(self.first), _start(self.last, after=timedelta(days=1))
-        if since is not None and until is not None and until <= since:
+    def terms(self, zone: tzinfo) -> Terms:
+        """Her days are by the clock in this zone. Raises InvalidTime."""
+        first, last = _day(self.first), _day(self.last)
+        if first and last and last < first:
             raise InvalidTime("the last day is before the first")
+        try:
+            since, until = terms.window(first, last, zone)
+        except OverflowError as error:
+            raise InvalidTime("no day of the calendar") from error
         return Terms(sources=self.sources, since=since, until=until, labels=self.labels)
 
 
@@ -67,7 +72,8 @@ def lengths(application: Application, *, at: datetime) -> dict[str, datetime]:
     """The ends she can choose for this app, in the order of the page; the first day of nobody's is past."""
     found = {ONCE: at + LIFE_ONCE, **{value: at + life for value, life in _DAYS.items()}}
     if application.study_ends is not None:
-        ends = datetime.combine(application.study_ends, time(), tzinfo=UTC) + timedelta(days=1)
+        after = application.study_ends + timedelta(days=1)
+        ends = timezone.make_aware(datetime.combine(after, time()))
         if ends > at:
             found[STUDY] = ends
     return found
@@ -85,11 +91,9 @@ def _sources(ticked: Iterable[str], offered: Collection[int]) -> frozenset[int] 
     return None if chosen == frozenset(offered) else chosen
 
 
-def _start(day: str, *, after: timedelta = timedelta(0)) -> int | None:
-    """µs since 1970 UTC of the day's beginning. Raises InvalidTime."""
-    if not day:
-        return None
+def _day(text: str) -> date | None:
+    """Raises InvalidTime."""
     try:
-        return microseconds(datetime.combine(date.fromisoformat(day), time(), tzinfo=UTC) + after)
-    except (ValueError, OverflowError) as error:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
         raise InvalidTime("not a day") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -118,7 +118,7 @@ def length(value: str, ends: datetime) -> Text:
     if value == selections.ONCE:
         return pgettext("how long", "Just this once (one hour)")
     if value == selections.STUDY:
-        last = formats.date_format(timezone.localtime(ends, UTC) - timedelta(days=1), "DATE_FORMAT")
+        last = formats.date_format(timezone.localtime(ends - timedelta(microseconds=1)), "DATE_FORMAT")
         return pgettext("how long", "Until the study ends, %(day)s") % {"day": last}
     if value == selections.USUAL:
         return pgettext("how long", "90 days, until %(day)s") % {"day": day}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django import forms
@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Person
-from consent import gate, guardians
+from consent import gate, guardians, terms
 from consent.delegations import Offer
 from consent.models import Delegation, Relationship
 from consent.terms import Terms
@@ -24,7 +24,6 @@ from gateway import wording
 from portal import kinds, sources
 from portal.kinds import KINDS, OTHER, Kind
 from records import labels
-from records.searching import microseconds
 from standards.smart.scopes import US_CORE_GRANULAR
 
 EVERYTHING: Final = "everything"
@@ -106,6 +105,10 @@ class InvitationForm(forms.Form):
         first, last = said.get("first"), said.get("last")
         if first and last and last < first:
             self.add_error("last", _("The last day is before the first."))
+        try:
+            self.window = terms.window(first, last, self.owner.zone)
+        except OverflowError:
+            self.add_error("last", forms.DateField.default_error_messages["invalid"])
         return said
 
     def offer(self) -> Offer:
@@ -125,10 +128,11 @@ class InvitationForm(forms.Form):
     def _terms(self) -> Terms:
         said = self.cleaned_data
         chosen = frozenset(int(pk) for pk in said["sources"]) if "sources" in said else None
+        since, until = self.window
         return Terms(
             sources=None if chosen == frozenset(self.offered) else chosen,
-            since=_start(said["first"]) if said["first"] else None,
-            until=_start(said["last"] + timedelta(days=1)) if said["last"] else None,
+            since=since,
+            until=until,
             labels=frozenset(said["labels"]),
         )
 
@@ -141,7 +145,7 @@ class InvitationForm(forms.Form):
 def invite(delegation: Delegation, token: str) -> bool:
     """Sends the invitation; False if it could not be sent. In the owner's language: nobody knows the other's yet."""
     owner = delegation.owner
-    with translation.override(owner.language), timezone.override(owner.time_zone):
+    with translation.override(owner.language), timezone.override(owner.zone):
         told = {
             "owner": owner.name or owner.email,
             "name": delegation.name,
@@ -201,7 +205,3 @@ def _scope(resource_type: str, category: str) -> str:
     known = US_CORE_GRANULAR[resource_type]
     token = next(value for value in known if value.rpartition("|")[2] == category)
     return f"patient/{resource_type}.rs?category={token}"
-
-
-def _start(day: date) -> int:
-    return microseconds(datetime.combine(day, time(), tzinfo=UTC))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest
@@ -27,7 +26,7 @@ def of_person(view: View[P, R]) -> View[P, R]:
     @cache_control(private=True, no_store=True)
     @wraps(view)
     def page(request: HttpRequest, /, *args: P.args, **options: P.kwargs) -> R:
-        with timezone.override(_zone(person(request))):
+        with timezone.override(person(request).zone):
             return view(request, *args, **options)
 
     return page
@@ -37,10 +36,3 @@ def person(request: HttpRequest) -> Person:
     """Who is signed in; only for pages of a person."""
     assert isinstance(request.user, Person)
     return request.user
-
-
-def _zone(person: Person) -> ZoneInfo:
-    try:
-        return ZoneInfo(person.time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")

@@ -40,7 +40,7 @@ def _remind(authorization: Authorization, *, at: datetime) -> bool:
     if not unclaimed.update(reminded=at):
         return False
     person = authorization.person
-    with translation.override(person.language), timezone.override(person.time_zone):
+    with translation.override(person.language), timezone.override(person.zone):
         told = {
             "app": authorization.application.name,
             "day": formats.date_format(timezone.localtime(authorization.expires), "DATE_FORMAT"),

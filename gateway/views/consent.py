@@ -43,9 +43,9 @@ def consent(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
         return _sign_in(request, waiting)
     if waiting.launch is not None and waiting.launch.person_id != request.user.pk:
         return _opened_by_another(request, waiting, at=at)
-    if clinicians.is_one(request.user):
-        return _clinician(request, request.user, waiting, at=at)
-    return _owner(request, request.user, waiting, at=at)
+    answer = _clinician if clinicians.is_one(request.user) else _owner
+    with timezone.override(request.user.zone):
+        return answer(request, request.user, waiting, at=at)
 
 
 def _owner(request: HttpRequest, person: Person, waiting: AuthorizationRequest, *, at: datetime) -> HttpResponse:

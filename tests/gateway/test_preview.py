@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import transaction
 from django.test import Client
+from django.utils import formats, timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -261,7 +263,27 @@ def test_what_she_chose_is_what_the_ledger_says(meeting):
     assert ledger.verify(meeting.person.pk) == []
 
 
-@pytest.mark.parametrize(("first", "last"), [("2020-02-30", ""), ("x", ""), ("2020-02-02", "2020-02-01")])
+def test_days_are_hers_by_her_clock(meeting):
+    Person.objects.filter(pk=meeting.person.pk).update(time_zone="America/Los_Angeles")
+    said = {"asked": ASKED[2], "drop": set(), "labels": set(), "sources": None, "length": "90"}
+    address, form = choose(meeting, {**said, "first": "2014-06-01", "last": "2018-12-31"})
+    page = meeting.browser.get(address).content.decode()
+    ends = timezone.now().astimezone(ZoneInfo("America/Los_Angeles")) + timedelta(days=90)
+    assert f"90 days, until {formats.date_format(ends, 'DATE_FORMAT')}" in page
+
+    meeting.browser.post(address, {**form, "answer": "allow"})
+
+    decision = Decision.objects.filter(owner=meeting.person).latest("sequence")
+    edges = [datetime.fromtimestamp(decision.terms[name] / 1e6, UTC) for name in ("since", "until")]
+    assert [str(edge) for edge in edges] == ["2014-06-01 07:00:00+00:00", "2019-01-01 00:00:00+00:00"]
+    limits = meeting.browser.get("/apps/").content.decode()
+    assert "only from June 1, 2014 on" in limits
+    assert "only until Dec. 31, 2018" in limits or "only until December 31, 2018" in limits
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [("2020-02-30", ""), ("", "9999-12-31"), ("x", ""), ("2020-02-02", "2020-02-01")]
+)
 def test_days_that_are_none_are_asked_again(meeting, first, last):
     said = {"asked": ASKED[0], "drop": set(), "labels": set(), "sources": None, "length": "90"}
     address, form = choose(meeting, {**said, "first": first, "last": last})

@@ -272,6 +272,7 @@ def test_sources_and_time_are_as_she_chose(owner, ben):
         ({"kinds": []}, "Choose at least one."),
         ({"email": "not an address"}, "valid email"),
         ({"first": "2020-02-02", "last": "2020-02-01"}, "The last day is before the first."),
+        ({"last": "9999-12-31"}, "Enter a valid date."),
         ({"relationship": "BOSS"}, "Select a valid choice"),
         ({"length": "9999"}, "Select a valid choice"),
         ({"labels": ["UNC"]}, "Select a valid choice"),
