@@ -19,10 +19,17 @@ class FaultKind(models.TextChoices):
     EXPIRED = "expired", "calls the access token expired"
     STRANGER = "stranger", "slips a record of somebody else into a page"
     DROPPED = "dropped", "closes the connection in the middle of an answer"
+    UNTIL = "until", "answers 429 and says by a date when to come again"
+    REPEATED = "repeated", "sends a page twice, one after the other"
+    REORDERED = "reordered", "sends the entries of a page in another order"
+    TOTAL = "total", "states another total"
+    REVOKED = "revoked", "takes back what the patient allowed"
 
 
 class Fault(models.Model):
     """One fault that is switched on. ``path`` is a prefix of the addresses it touches.
+
+    ``patient``: the one connection it touches, by the Patient id its token is for; empty for every request.
 
     The first ``after`` requests there pass; ``remaining`` is how many then fail, null for all until it is cleared.
     ``seconds`` is how late an answer comes, or when to come again.
@@ -30,6 +37,7 @@ class Fault(models.Model):
 
     kind = models.CharField(max_length=12, choices=FaultKind)
     path = models.CharField(max_length=200, default="/fhir/r4/")
+    patient = models.CharField(max_length=64, blank=True, default="")
     after = models.IntegerField(default=0)
     remaining = models.IntegerField(null=True)
     seconds = models.IntegerField(default=1)

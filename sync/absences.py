@@ -31,8 +31,8 @@ def _listed_to_the_end(claim: Claim) -> set[str]:
     steps = RunStep.objects.filter(run_id=claim.run_id, kind=StepKind.SEARCH).exclude(resource_type="Patient")
     for resource_type, state in steps.values_list("resource_type", "state"):
         states.setdefault(resource_type, set()).add(state)
-    whole = {StepState.COMPLETE, StepState.REPLACED}
-    return {name for name, found in states.items() if found <= whole and StepState.COMPLETE in found}
+    ended = {StepState.COMPLETE, StepState.SHORT}
+    return {name for name, found in states.items() if found <= ended | {StepState.REPLACED} and found & ended}
 
 
 def _check_type(claim: Claim, source: FhirSource, resource_type: str) -> None:
@@ -46,7 +46,17 @@ def _check_type(claim: Claim, source: FhirSource, resource_type: str) -> None:
             _check_group(claim, source, step, asked[first : first + READS_IN_A_BATCH])
         pages.carry_over(claim, step, later)
         pages.end(claim, step, StepState.COMPLETE)
+        _make_up(claim, resource_type)
     pages.forget_older_listings(claim, resource_type)
+
+
+def _make_up(claim: Claim, resource_type: str) -> None:
+    """A listing that was short may have left out just what was then found by asking for it."""
+    steps = RunStep.objects.filter(run_id=claim.run_id, resource_type=resource_type)
+    there = steps.get(kind=StepKind.ABSENT).received
+    short = list(steps.filter(kind=StepKind.SEARCH, state=StepState.SHORT))
+    if there and len(short) == 1 and pages.lacks(short[0]) <= there:
+        pages.make_up(claim, short[0], there)
 
 
 def _check_group(claim: Claim, source: FhirSource, step: RunStep, group: Sequence[Pointed]) -> None:

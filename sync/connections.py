@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -10,10 +11,13 @@ from django.db.models import QuerySet
 from accounts.models import Person
 from audit import events
 from audit.models import Action, Agent
-from sync import doorbell, farewells, tokens
+from sync import doorbell, farewells, retries, tokens
 from sync.models import Connection, ConnectionState, Farewell, Hospital, Run, RunKind, RunState
 from sync.problems import Problem
 from sync.tokens import Tokens
+
+RESUMED_WITHIN: Final = timedelta(days=1)
+_INTERRUPTED: Final = frozenset({Problem.SIGNED_OUT, Problem.STOPPED})
 
 
 def of(owner: Person) -> QuerySet[Connection]:
@@ -47,9 +51,27 @@ def connect(
     tokens.seal(connection, tokens_given)
     connection.save()
     # The log last: a page under way holds its run, which we may ring for, and then asks for the log.
-    update(connection, at=at)
+    _go_on(connection, at=at)
     _note(connection, "connect", by=owner, origin=origin)
     return connection
+
+
+def _go_on(connection: Connection, *, at: datetime) -> None:
+    """After signing in again: a run that ended for want of it goes on where it was, unless that was long ago."""
+    run = retries.newest(connection)
+    if run and run.problem in _INTERRUPTED and run.finished and at - run.finished < RESUMED_WITHIN:
+        retries.reopen(run, at=at)
+    update(connection, at=at)
+
+
+@transaction.atomic
+def retry(connection: Connection, *, at: datetime) -> Run | None:
+    """Fetch what failed in the newest run, and only that; an update where nothing did. None as with ``update``."""
+    connection = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+    run = retries.newest(connection)
+    if connection.state == ConnectionState.ACTIVE and run is not None and run.state in retries.ENDED_BADLY:
+        retries.reopen(run, at=at)
+    return update(connection, at=at)
 
 
 @transaction.atomic

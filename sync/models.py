@@ -69,6 +69,15 @@ class ConnectionState(models.TextChoices):
     STOPPED = "stopped", "she stopped the updates"
 
 
+class Schedule(models.TextChoices):
+    """How often updates come by themselves: her choice for each connection."""
+
+    DAILY = "daily", "every day"
+    WEEKLY = "weekly", "every week"
+    MONTHLY = "monthly", "every month"
+    ASKED = "asked", "only when she asks"
+
+
 class Farewell(models.TextChoices):
     """Whether the hospital has revoked the tokens of a stopped connection (RFC 7009)."""
 
@@ -83,7 +92,8 @@ class Connection(models.Model):
 
     ``sealed_tokens``: JSON ``{"access_token", "refresh_token"}``; null once stopped, when ``sealed_farewell`` keeps
     them until the hospital has revoked them. ``token_expires`` is null where the hospital did not say.
-    ``last_attempt``, ``last_success``, ``last_new_data`` are three different things.
+    ``last_attempt``, ``last_success``, ``last_new_data`` are three different things. ``due``: when the next update
+    begins by itself, null while there is none to come.
     """
 
     owner = models.ForeignKey(
@@ -108,6 +118,8 @@ class Connection(models.Model):
     last_attempt = models.DateTimeField(null=True)
     last_success = models.DateTimeField(null=True)
     last_new_data = models.DateTimeField(null=True)
+    schedule = models.CharField(max_length=8, choices=Schedule, default=Schedule.DAILY)
+    due = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -132,6 +144,11 @@ class Connection(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["id"], condition=Q(farewell=Farewell.WAITING), name="connection_farewell_waiting"),
+            models.Index(
+                fields=["due"],
+                condition=Q(state=ConnectionState.ACTIVE, due__isnull=False),
+                name="connection_by_due",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -231,17 +248,19 @@ class StepState(models.TextChoices):
     FAILED = "failed", "a page could not be had"
     REFUSED = "refused", "the hospital does not let us read it"
     UNSUPPORTED = "unsupported", "the hospital does not have this search"
-    REPLACED = "replaced", "asked by category instead"
+    SHORT = "short", "listed to its end, and fewer than the hospital says it has"
+    REPLACED = "replaced", "asked by category instead, or anew"
 
 
 class RunStep(models.Model):
     """One type (and query) of a run: what the server said it has, what was asked, got and stored.
 
-    ``total`` is the server's own figure, null where it gave none. ``received`` counts the matches that arrived,
-    stored or not, ``included`` what came along with them. Each of these is one of new, changed, unchanged, unusable
-    (could not be stored at all) or held_back (belongs to somebody else); ``invalid`` are stored and flagged,
-    ``missing`` are known of but not to be had. ``sealed_next`` is the next page's address; null before the first page
-    and at the end.
+    ``total`` is the server's own figure, the highest of several, null where it gave none. ``received`` counts the
+    matches that arrived, stored or not, ``included`` what came along with them. Each of these is one of new, changed,
+    unchanged, unusable (could not be stored at all) or held_back (belongs to somebody else); ``invalid`` are stored and
+    flagged, ``missing`` are known of but not to be had. ``listed``: how many different matches there were, once the
+    listing has ended. ``walk``: a second and later one begins the listing anew. ``sealed_next`` is the next page's
+    address; null before the first page and at the end, and still that of a page that could not be had.
     """
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="steps", db_index=False)
@@ -251,7 +270,9 @@ class RunStep(models.Model):
     query = models.CharField(max_length=200, blank=True, help_text="what narrows the search, never an id")
     state = models.CharField(max_length=12, choices=StepState, default=StepState.WAITING)
     problem = models.CharField(max_length=32, blank=True)
+    walk = models.SmallIntegerField(default=1)
     total = models.IntegerField(null=True)
+    listed = models.IntegerField(null=True)
     pages_asked = models.IntegerField(default=0)
     pages_got = models.IntegerField(default=0)
     pages_failed = models.IntegerField(default=0)
@@ -274,8 +295,8 @@ class RunStep(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["run", "number"], name="runstep_numbered_within_its_run"),
             models.UniqueConstraint(
-                fields=["run", "kind", "resource_type", "query"],
-                name="runstep_asks_once",
+                fields=["run", "kind", "resource_type", "query", "walk"],
+                name="runstep_asks_once_a_walk",
             ),
             models.CheckConstraint(
                 name="runstep_pages_add_up",

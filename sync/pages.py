@@ -11,7 +11,7 @@ from typing import Final
 
 import orjson
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from audit import events
@@ -19,7 +19,7 @@ from audit.models import Action, Agent, Outcome
 from records import sealing, store
 from sync.claims import Claim
 from sync.models import PageEntry, PageOutcome, Pointer, PointerState, RunStep, StepKind, StepState
-from sync.problems import SourceError
+from sync.problems import Problem, SourceError
 from sync.sources.fhir_rest import mapping
 from sync.sources.fhir_rest.mapping import Mapped, Pointed
 
@@ -82,7 +82,10 @@ def keep(claim: Claim, step: RunStep, page: Page, frame: mapping.Frame) -> None:
 
 @transaction.atomic
 def fail(claim: Claim, step: RunStep, address: str, error: SourceError, *, requested: datetime) -> None:
-    """Account for a page that could not be had or read. It ends its step: what came after it is not known of."""
+    """Account for a page that could not be had or read. It ends its step: what came after it is not known of.
+
+    Its address stays, for who tries again (sync.retries).
+    """
     claim.lock()
     at = timezone.now()
     lost = Page(address, Mapped(), requested, at - requested, status=error.status, tries=error.tries)
@@ -98,6 +101,13 @@ def end(claim: Claim, step: RunStep, state: StepState, *, problem: str = "") -> 
     """End a step that has no page to account for."""
     claim.lock()
     RunStep.objects.filter(pk=step.pk).update(state=state, problem=problem, finished=timezone.now())
+
+
+@transaction.atomic
+def make_up(claim: Claim, step: RunStep, there: int) -> None:
+    """A short listing after all has everything: ``there`` of what it left out were found by themselves."""
+    claim.lock()
+    RunStep.objects.filter(pk=step.pk).update(state=StepState.COMPLETE, problem="", listed=F("listed") + there)
 
 
 @transaction.atomic
@@ -120,6 +130,27 @@ def add_steps(claim: Claim, wanted: Iterable[tuple[str, str, str]], *, instead_o
         RunStep.objects.filter(pk=instead_of.pk).update(state=StepState.REPLACED, finished=timezone.now())
 
 
+@transaction.atomic
+def walk_anew(claim: Claim, step: RunStep) -> None:
+    """Begin a listing again from its first page."""
+    claim.lock()
+    replace(step, at=timezone.now())
+
+
+def replace(step: RunStep, *, at: datetime) -> RunStep:
+    """Another walk of the same listing, at the end of the run. What the first one listed counts as listed before."""
+    last = RunStep.objects.filter(run=step.run_id).order_by("number").values_list("number", flat=True).last() or 0
+    RunStep.objects.filter(pk=step.pk).update(state=StepState.REPLACED, finished=at, sealed_next=None)
+    return RunStep.objects.create(
+        run_id=step.run_id,
+        number=last + 1,
+        kind=step.kind,
+        resource_type=step.resource_type,
+        query=step.query,
+        walk=step.walk + 1,
+    )
+
+
 def next_address(owner_id: int, step: RunStep) -> str | None:
     """Where to go on; None before the first page."""
     if step.sealed_next is None:
@@ -133,10 +164,16 @@ def seen(step: RunStep, address: str) -> bool:
 
 
 def listed(claim: Claim, resource_type: str, *, before: bool = False) -> set[Pointed]:
-    """What the hospital listed of a type in this run, or ``before`` it."""
+    """What the hospital listed of a type in this run, or ``before`` it: in another run, or in a walk begun anew."""
     sealed = _listings(claim, resource_type, before=before).values_list("listing", flat=True)
     pairs = (pair for each in sealed if each for pair in _open_listing(claim.owner_id, bytes(each)))
     return {Pointed(name, remote_id) for name, remote_id in pairs if name == resource_type}
+
+
+def _different(claim: Claim, step: RunStep) -> int:
+    """How many different matches a listing had: pages overlap where a server's order moves under our feet."""
+    sealed = PageEntry.objects.filter(step=step, listing__isnull=False).values_list("listing", flat=True)
+    return len({tuple(pair) for each in sealed if each for pair in _open_listing(claim.owner_id, bytes(each))})
 
 
 def forget_older_listings(claim: Claim, resource_type: str) -> None:
@@ -173,7 +210,8 @@ def _all_listings(claim: Claim, *, before: bool) -> QuerySet[PageEntry]:
         step__kind__in=[StepKind.SEARCH, StepKind.ABSENT],
         listing__isnull=False,
     )
-    return found.exclude(step__run_id=claim.run_id) if before else found.filter(step__run_id=claim.run_id)
+    now = Q(step__run_id=claim.run_id) & ~Q(step__state=StepState.REPLACED)
+    return found.exclude(now) if before else found.filter(now)
 
 
 def _open_listing(owner_id: int, sealed: bytes) -> list[tuple[str, str]]:
@@ -224,15 +262,31 @@ def _enter(claim: Claim, step: RunStep, page: Page, outcome: PageOutcome, proble
 
 def _account(claim: Claim, step: RunStep, counts: dict[str, int], page: Page, at: datetime) -> None:
     changes: dict[str, object] = {name: F(name) + count for name, count in counts.items() if count}
-    changes |= {"state": page.state, "problem": step.problem, "sealed_next": None}
-    if page.next:
-        changes["sealed_next"] = sealing.seal_secret(claim.owner_id, _NEXT, page.next.encode())
+    changes |= {"state": page.state, "problem": step.problem}
+    if not counts.get("pages_failed"):
+        sealed = sealing.seal_secret(claim.owner_id, _NEXT, page.next.encode()) if page.next else None
+        changes["sealed_next"] = sealed
     if page.total is not None:
-        changes["total"] = page.total
-    if page.state != StepState.WAITING:
-        changes["finished"] = at
+        # A total that changes under way may have been too low before or now: the higher one hides no loss.
+        changes["total"] = max(page.total, step.total or 0)
     RunStep.objects.filter(pk=step.pk).update(**changes)
     step.refresh_from_db()
+    if page.state != StepState.WAITING:
+        _close(claim, step, at)
+
+
+def _close(claim: Claim, step: RunStep, at: datetime) -> None:
+    """At the end of a listing: did as many come as the hospital says it has?"""
+    step.finished = at
+    step.listed = _different(claim, step)
+    if step.state == StepState.COMPLETE and lacks(step):
+        step.state, step.problem = StepState.SHORT, Problem.SHORT
+    step.save(update_fields=["finished", "listed", "state", "problem"])
+
+
+def lacks(step: RunStep) -> int:
+    """How many matches the hospital says it has that did not come."""
+    return max((step.total or 0) - (step.listed or 0) - step.unusable, 0)
 
 
 def _tell(claim: Claim, by_type: dict[str, int], counts: dict[str, int]) -> None:

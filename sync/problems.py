@@ -34,6 +34,7 @@ class Problem(TextChoices):
     UNSUPPORTED = "unsupported"
     MISSING = "missing"
     UNUSABLE = "unusable"
+    SHORT = "short"
     STOPPED = "stopped"
     STUCK = "stuck"
     # Only while connecting:
@@ -108,6 +109,10 @@ WORDS: dict[Problem, Words] = {
     ),
     Problem.UNUSABLE: Words(
         _("%(hospital)s sent some records that are too damaged to keep."), _("Please tell the hospital.")
+    ),
+    Problem.SHORT: Words(
+        _("%(hospital)s says that it has more of these than it gave us."),
+        _("Fetch again what is missing. If the number stays the same, please tell the hospital."),
     ),
     Problem.STOPPED: Words(_("You stopped the updates from %(hospital)s."), _("Connect again whenever you like.")),
     Problem.STUCK: Words(

@@ -166,13 +166,13 @@ def _kind(resource_type: str, steps: Sequence[RunStep], hospital: str) -> KindPr
     came = [step for step in steps if step.kind != StepKind.ABSENT and step.state != StepState.REPLACED]
     worst = next((step.problem for step in came if step.problem), "")
     unusable = sum(step.unusable for step in came)
-    # What came along with a match is of another type: it must not hide a match that did not come.
-    arrived = sum(step.received for step in came)
+    # What came along with a match is of another type, and what came twice is one: neither hides what did not come.
+    arrived = sum(step.received if step.listed is None else step.listed + step.unusable for step in came)
     return KindProgress(
         resource_type=resource_type,
         stated=_stated(came),
         arrived=arrived,
-        kept=arrived - unusable - sum(step.held_back for step in came),
+        kept=max(arrived - unusable - sum(step.held_back for step in came), 0),
         new=sum(step.new for step in came),
         changed=sum(step.changed for step in came),
         flagged=sum(step.invalid for step in came),

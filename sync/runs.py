@@ -19,7 +19,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from records import patient
-from sync import absences, claims, connections, pages, pointers, tokens
+from sync import absences, claims, connections, pages, pointers, schedules, tokens
 from sync.claims import Claim
 from sync.leases import ClaimLost
 from sync.models import Connection, Run, RunState, RunStep, StepKind, StepState
@@ -136,6 +136,11 @@ def _account_for(
     if error.problem in {Problem.UNREACHABLE, Problem.BUSY} or error.remedy is Remedy.REAUTHORIZE:
         raise error
     begun = step.pages_got > 0
+    if begun and step.walk == 1 and error.problem in {Problem.MISSING, Problem.UNSUPPORTED}:
+        # Some servers forget a listing that is not walked at once.
+        pages.fail(claim, step, address, error, requested=requested)
+        pages.walk_anew(claim, step)
+        return
     if not begun and error.status in _TOO_WIDE and (narrower := plan.narrower(search)):
         found = [(StepKind.SEARCH, each.resource_type, each.query) for each in narrower]
         pages.add_steps(claim, found, instead_of=step)
@@ -180,15 +185,16 @@ def _finish(claim: Claim, *, problem: str = "") -> None:
         connection.last_success = at
     if news:
         connection.last_new_data = at
-    connection.save(update_fields=["last_attempt", "last_success", "last_new_data"])
+    connection.due = schedules.following(connection, at=at)
+    connection.save(update_fields=["last_attempt", "last_success", "last_new_data", "due"])
 
 
 def _verdict(run: Run, problem: str) -> tuple[RunState, str]:
     """Complete: everything the hospital lets us read has arrived. What it refuses or lacks is said at its step."""
     steps = RunStep.objects.filter(run=run)
-    lost = steps.filter(state__in=[StepState.FAILED, StepState.WAITING]).exclude(problem="").first()
+    lost = steps.filter(state__in=[StepState.FAILED, StepState.SHORT]).exclude(problem="").first()
     problem = problem or (lost.problem if lost else "")
-    if not problem and steps.filter(unusable__gt=0).exists():
+    if not problem and steps.exclude(state=StepState.REPLACED).filter(unusable__gt=0).exists():
         problem = Problem.UNUSABLE
     if not problem:
         return RunState.COMPLETE, ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from sync import doorbell, farewells, runs
+from sync import doorbell, farewells, runs, schedules
 
 
 @shared_task(name=doorbell.PERFORM_RUN, acks_late=True, ignore_result=True)
@@ -15,9 +15,9 @@ def perform_run(run_id: int) -> None:
 
 @shared_task(acks_late=True, ignore_result=True)
 def ring_again() -> int:
-    """From the beat: find what waits with nobody on it."""
+    """From the beat: begin what is due, and find what waits with nobody on it."""
     at = timezone.now()
-    return doorbell.ring_again(at=at) + farewells.ring_again(at=at)
+    return schedules.start_due(at=at) + doorbell.ring_again(at=at) + farewells.ring_again(at=at)
 
 
 @shared_task(name=farewells.SAY, acks_late=True, ignore_result=True)

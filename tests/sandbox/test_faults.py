@@ -6,6 +6,8 @@ import http.client
 import json
 import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
@@ -119,8 +121,44 @@ def test_stranger_is_one_more_entry_about_somebody_else():
     assert faults.with_stranger({"resourceType": "Bundle"}) == {"resourceType": "Bundle"}
 
 
-def test_persons_site_has_no_faults(settings):
-    assert settings.SITE == "person"
+@pytest.mark.django_db
+def test_busy_hospital_may_say_by_a_date_when_to_come_again(hospital, client):
+    faults.switch_on("until", times=1, seconds=90)
+
+    answer = client.get(METADATA)
+
+    wait = parsedate_to_datetime(answer["Retry-After"]) - datetime.now(UTC)
+    assert answer.status_code == 429
+    assert timedelta(seconds=80) < wait <= timedelta(seconds=90)
+
+
+PAGE = {
+    "resourceType": "Bundle",
+    "total": 2,
+    "link": [{"relation": "self", "url": "http://h/1"}, {"relation": "next", "url": "http://h/2"}],
+    "entry": [{"resource": {"id": "a"}}, {"resource": {"id": "b"}}],
+}
+
+
+def test_pages_are_spoilt_in_one_respect_each():
+    again = faults.with_next(PAGE, "http://h/1?_again=1")
+
+    assert [link["url"] for link in again["link"]] == ["http://h/1", "http://h/1?_again=1"]
+    assert [entry["resource"]["id"] for entry in faults.with_other_order(PAGE)["entry"]] == ["b", "a"]
+    assert faults.with_other_total(PAGE) == {**PAGE, "total": 2 + faults.MORE}
+
+
+@pytest.mark.parametrize(
+    "spoil", [faults.with_other_order, faults.with_other_total, lambda it: faults.with_next(it, "x")]
+)
+@pytest.mark.parametrize("resource", [{"resourceType": "Patient", "id": "p"}, {"resourceType": "Bundle"}, []])
+def test_what_is_no_page_stays_as_it_is(spoil, resource):
+    assert spoil(resource) == resource
+
+
+@pytest.mark.parametrize(("site", "sandbox"), [("person", True), ("hospital", False)])
+def test_only_a_sandbox_hospital_has_faults(settings, site, sandbox):
+    settings.SITE, settings.SANDBOX = site, sandbox
 
     with pytest.raises(MiddlewareNotUsed):
         faults.FaultMiddleware(lambda request: None)

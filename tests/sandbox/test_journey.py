@@ -84,3 +84,54 @@ def test_connected_client_reads_what_the_hospital_holds_and_meets_its_faults(hos
 
     subjects = {entry["resource"]["subject"]["reference"] for entry in json.loads(spoilt.content)["entry"]}
     assert subjects == {f"Patient/{person.patient_id}", f"Patient/{faults.STRANGER_ID}"}
+
+
+def test_faults_can_be_of_one_connection_alone(hospital, client, person):
+    _, secret = clients.register_tributary(CALLBACK)
+    bearer = {"Authorization": f"Bearer {_token(client, person, secret)['access_token']}"}
+
+    def ask():
+        return client.get("/fhir/r4/Observation", {"patient": person.patient_id, "_count": 5}, headers=bearer)
+
+    faults.switch_on("error", patient="somebody-else")
+    assert ask().status_code == 200
+    faults.switch_on("error", patient=person.patient_id, times=1)
+    assert ask().status_code == 500
+    assert client.get("/fhir/r4/metadata").status_code == 200
+
+
+def test_a_page_comes_twice_and_then_the_listing_goes_on(hospital, client, person):
+    _, secret = clients.register_tributary(CALLBACK)
+    bearer = {"Authorization": f"Bearer {_token(client, person, secret)['access_token']}"}
+    address = f"/fhir/r4/Observation?patient={person.patient_id}&_count=5"
+    faults.switch_on("repeated", path="/fhir/r4/Observation", times=1)
+
+    pages = []
+    while len(pages) < 3:
+        pages.append(client.get(address, headers=bearer).json())
+        address = next(link["url"] for link in pages[-1]["link"] if link["relation"] == "next")
+
+    first, again, second = ([entry["resource"]["id"] for entry in page["entry"]] for page in pages)
+    assert first == again
+    assert not set(first) & set(second)
+
+
+def test_what_she_allowed_is_taken_back_for_good(hospital, client, person):
+    _, secret = clients.register_tributary(CALLBACK)
+    token = _token(client, person, secret)
+    bearer = {"Authorization": f"Bearer {token['access_token']}"}
+    assert client.get(f"/fhir/r4/Patient/{person.patient_id}", headers=bearer).status_code == 200
+    faults.switch_on("revoked", times=1)
+
+    statuses = [client.get(f"/fhir/r4/Patient/{person.patient_id}", headers=bearer).status_code for _ in range(2)]
+
+    assert statuses == [401, 401]
+    basic = base64.b64encode(f"{clients.TRIBUTARY}:{secret}".encode()).decode()
+    refresh = urlencode({"grant_type": "refresh_token", "refresh_token": token["refresh_token"]})
+    answer = client.post(
+        "/oauth/token",
+        refresh,
+        content_type="application/x-www-form-urlencoded",
+        headers={"Authorization": f"Basic {basic}"},
+    )
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")

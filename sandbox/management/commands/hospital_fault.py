@@ -19,6 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("name", help="the hospital: its name, or the short one of its address")
         parser.add_argument("kind", nargs="?", choices=FaultKind.values)
         parser.add_argument("--path", default="/fhir/r4/", help="beginning of the addresses that fail")
+        parser.add_argument("--patient", help="only the connection to this patient: the id at the hospital")
         parser.add_argument("--after", type=int, default=0, help="so many requests pass first")
         parser.add_argument("--times", type=int, help="so many requests fail; without it, all until --clear")
         parser.add_argument("--seconds", type=int, default=1, help="how late, or when to come again")
@@ -27,7 +28,7 @@ class Command(BaseCommand):
     def handle(self, *, name: str, kind: str | None, clear: bool, **options: Any) -> None:
         if bool(kind) == clear:
             raise CommandError("name one kind of fault, or --clear")
-        given = {key: options[key] for key in ("path", "after", "times", "seconds")}
+        given = {key: options[key] for key in ("path", "patient", "after", "times", "seconds")}
         if settings.SITE == "person":
             words = ["--clear"] if clear else [str(kind), *(f"--{k}={v}" for k, v in given.items() if v is not None)]
             hospital = neighbours.find(name)
@@ -36,6 +37,6 @@ class Command(BaseCommand):
         if kind is None:
             self.stdout.write(f"switched off: {faults.clear()}")
         else:
-            faults.switch_on(kind, **given)
+            faults.switch_on(kind, **{**given, "patient": given["patient"] or ""})
             self.stdout.write(f"{settings.SITE_NAME} now {FaultKind(kind).label}")
         return None
