@@ -34,7 +34,7 @@ conformance: setup ## Show every clause of the specifications, write docs/confor
 
 fuzz: setup ## 20,000 hostile requests against a live server, thousands of random consents and searches
 	@$(BIN)/python -m pytest --thorough -q tests/fuzz tests/conformance/test_gate_oracle.py \
-		tests/conformance/test_leaks_everywhere.py; status=$$?; cat var/fuzz.txt; exit $$status
+		tests/conformance/test_leaks_everywhere.py tests/sync/test_fault_schedules.py; status=$$?; cat var/fuzz.txt; exit $$status
 
 check: setup ## Formatting, lint, types, import rules, migrations
 	@$(BIN)/ruff format --check --quiet .

@@ -59,6 +59,7 @@ DID: dict[str, str | Promise] = {
     "userinfo": gettext_lazy("asked who you are"),
     "disconnect": gettext_lazy("stopped the updates"),
     "sync": gettext_lazy("brought records"),
+    "remove": gettext_lazy("deleted what a hospital had brought"),
 }
 BY_ACTION: dict[str, str | Promise] = {
     Action.CREATE: gettext_lazy("added"),

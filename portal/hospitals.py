@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from accounts.models import Person
 from portal import names, when
 from sync import progress
-from sync.models import ConnectionState, Hospital, RunState
+from sync.models import ConnectionState, Hospital, RunState, Schedule
 from sync.problems import Explained, Problem
 from sync.progress import ConnectionProgress, KindProgress, RunProgress
 
@@ -22,8 +22,11 @@ FOUND_MAX = 40
 
 @dataclass(frozen=True)
 class Arrival:
-    """One type of a run: "187 of 190, 3 failed". ``note`` says why something is missing."""
+    """One type of a run: "187 of 190, 3 failed". ``note`` says why something is missing; ``again``: whether it can be
+    fetched again by itself."""
 
+    resource_type: str
+    again: bool
     name: names.Name
     words: str
     complete: bool
@@ -51,6 +54,10 @@ class Standing:
     active: bool
     stopped: bool
     needs_reconnect: bool
+    removing: bool
+    retry: str
+    times: tuple[tuple[str, str], ...]
+    schedule: str
 
     @property
     def needs_her(self) -> bool:
@@ -112,7 +119,44 @@ def _standing(connection: ConnectionProgress) -> Standing:
         active=active,
         stopped=connection.state == ConnectionState.STOPPED,
         needs_reconnect=connection.state == ConnectionState.NEEDS_REAUTH,
+        removing=connection.removing,
+        retry=_retry(run) if active and run else "",
+        times=tuple(_times(connection)),
+        schedule=connection.schedule,
     )
+
+
+def _retry(run: RunProgress) -> str:
+    """What the button says that fetches what failed; empty where nothing did."""
+    if run.under_way or run.state not in {RunState.PARTIAL, RunState.FAILED}:
+        return ""
+    lost = sum(kind.lost or 0 for kind in run.kinds)
+    unknown = any(kind.lost is None and kind.pages_failed for kind in run.kinds)
+    if not lost or unknown:
+        return _("Fetch what is missing")
+    return ngettext("Fetch the %(count)s that is missing", "Fetch the %(count)s that are missing", lost) % {
+        "count": lost
+    }
+
+
+def _times(connection: ConnectionProgress) -> Iterator[tuple[str, str]]:
+    """Three different things, and when it goes on."""
+    never = _("never yet")
+    yield _("Last tried"), when.moment(connection.last_attempt) or never
+    yield _("Last complete"), when.moment(connection.last_success) or never
+    yield _("Last brought anything new"), when.moment(connection.last_new_data) or never
+    if connection.due:
+        yield _("Next update"), when.moment(connection.due)
+
+
+def schedules() -> list[tuple[str, str]]:
+    """How often updates may come by themselves, in words."""
+    return [
+        (Schedule.DAILY, _("every day")),
+        (Schedule.WEEKLY, _("every week")),
+        (Schedule.MONTHLY, _("every month")),
+        (Schedule.ASKED, _("only when I ask")),
+    ]
 
 
 def _freshness(connection: ConnectionProgress) -> str:
@@ -135,10 +179,16 @@ def _arrivals(run: RunProgress) -> Iterator[Arrival]:
     for kind in run.kinds:
         problem = kind.problem if kind.problem and kind.problem.code not in _HARMLESS else None
         if kind.arrived or kind.stated or problem:
+            complete = not kind.lost and problem is None
             yield Arrival(
+                kind.resource_type,
+                not complete
+                and not run.under_way
+                and kind.problem is not None
+                and kind.problem.code != Problem.REFUSED,
                 names.type_name(kind.resource_type),
                 _amount(kind),
-                complete=not kind.lost and not kind.pages_failed and problem is None,
+                complete=complete,
                 note=f"{problem.says} {problem.do}" if problem else "",
             )
 
@@ -154,7 +204,7 @@ def _amount(kind: KindProgress) -> str:
     ]
     if kind.finished and kind.lost:
         parts.append(_("%(count)s failed") % {"count": kind.lost})
-    elif kind.pages_failed:
+    elif kind.pages_failed and kind.problem:
         parts.append(_("the rest failed"))
     if kind.held_back:
         parts.append(_("%(count)s about somebody else, not kept") % {"count": kind.held_back})

@@ -69,6 +69,15 @@ def held(*, owner_id: int, source_id: int) -> dict[str, int]:
     return totals
 
 
+def names(*, owner_id: int, source_id: int, limit: int) -> list[tuple[str, str]]:
+    """Type and logical id of current records that this source gave this owner, at most ``limit``."""
+    current = Record.unguarded.filter(owner_id=owner_id, source_id=source_id, deleted=False).order_by("id")
+    return [
+        (TYPE_NAME[number], logical_id)
+        for number, logical_id in current.values_list("resource_type", "logical_id")[:limit]
+    ]
+
+
 def bodies(*, owner_id: int, source_id: int | None = None) -> Iterator[tuple[str, str, bytes]]:
     """Every current record of an owner: type, logical id and the exact JSON."""
     cipher = keys.of(owner_id).cipher

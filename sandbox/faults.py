@@ -77,8 +77,10 @@ def due(request: HttpRequest) -> Fault | None:
 
 def _token(request: HttpRequest) -> AccessToken | None:
     presented = tokens.digest(bearer.presented(request) or "")
-    held = AccessToken.objects.select_related("authorization__person").filter(token_checksum=presented)
-    return held.first()
+    held: AccessToken | None = (
+        AccessToken.objects.select_related("authorization__person").filter(token_checksum=presented).first()
+    )
+    return held
 
 
 def _patient(request: HttpRequest) -> str:

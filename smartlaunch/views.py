@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import Person
 from smartlaunch import launches
+from sync import letters
 from sync.models import Hospital
 from sync.problems import SourceError, explain
 
@@ -60,5 +61,10 @@ def _person(request: HttpRequest) -> Person:
 
 def _explain(request: HttpRequest, hospital: Hospital, error: SourceError) -> HttpResponse:
     """What happened in her words, and what she can do. Nothing was connected, and nothing she had has changed."""
-    context = {"hospital": hospital, "problem": explain(error.problem, hospital.name)}
+    failure = letters.Failure("", error.problem, error.status, timezone.now())
+    context = {
+        "hospital": hospital,
+        "problem": explain(error.problem, hospital.name),
+        "letter": letters.compose(hospital.fhir_base, [failure]),
+    }
     return render(request, "smartlaunch/problem.html", context, status=400)

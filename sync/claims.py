@@ -38,7 +38,9 @@ class Claim(leases.Lease[Run]):
 
 
 def take(run_id: int, *, at: datetime) -> Claim | None:
-    """Take hold of a run that is due and free; None if it is not."""
+    """Take hold of a run that is due and free; None if it is not, or while what came before is being deleted."""
+    if Connection.objects.filter(runs=run_id, removal__isnull=False).exists():
+        return None
     free = Run.objects.filter(pk=run_id).claimable(at=at, lease=settings.SYNC_LEASE)
     key = leases.take(free, at=at, claimed=at, state=RunState.RUNNING, started=Coalesce(F("started"), at))
     if key is None:

@@ -65,12 +65,15 @@ def _go_on(connection: Connection, *, at: datetime) -> None:
 
 
 @transaction.atomic
-def retry(connection: Connection, *, at: datetime) -> Run | None:
-    """Fetch what failed in the newest run, and only that; an update where nothing did. None as with ``update``."""
+def retry(connection: Connection, *, at: datetime, resource_type: str = "") -> Run | None:
+    """Fetch what failed in the newest run (of one type), and only that; an update where nothing did.
+
+    None as with ``update``.
+    """
     connection = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
     run = retries.newest(connection)
     if connection.state == ConnectionState.ACTIVE and run is not None and run.state in retries.ENDED_BADLY:
-        retries.reopen(run, at=at)
+        retries.reopen(run, at=at, resource_type=resource_type)
     return update(connection, at=at)
 
 

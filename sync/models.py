@@ -93,7 +93,8 @@ class Connection(models.Model):
     ``sealed_tokens``: JSON ``{"access_token", "refresh_token"}``; null once stopped, when ``sealed_farewell`` keeps
     them until the hospital has revoked them. ``token_expires`` is null where the hospital did not say.
     ``last_attempt``, ``last_success``, ``last_new_data`` are three different things. ``due``: when the next update
-    begins by itself, null while there is none to come.
+    begins by itself, null while there is none to come. ``removal``: when she asked that what came be deleted; null
+    before, and again once it is.
     """
 
     owner = models.ForeignKey(
@@ -120,6 +121,7 @@ class Connection(models.Model):
     last_new_data = models.DateTimeField(null=True)
     schedule = models.CharField(max_length=8, choices=Schedule, default=Schedule.DAILY)
     due = models.DateTimeField(null=True)
+    removal = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -149,6 +151,7 @@ class Connection(models.Model):
                 condition=Q(state=ConnectionState.ACTIVE, due__isnull=False),
                 name="connection_by_due",
             ),
+            models.Index(fields=["id"], condition=Q(removal__isnull=False), name="connection_being_removed"),
         ]
 
     def __str__(self) -> str:

@@ -35,6 +35,7 @@ class Problem(TextChoices):
     MISSING = "missing"
     UNUSABLE = "unusable"
     SHORT = "short"
+    OLD_FHIR = "old_fhir"
     STOPPED = "stopped"
     STUCK = "stuck"
     # Only while connecting:
@@ -113,6 +114,10 @@ WORDS: dict[Problem, Words] = {
     Problem.SHORT: Words(
         _("%(hospital)s says that it has more of these than it gave us."),
         _("Fetch again what is missing. If the number stays the same, please tell the hospital."),
+    ),
+    Problem.OLD_FHIR: Words(
+        _("%(hospital)s speaks an older form of FHIR that we do not read, so nothing was taken from it by halves."),
+        _("Ask the hospital whether it also offers “FHIR R4”."),
     ),
     Problem.STOPPED: Words(_("You stopped the updates from %(hospital)s."), _("Connect again whenever you like.")),
     Problem.STUCK: Words(

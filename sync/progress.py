@@ -79,6 +79,9 @@ class ConnectionProgress:
     last_attempt: datetime | None
     last_success: datetime | None
     last_new_data: datetime | None
+    schedule: str
+    due: datetime | None
+    removing: bool
     run: RunProgress | None
     problem: Explained | None
 
@@ -129,6 +132,9 @@ def _connection(connection: Connection, run: Run | None, steps: dict[int, list[R
         last_attempt=connection.last_attempt,
         last_success=connection.last_success,
         last_new_data=connection.last_new_data,
+        schedule=connection.schedule,
+        due=connection.due if connection.state == ConnectionState.ACTIVE else None,
+        removing=connection.removal is not None,
         run=told,
         problem=explain(problem, hospital.name) if problem else told.problem if told else None,
     )

@@ -20,18 +20,22 @@ def newest(connection: Connection) -> Run | None:
     return Run.objects.filter(owner_id=connection.owner_id, connection=connection).order_by("-id").first()
 
 
-def reopen(run: Run, *, at: datetime) -> None:
-    """Queue a run again that ended with something missing. The caller holds its connection's row."""
-    for step in _lacking(run):
+def reopen(run: Run, *, at: datetime, resource_type: str = "") -> None:
+    """Queue a run again that ended with something missing. The caller holds its connection's row.
+
+    ``resource_type``: only what failed of this type.
+    """
+    for step in _lacking(run, resource_type):
         _reopen_step(run, step, at)
     Run.objects.filter(pk=run.pk, state__in=ENDED_BADLY).update(
         state=RunState.QUEUED, problem="", finished=None, claim=None, attempts=0, queued=at, due=at, rung=None
     )
 
 
-def _lacking(run: Run) -> list[RunStep]:
+def _lacking(run: Run, resource_type: str) -> list[RunStep]:
     lacking = Q(state__in=[StepState.FAILED, StepState.SHORT]) | Q(unusable__gt=0, kind=StepKind.SEARCH)
-    return list(RunStep.objects.filter(lacking, run=run).exclude(state=StepState.REPLACED))
+    found = RunStep.objects.filter(lacking, run=run).exclude(state=StepState.REPLACED)
+    return list(found.filter(resource_type=resource_type) if resource_type else found)
 
 
 def _reopen_step(run: Run, step: RunStep, at: datetime) -> None:

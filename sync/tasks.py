@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from sync import doorbell, farewells, runs, schedules
+from sync import doorbell, farewells, removals, runs, schedules
 
 
 @shared_task(name=doorbell.PERFORM_RUN, acks_late=True, ignore_result=True)
@@ -17,9 +17,15 @@ def perform_run(run_id: int) -> None:
 def ring_again() -> int:
     """From the beat: begin what is due, and find what waits with nobody on it."""
     at = timezone.now()
-    return schedules.start_due(at=at) + doorbell.ring_again(at=at) + farewells.ring_again(at=at)
+    begun = schedules.start_due(at=at)
+    return begun + doorbell.ring_again(at=at) + farewells.ring_again(at=at) + removals.ring_again()
 
 
 @shared_task(name=farewells.SAY, acks_late=True, ignore_result=True)
 def say_farewell(connection_id: int) -> None:
     farewells.say(connection_id)
+
+
+@shared_task(name=removals.REMOVE, acks_late=True, ignore_result=True)
+def remove(connection_id: int) -> None:
+    removals.perform(connection_id)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal import hospitals, pages
-from sync import connections
-from sync.models import Connection
+from sync import connections, letters, removals, schedules
+from sync.models import Connection, Schedule
 
 
 @require_safe
@@ -39,8 +39,14 @@ def one(request: HttpRequest, connection_id: int) -> HttpResponse:
     standing = hospitals.of_connection(pages.person(request), connection_id)
     if standing is None:
         raise Http404
-    template = "components/arrivals.html" if "part" in request.GET else "portal/hospital.html"
-    return render(request, template, {"connection": standing})
+    if "part" in request.GET:
+        return render(request, "components/arrivals.html", {"connection": standing})
+    context = {
+        "connection": standing,
+        "letter": letters.to_clinic(_hers(request, connection_id)),
+        "schedules": hospitals.schedules(),
+    }
+    return render(request, "portal/hospital.html", context)
 
 
 @require_POST
@@ -51,16 +57,54 @@ def sync_now(request: HttpRequest, connection_id: int) -> HttpResponse:
     return redirect("portal:hospital", connection_id=connection_id)
 
 
+@require_POST
+@pages.of_person
+def retry(request: HttpRequest, connection_id: int) -> HttpResponse:
+    """Fetches what failed, of one type or of all, and nothing else."""
+    resource_type = request.POST.get("type", "")
+    if connections.retry(_hers(request, connection_id), at=timezone.now(), resource_type=resource_type) is None:
+        messages.warning(request, _("Connect the hospital again first."))
+    return redirect("portal:hospital", connection_id=connection_id)
+
+
+@require_POST
+@pages.of_person
+def schedule(request: HttpRequest, connection_id: int) -> HttpResponse:
+    chosen = request.POST.get("schedule", "")
+    if chosen not in Schedule.values:
+        return HttpResponseBadRequest()
+    schedules.choose(_hers(request, connection_id), chosen, at=timezone.now())
+    messages.success(request, _("Updates now come as you chose."))
+    return redirect("portal:hospital", connection_id=connection_id)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @pages.of_person
 def stop(request: HttpRequest, connection_id: int) -> HttpResponse:
-    """Asks once more; what has arrived stays."""
+    """Asks once more, and tells how many records are at stake: stop and keep them, or stop and delete them."""
     connection = _hers(request, connection_id)
     if request.method != "POST":
-        return render(request, "portal/stop_hospital.html", {"connection": connection})
-    connections.stop(connection, at=timezone.now(), origin=request.META.get("REMOTE_ADDR", ""))
+        context = {"connection": connection, "preview": removals.preview(connection)}
+        return render(request, "portal/stop_hospital.html", context)
+    origin = request.META.get("REMOTE_ADDR", "")
+    if request.POST.get("records") == "delete":
+        return _stop_and_delete(request, connection, origin)
+    connections.stop(connection, at=timezone.now(), origin=origin)
     messages.success(
         request, _("No more updates from %(hospital)s. Your records stay.") % {"hospital": connection.hospital.name}
+    )
+    return redirect("portal:hospitals")
+
+
+def _stop_and_delete(request: HttpRequest, connection: Connection, origin: str) -> HttpResponse:
+    try:
+        removals.ask(connection, at=timezone.now(), origin=origin)
+    except removals.Shared:
+        return redirect("portal:stop_hospital", connection_id=connection.pk)
+    messages.success(
+        request,
+        _("No more updates from %(hospital)s. What it had brought is being deleted.")
+        % {"hospital": connection.hospital.name},
     )
     return redirect("portal:hospitals")
 

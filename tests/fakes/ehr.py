@@ -77,6 +77,8 @@ class FakeEHR:
         self.wants_category: set[str] = set()
         self.knows_total = True
         self.before: Callable[[Asked], None] = lambda _: None
+        self.spoil: Callable[[Asked, Reply], Reply] = lambda _, reply: reply
+        self.order: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda matches: matches
         self.metadata_changes: dict[str, Any] = {}
         self.claims_changes: dict[str, Any] = {}
         self.key = _signing_key()
@@ -184,7 +186,7 @@ class FakeEHR:
                 ehr.before(asked)
                 with ehr._lock:
                     ehr.asked.append(asked)
-                    reply = ehr._faulty(asked, ehr._answer(asked, body))
+                    reply = ehr.spoil(asked, ehr._faulty(asked, ehr._answer(asked, body)))
                 self._send(reply)
 
             def _send(self, reply: Reply) -> None:
@@ -316,7 +318,7 @@ class FakeEHR:
         return _json(self._search(name, query))
 
     def _search(self, name: str, query: dict[str, list[str]]) -> dict[str, Any]:
-        matches = [each for each in self._of_type(name) if self._matches(each, query)]
+        matches = self.order([each for each in self._of_type(name) if self._matches(each, query)])
         size, start = int(query.get("_count", ["20"])[0]), int(query.get("_start", ["0"])[0])
         bundle: dict[str, Any] = {
             "resourceType": "Bundle",

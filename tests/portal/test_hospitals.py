@@ -8,6 +8,7 @@ import pytest
 
 from audit import events
 from audit.models import Agent
+from sync import removals
 from sync.models import Connection, ConnectionState, Run, RunState, StepState
 from tests.portal import people
 
@@ -99,6 +100,112 @@ def test_stopping_asks_once_more_and_keeps_records():
     assert browser.get("/record/Observation/a/").status_code == 200
 
 
+def short_of_three(connection):
+    people.end_run(
+        connection,
+        RunState.PARTIAL,
+        problem="server_error",
+        Observation={
+            "total": 190,
+            "received": 187,
+            "listed": 187,
+            "pages_asked": 2,
+            "pages_failed": 1,
+            "state": StepState.FAILED,
+            "problem": "server_error",
+        },
+        Condition={"total": 12, "received": 12, "listed": 12},
+    )
+
+
+def test_what_failed_is_fetched_again_by_one_button_or_by_type():
+    person = people.sign_up()
+    connection = people.connect(person, people.list_hospital("Riverside Hospital"))
+    short_of_three(connection)
+    browser = people.browser_of(person)
+
+    page = browser.get(f"/hospitals/{connection.pk}/")
+    assert "Fetch the 3 that are missing" in words(page)
+    assert page.content.decode().count('name="type"') == 1
+    browser.post(f"/hospitals/{connection.pk}/retry/", {"type": "Observation"})
+
+    run = Run.objects.get(connection=connection)
+    assert run.state == RunState.QUEUED
+    assert list(run.steps.values_list("resource_type", "walk", "state")) == [
+        ("Observation", 1, StepState.REPLACED),
+        ("Condition", 1, StepState.COMPLETE),
+        ("Observation", 2, StepState.WAITING),
+    ]
+
+
+def test_the_hospital_gets_a_text_about_what_does_not_work():
+    person = people.sign_up()
+    connection = people.connect(person, people.list_hospital("Riverside Hospital"))
+    short_of_three(connection)
+    browser = people.browser_of(person)
+
+    page = words(browser.get(f"/hospitals/{connection.pk}/"))
+
+    assert "- Your FHIR server answered with an error of its own. (Observation" in page
+
+
+def test_how_often_updates_come_is_her_choice():
+    person = people.sign_up()
+    connection = people.connect(person, people.list_hospital("Riverside Hospital"))
+    people.end_run(connection, RunState.COMPLETE)
+    browser = people.browser_of(person)
+
+    browser.post(f"/hospitals/{connection.pk}/schedule/", {"schedule": "weekly"})
+
+    connection.refresh_from_db()
+    assert connection.schedule == "weekly"
+    assert connection.due is not None
+    page = browser.get(f"/hospitals/{connection.pk}/")
+    assert '<option value="weekly" selected>every week</option>' in page.content.decode()
+    assert "Last tried" in words(page)
+    assert "Last brought anything new never yet" in words(page)
+    assert browser.post(f"/hospitals/{connection.pk}/schedule/", {"schedule": "hourly"}).status_code == 400
+
+
+def test_stopping_and_deleting_are_two_buttons_with_their_numbers():
+    person = people.sign_up()
+    hospital = people.list_hospital("Riverside")
+    people.store_records(person, [people.observation(person, "a"), people.condition(person, "b")])
+    people.store_records(person, [people.observation(person, "c")], hospital="Cedar")
+    connection = people.connect(person, hospital)
+    browser = people.browser_of(person)
+
+    page = words(browser.get(f"/hospitals/{connection.pk}/stop/"))
+    assert "Stop and keep what has arrived" in page
+    assert "Stop and delete 2 records (1 also comes from elsewhere and stays)" in page
+    browser.post(f"/hospitals/{connection.pk}/stop/", {"records": "delete"})
+    connection.refresh_from_db()
+    assert (connection.state, connection.removal is not None) == (ConnectionState.STOPPED, True)
+    assert "What this hospital had brought is being deleted." in words(browser.get(f"/hospitals/{connection.pk}/"))
+
+    removals.perform(connection.pk)
+
+    assert browser.get("/record/Observation/a/").status_code == 404
+    assert browser.get("/record/Observation/c/").status_code == 200
+
+
+def test_two_accounts_at_one_hospital_are_not_deleted_by_halves():
+    person = people.sign_up()
+    hospital = people.list_hospital("Riverside")
+    people.store_records(person, [people.observation(person, "a")])
+    connection = people.connect(person, hospital)
+    people.connect(person, hospital)
+    browser = people.browser_of(person)
+
+    page = words(browser.get(f"/hospitals/{connection.pk}/stop/"))
+    assert "You have a second account at Riverside" in page
+    assert "Stop and delete 1" not in page
+    browser.post(f"/hospitals/{connection.pk}/stop/", {"records": "delete"})
+
+    connection.refresh_from_db()
+    assert (connection.state, connection.removal) == (ConnectionState.ACTIVE, None)
+
+
 def test_lost_sign_in_asks_to_connect_again():
     person = people.sign_up()
     connection = people.connect(person, people.list_hospital("Riverside Hospital"))
@@ -130,5 +237,7 @@ def test_another_persons_connection_is_not_found(part):
 
     assert stranger.get(f"/hospitals/{connection.pk}/{part}").status_code == 404
     assert stranger.post(f"/hospitals/{connection.pk}/sync/").status_code == 404
+    assert stranger.post(f"/hospitals/{connection.pk}/retry/").status_code == 404
+    assert stranger.post(f"/hospitals/{connection.pk}/schedule/", {"schedule": "asked"}).status_code == 404
     assert stranger.post(f"/hospitals/{connection.pk}/stop/").status_code == 404
     assert Connection.objects.get().state == ConnectionState.ACTIVE

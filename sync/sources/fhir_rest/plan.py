@@ -104,6 +104,7 @@ class Capability:
 
     stated: bool = False
     offers: Mapping[str, Offer] = field(default_factory=dict)
+    version: str = ""
 
     @classmethod
     def of(cls, statement: Mapping[str, Any]) -> Capability:
@@ -111,7 +112,13 @@ class Capability:
         rests = [rest for rest in _list(statement.get("rest")) if rest.get("mode") in (None, "server")]
         entries = [entry for rest in rests for entry in _list(rest.get("resource"))]
         offers = {str(entry["type"]): _offer(entry) for entry in entries if isinstance(entry.get("type"), str)}
-        return cls(stated=bool(offers), offers=offers)
+        said = statement.get("fhirVersion")
+        return cls(stated=bool(offers), offers=offers, version=said if isinstance(said, str) else "")
+
+    @property
+    def is_too_old(self) -> bool:
+        """DSTU2 (1.0.2 and before) and STU3 (3.0.x): other resources under the same names, unreadable as R4."""
+        return self.version.partition(".")[0] in {"0", "1", "3"}
 
     def searches_by_id(self, resource_type: str) -> bool:
         offer = self.offers.get(resource_type)

@@ -64,14 +64,20 @@ class FhirSource:
 
     @cached_property
     def capability(self) -> plan.Capability:
-        """What the hospital says it offers; a statement that it refuses or garbles is as if it said nothing."""
+        """What the hospital says it offers; a statement that it refuses or garbles is as if it said nothing.
+
+        Raises SourceError where it says that it speaks FHIR before R4: nothing of it is read by halves.
+        """
         try:
             answer = self._client.get(urljoin(self._client.base, "metadata"))
         except SourceError as error:
             if error.problem in {Problem.UNREACHABLE, Problem.BUSY, Problem.SIGNED_OUT}:
                 raise
             return plan.Capability()
-        return plan.Capability.of(answer.resource)
+        capability = plan.Capability.of(answer.resource)
+        if capability.is_too_old or answer.resource["resourceType"] == "Conformance":
+            raise SourceError(f"FHIR {capability.version}", problem=Problem.OLD_FHIR)
+        return capability
 
     def searches(self) -> tuple[plan.Search, ...]:
         return plan.searches(self.capability)
