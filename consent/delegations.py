@@ -16,14 +16,15 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import CharField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Cast
 
 from accounts.models import Person
 from audit import events
 from audit.models import Action, Agent
 from consent import ledger
 from consent.ledger import Reading
-from consent.models import Act, Decision, Delegation, Grantee, Relationship
+from consent.models import DECISIVE, Act, Decision, Delegation, Grantee, Relationship
 from consent.terms import Terms
 
 LIFE: Final = timedelta(days=14)
@@ -170,6 +171,7 @@ def renew(delegation: Delegation, *, ends: datetime, read: Reading, at: datetime
         at=at,
         kind=Grantee.PERSON,
     )
+    Delegation.objects.filter(pk=delegation.pk).update(reminded=None)
     _note(delegation, "renew", decision, by=owner, origin=origin)
 
 
@@ -186,6 +188,35 @@ def held(person: Person, *, at: datetime) -> list[Standing]:
 def of(person: Person, uid: UUID, *, at: datetime) -> Standing | None:
     """One that this person holds."""
     return next(iter(_standings(_bound(person).filter(pk=uid), at=at)), None)
+
+
+def ending(*, until: datetime, limit: int, at: datetime) -> list[Standing]:
+    """Those in force whose end comes by ``until`` and was told to nobody yet, the soonest first."""
+    decisions = Decision.objects.filter(
+        owner_id=OuterRef("owner_id"),
+        grantee_kind=Grantee.PERSON,
+        grantee=Cast(OuterRef("pk"), CharField()),
+        act__in=DECISIVE,
+    )
+    found = (
+        Delegation.objects.filter(accepted__isnull=False, reminded__isnull=True)
+        .filter(owner__is_active=True, delegate__is_active=True)
+        .annotate(ends=Subquery(decisions.order_by("-sequence").values("ends")[:1]))
+        .filter(ends__gt=at, ends__lte=until)
+        .select_related("owner", "delegate")
+        .order_by("ends")
+    )
+    return [each for each in _standings(found[:limit], at=at) if each.state is State.ACTIVE]
+
+
+def claim_reminder(delegation: Delegation, *, at: datetime) -> bool:
+    """Whether it is this caller who tells them: of two workers at once only one does."""
+    return bool(Delegation.objects.filter(pk=delegation.pk, reminded__isnull=True).update(reminded=at))
+
+
+def give_back_reminder(delegation: Delegation) -> None:
+    """Nobody could be told: the next round tries again."""
+    Delegation.objects.filter(pk=delegation.pk).update(reminded=None)
 
 
 def bound(uid: str, *, owner_id: int, delegate_id: int) -> Delegation | None:

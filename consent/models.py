@@ -155,6 +155,7 @@ class Delegation(models.Model):
     lapses = models.DateTimeField()
     accepted = models.DateTimeField(null=True)
     declined = models.DateTimeField(null=True)
+    reminded = models.DateTimeField(null=True, help_text="both were told that it ends soon")
 
     class Meta:
         constraints: ClassVar = [

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import Person
 from consent import gate, guardians, terms
-from consent.delegations import Offer
+from consent.delegations import Offer, Standing
 from consent.models import Delegation, Relationship
 from consent.terms import Terms
 from gateway import wording
@@ -177,6 +177,26 @@ def tell(delegation: Delegation, what: str) -> None:
             subject = _("Acting for %(owner)s: a change") % told
             body = render_to_string("portal/mail/delegation.txt", told)
         _send(subject, body, address)
+
+
+def tell_of_end(standing: Standing) -> bool:
+    """Tells both sides when it ends; False if the owner, who alone can let it go on, could not be told."""
+    delegation = standing.delegation
+    for reader in (delegation.owner, delegation.delegate):
+        assert reader is not None, "an invitation that nobody took on has no end to be told of"
+        with translation.override(reader.language), timezone.override(reader.zone):
+            said = {
+                "owner": delegation.owner.name or delegation.owner.email,
+                "name": delegation.name,
+                "day": formats.date_format(timezone.localtime(standing.decision.ends), "DATE_FORMAT"),
+                "renewable": reader == delegation.owner and not delegation.guardian,
+                "url": settings.PUBLIC_URL + reverse("portal:people"),
+            }
+            subject = _("Acting for %(owner)s ends on %(day)s") % said
+            body = render_to_string("portal/mail/delegation_ending.txt", said)
+        if not _send(subject, body, reader.email) and reader == delegation.owner:
+            return False
+    return True
 
 
 def _send(subject: str, body: str, address: str) -> bool:

@@ -1,4 +1,4 @@
-"""Mail before an app's access ends: what ends, when, and one tap to renew it or leave it."""
+"""Mail before an app's access, or a delegate's, ends: what ends, when, and one tap to renew it or leave it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from django.urls import reverse
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 
+from consent import delegations
+from consent.delegations import Standing
 from gateway import authorizations
 from gateway.models import Authorization
+from portal import invitations
 
 BEFORE: Final = timedelta(days=14)
 AT_ONCE: Final = 500
@@ -33,6 +36,22 @@ def remind(*, at: datetime) -> int:
         .order_by("expires")
     )
     return sum(_remind(one, at=at) for one in near[:AT_ONCE] if authorizations.is_renewable(one))
+
+
+def remind_of_delegations(*, at: datetime) -> int:
+    """One mail to each side of a delegation that ends within two weeks and was not meant to be that short; how many."""
+    soon = delegations.ending(until=at + BEFORE, limit=AT_ONCE, at=at)
+    return sum(_remind_both(one, at=at) for one in soon if one.decision.decided <= at - BEFORE)
+
+
+def _remind_both(standing: Standing, *, at: datetime) -> bool:
+    delegation = standing.delegation
+    if not delegations.claim_reminder(delegation, at=at):
+        return False
+    if not invitations.tell_of_end(standing):
+        delegations.give_back_reminder(delegation)
+        return False
+    return True
 
 
 def _remind(authorization: Authorization, *, at: datetime) -> bool:

@@ -10,4 +10,5 @@ from portal import reminders
 
 @shared_task(acks_late=True, ignore_result=True)
 def remind() -> int:
-    return reminders.remind(at=timezone.now())
+    at = timezone.now()
+    return reminders.remind(at=at) + reminders.remind_of_delegations(at=at)

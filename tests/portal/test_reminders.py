@@ -8,11 +8,16 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
+from consent import delegations, ledger
+from consent.delegations import Offer
+from consent.models import Delegation, Relationship
+from consent.terms import Terms
 from gateway.models import Authorization
 from portal import reminders
 from tests.portal import people
 
 pytestmark = pytest.mark.django_db
+READ = ledger.Reading("1", "en")
 
 
 def let_in(*scopes: str, ends_in: int = 10, language: str = "en", **fields) -> Authorization:
@@ -83,3 +88,71 @@ def test_a_mail_that_could_not_be_sent_is_sent_in_the_next_round(monkeypatch):
         assert reminders.remind(at=timezone.now()) == 0
 
     assert reminders.remind(at=timezone.now()) == 1
+
+
+def delegation(*, guardian: bool = False, ends_in: int = 10, age: int = 80, **fields) -> Delegation:
+    """Given so many days ago, and taken on."""
+    owner, ben = people.sign_up(name="Ana Example", **fields), people.sign_up(name="Ben", language="es")
+    at = timezone.now() - timedelta(days=age)
+    offer = Offer(
+        name="Ben", email=ben.email, relationship=Relationship.PARENT if guardian else Relationship.FRIEND,
+        guardian=guardian, granted=("patient/*.rs",), terms=Terms(), ends=at + timedelta(days=age + ends_in),
+    )  # fmt: skip
+    made, _ = delegations.invite(owner, offer, read=READ, at=at)
+    delegations.accept(made, ben, at=at)
+    made.refresh_from_db()
+    return made
+
+
+def test_both_sides_are_told_once_before_a_delegation_ends():
+    made = delegation()
+
+    assert reminders.remind_of_delegations(at=timezone.now()) == 1
+    assert reminders.remind_of_delegations(at=timezone.now()) == 0
+
+    to_owner, to_ben = mail.outbox
+    assert (to_owner.to, to_ben.to) == ([made.owner.email], [made.delegate.email])
+    assert "Acting for Ana Example ends on" in to_owner.subject
+    assert "To let it go on, or to end it now" in to_owner.body
+    assert "Ben actúa por Ana Example hasta el" in to_ben.body
+    browser = people.browser_of(made.owner)
+    assert browser.post(f"/people/{made.uid}/renew/").status_code == 302
+    made.refresh_from_db()
+    assert made.reminded is None, "the next end is told as well"
+    assert reminders.remind_of_delegations(at=timezone.now()) == 0
+
+
+def test_the_end_of_a_guardian_is_told_and_cannot_be_moved():
+    delegation(guardian=True)
+
+    assert reminders.remind_of_delegations(at=timezone.now()) == 1
+
+    assert all("/people/" in message.body and "To let it go on" not in message.body for message in mail.outbox)
+
+
+@pytest.mark.parametrize("how", ["far", "short", "paused", "ended", "closed", "over"])
+def test_nobody_is_told_of_a_delegation_that_does_not_end_soon_or_is_over_or_was_meant_to_be_short(how):
+    made = delegation(ends_in={"far": 15, "over": -1}.get(how, 10), age=5 if how == "short" else 80)
+    if how == "paused":
+        delegations.pause(made, at=timezone.now())
+    elif how == "ended":
+        delegations.end(made, by=made.delegate, at=timezone.now())
+    elif how == "closed":
+        type(made.owner).objects.filter(pk=made.owner.pk).update(is_active=False)
+
+    assert reminders.remind_of_delegations(at=timezone.now()) == 0
+
+    assert mail.outbox == []
+
+
+def test_a_delegation_whose_mail_could_not_be_sent_is_told_in_the_next_round(monkeypatch):
+    delegation()
+
+    def refuse(*args, **options):
+        raise ConnectionRefusedError
+
+    with monkeypatch.context() as broken:
+        broken.setattr("portal.invitations.send_mail", refuse)
+        assert reminders.remind_of_delegations(at=timezone.now()) == 0
+
+    assert reminders.remind_of_delegations(at=timezone.now()) == 1
