@@ -193,6 +193,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "sync.tasks.ring_again",
         "schedule": max(1.0, SYNC_LEASE.total_seconds() / 4),
     },
+    "sweep out what uploads left": {"task": "sync.tasks.sweep_uploads", "schedule": 3600.0},
     "ring again for exports": {"task": "fhirapi.tasks.ring_again", "schedule": 15.0},
     "sweep out exports": {"task": "fhirapi.tasks.sweep_exports", "schedule": 300.0},
     "look what webhooks have to tell": {"task": "developers.tasks.look_for_news", "schedule": 10.0},
@@ -343,6 +344,10 @@ STORAGES = {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": env.read_path("EXPORTS_DIR", VAR_DIR / "exports")},
     },
+    "uploads": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": env.read_path("UPLOADS_DIR", VAR_DIR / "uploads")},
+    },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
@@ -434,7 +439,10 @@ CONTENT_SECURITY_POLICY = {
 
 # A form of ours has a few dozen fields; a file that is uploaded is bounded by whoever takes it.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
-DATA_UPLOAD_MAX_NUMBER_FILES = 5
+# The largest file a person may give us at once, and how many; a document in a zip is no larger either. What is kept as
+# it came must fit into one sealed body (records.sealing.BODY_BYTES_MAX), a third longer in base64.
+UPLOAD_BYTES_MAX = env.read_number("UPLOAD_BYTES_MAX", 40_000_000, low=1_000, high=45_000_000)
+UPLOAD_FILES_MAX = DATA_UPLOAD_MAX_NUMBER_FILES = env.read_number("UPLOAD_FILES_MAX", 20, low=1, high=100)
 FILE_UPLOAD_PERMISSIONS = 0o600
 
 # --- words and places ---------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ from fhirapi.models import Export, ExportPiece
 from gateway import authorizations
 from gateway.models import Authorization
 from records import keys, sealing
-from sync import connections, farewells, leases
+from sync import connections, farewells, leases, uploads
 from sync.models import Connection, Farewell
 
 logger = logging.getLogger(__name__)
@@ -156,6 +156,7 @@ def _remove_files(person: Person, lease: leases.Lease[Erasure]) -> None:
     for name in ExportPiece.objects.filter(part__owner=person).values_list("name", flat=True):
         export_files.remove(name)
     downloads.remove_all_files(person)
+    uploads.remove_files(person)
     for export in _orders_naming(person):
         export_files.remove_all(export)
     keep = {"files": len(names)} if names else {}

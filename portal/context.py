@@ -57,7 +57,7 @@ PLACES = (
         _("Hospitals"),
         "hospital",
         "portal:hospitals",
-        frozenset({"hospitals", "hospital", "stop_hospital"}),
+        frozenset({"hospitals", "hospital", "stop_hospital", "files", "file", "take_back_file"}),
     ),
     Place(_("Apps"), "app", "portal:apps", frozenset({"apps", "sensitivity", "withdraw_app", "renew_app", "receipt"})),
     Place(

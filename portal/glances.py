@@ -60,6 +60,9 @@ DID: dict[str, str | Promise] = {
     "disconnect": gettext_lazy("stopped the updates"),
     "sync": gettext_lazy("brought records"),
     "remove": gettext_lazy("deleted what a hospital had brought"),
+    "upload": gettext_lazy("uploaded a file"),
+    "import": gettext_lazy("brought records"),
+    "remove-upload": gettext_lazy("took back a file"),
 }
 BY_ACTION: dict[str, str | Promise] = {
     Action.CREATE: gettext_lazy("added"),

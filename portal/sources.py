@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from records.kinds import KindCount
 from records.models import Source, SourceKind
+from sync import uploads
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,17 @@ class SourceTotal:
 
 def names(ids: Iterable[int]) -> dict[int, str]:
     """Names by id, in one query."""
-    found = Source.objects.filter(pk__in=set(ids))
-    return {source.pk: _("Tributary") if source.kind == SourceKind.SELF else source.name for source in found}
+    return {source.pk: _name(source) for source in Source.objects.filter(pk__in=set(ids))}
+
+
+def _name(source: Source) -> str:
+    """A file is called by who made it, where it says so."""
+    if source.kind == SourceKind.SELF:
+        return _("Tributary")
+    if source.kind == SourceKind.UPLOAD:
+        called = source.name if source.name != uploads.UNNAMED else ""
+        return _("%(name)s, from a file") % {"name": called} if called else _("A file you gave us")
+    return source.name
 
 
 def totals(counts: Iterable[KindCount]) -> list[SourceTotal]:
@@ -29,5 +39,6 @@ def totals(counts: Iterable[KindCount]) -> list[SourceTotal]:
     sums: Counter[int] = Counter()
     for count in counts:
         sums[count.source_id] += count.total
-    called = dict(Source.objects.exclude(kind=SourceKind.SELF).filter(pk__in=sums).values_list("pk", "name"))
+    others = Source.objects.exclude(kind=SourceKind.SELF).filter(pk__in=sums)
+    called = {source.pk: _name(source) for source in others}
     return [SourceTotal(called[source_id], total) for source_id, total in sums.most_common() if source_id in called]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from portal.views import access, account, apps, download, erasure, home, hospitals, people, records, sensitivity
+from portal.views import access, account, apps, download, erasure, files, home, hospitals, people, records, sensitivity
 
 app_name = "portal"
 urlpatterns = [
@@ -20,6 +20,11 @@ urlpatterns = [
     path("hospitals/<int:connection_id>/retry/", hospitals.retry, name="retry_hospital"),
     path("hospitals/<int:connection_id>/schedule/", hospitals.schedule, name="schedule_hospital"),
     path("hospitals/<int:connection_id>/stop/", hospitals.stop, name="stop_hospital"),
+    path("files/", files.listing, name="files"),
+    path("files/<uuid:uid>/", files.one, name="file"),
+    path("files/<uuid:uid>/take-back/", files.take_back, name="take_back_file"),
+    path("files/<uuid:uid>/<int:number>/answer/", files.answer, name="answer_file"),
+    path("files/<uuid:uid>/<int:number>/account.json", files.account, name="file_account"),
     path("apps/", apps.listing, name="apps"),
     path("apps/<int:authorization_id>/withdraw/", apps.withdraw, name="withdraw_app"),
     path("apps/open/", apps.open_app, name="open_app"),

@@ -34,7 +34,7 @@ def ensure(owner_id: int, *, at: datetime) -> None:
 def compose(owner_id: int, *, at: datetime) -> None:
     """Writes the person's one Patient anew; nothing happens when it would say the same."""
     person = Person.objects.get(pk=owner_id)
-    known = list(_of_sources(person))
+    known = list(of_sources(person))
     born = _birth_date(person)
     resource: dict[str, Any] = {
         "resourceType": "Patient",
@@ -75,7 +75,7 @@ def _birth_date(person: Person) -> Any:
     return json.loads(sealing.open_body(keys.of(person.pk).cipher, bytes(record.body), where)).get("birthDate")
 
 
-def _of_sources(person: Person) -> Iterable[dict[str, Any]]:
+def of_sources(person: Person) -> Iterable[dict[str, Any]]:
     """What the sources say of her, oldest record first."""
     records = Record.unguarded.filter(owner=person, resource_type=TYPE_NUMBER["Patient"], deleted=False)
     for record in records.exclude(logical_id=person.patient_id).order_by("id"):

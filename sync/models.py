@@ -14,6 +14,10 @@ from django.db import models
 from django.db.models import Q
 
 from records.models import Source
+from sync.upload_models import DocumentState as DocumentState
+from sync.upload_models import Upload as Upload
+from sync.upload_models import UploadedDocument as UploadedDocument
+from sync.upload_models import UploadState as UploadState
 
 
 class AuthMethod(models.TextChoices):

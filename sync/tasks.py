@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from sync import doorbell, farewells, removals, runs, schedules
+from sync import doorbell, farewells, importing, removals, runs, schedules, uploads
 
 
 @shared_task(name=doorbell.PERFORM_RUN, acks_late=True, ignore_result=True)
@@ -18,7 +18,8 @@ def ring_again() -> int:
     """From the beat: begin what is due, and find what waits with nobody on it."""
     at = timezone.now()
     begun = schedules.start_due(at=at)
-    return begun + doorbell.ring_again(at=at) + farewells.ring_again(at=at) + removals.ring_again()
+    rung = doorbell.ring_again(at=at) + farewells.ring_again(at=at) + removals.ring_again()
+    return begun + rung + uploads.ring_again(at=at)
 
 
 @shared_task(name=farewells.SAY, acks_late=True, ignore_result=True)
@@ -29,3 +30,14 @@ def say_farewell(connection_id: int) -> None:
 @shared_task(name=removals.REMOVE, acks_late=True, ignore_result=True)
 def remove(connection_id: int) -> None:
     removals.perform(connection_id)
+
+
+@shared_task(name=uploads.PERFORM, acks_late=True, ignore_result=True)
+def perform_upload(upload_id: int) -> None:
+    importing.perform(upload_id)
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def sweep_uploads() -> int:
+    """From the beat: what was left in storage by uploads that broke off."""
+    return uploads.sweep(at=timezone.now())

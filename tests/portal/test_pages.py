@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from sync.models import Run, RunState, RunStep, StepState
 from tests import browser
 from tests.portal import people
+from tests.sync import files
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LONG = "Cholesterol in HDL [Mass/volume] in Serum or Plasma ultracentrifugate--after-12-hour-fast"
@@ -38,13 +39,16 @@ def person_with_everything():
     connection = people.connect(person, people.list_hospital("St. Anne's Regional Medical Center", "Springfield"))
     people.end_run(connection, RunState.PARTIAL, problem="server_error", Observation={"total": 4, "received": 1})
     authorization = people.let_in(person, "patient/*.rs", name="An App With Quite A Long Name Indeed")
-    return person, connection, authorization
+    others = files.bundle(files.patient(given="Berta", family="Other"), files.observation())
+    archive = files.zipped({f"{'long' * 30}.json": others, "scan.png": files.PNG, "letter.exe": b"MZ\x00"})
+    upload = files.give(people.browser_of(person), archive, f"{'name' * 30}.zip")
+    return person, connection, authorization, upload
 
 
 @pytest.mark.parametrize("size", [browser.SMALL_PHONE, browser.PHONE, browser.DESKTOP], ids=["320", "390", "1280"])
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_pages_fit_and_can_be_touched(live_server, open_page, size, language):
-    person, connection, authorization = person_with_everything()
+    person, connection, authorization, upload = person_with_everything()
     page = open_page(**size)
     sign_in(page, live_server.url, person)
     if language == "es":
@@ -64,6 +68,9 @@ def test_pages_fit_and_can_be_touched(live_server, open_page, size, language):
         "/hospitals/",
         f"/hospitals/{connection.pk}/",
         f"/hospitals/{connection.pk}/stop/",
+        "/files/",
+        f"/files/{upload.uid}/",
+        f"/files/{upload.uid}/take-back/",
         "/apps/",
         f"/apps/{authorization.pk}/withdraw/",
         "/access/",

@@ -1,0 +1,41 @@
+"""A document as a source: what it is, by its content, and who reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from standards import sniffing
+from standards.sniffing import Form
+from sync.sources.bundles import mapping as bundles
+from sync.sources.papers import mapping as papers
+from sync.sources.upload.accounts import Reason
+from sync.sources.upload.readings import Format, Reading, Refused
+
+_PAPERS: Final = {Form.PDF: Format.PDF, Form.IMAGE: Format.IMAGE, Form.TEXT: Format.TEXT}
+_REFUSED: Final = {Form.EMPTY: Reason.EMPTY, Form.ZIP: Reason.NESTED}
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """``name``: as she, or the archive, calls it; ``received``: when she gave it to us, a FHIR instant."""
+
+    data: bytes
+    name: str
+    received: str
+
+
+def read(document: Document) -> Reading:
+    """Raises Refused."""
+    sniffed = sniffing.sniff(document.data)
+    if sniffed.form is Form.JSON:
+        return bundles.read(document.data)
+    if sniffed.form in _PAPERS:
+        return papers.read(
+            document.data,
+            media_type=sniffed.media_type,
+            title=document.name,
+            received=document.received,
+            form=_PAPERS[sniffed.form],
+        )
+    raise Refused(_REFUSED.get(sniffed.form, Reason.UNKNOWN_FORMAT))
