@@ -62,7 +62,7 @@ def test_account_tells_what_is_kept_as_text_and_left_out_with_reasons():
 
     told = words(page.get(f"/files/{upload.uid}/"))
     assert "from the clinic.zip in your record" in told
-    assert "Kept as text pdf : It is kept whole, as you gave it to us." in told
+    assert "Kept as it is It is kept whole, as you gave it to us." in told
     assert "Not taken over DSTU2 : It is written in an older FHIR and would be misread here." in told
 
 

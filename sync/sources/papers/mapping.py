@@ -17,7 +17,7 @@ def read(data: bytes, *, media_type: str, title: str, received: str, form: Forma
     """``received``: when she gave it to us, a FHIR instant."""
     reading = Reading(form, [reference(data, media_type=media_type, title=title, date=received, patient=ME)], ME)
     reading.account.mapped("DocumentReference")
-    reading.account.as_text(Reason.WHOLE, form.value)
+    reading.account.as_text(Reason.WHOLE)
     return reading
 
 
