@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("records", "0008_name_longer_master_keys"),
-        ("sync", "0002_revoke_upstream"),
+        ("sync", "0003_retries_and_schedules"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -29,6 +29,7 @@ from tests.developers import builders
 from tests.fhirapi import backends
 from tests.fhirapi import people as api
 from tests.portal import people
+from tests.sync import files
 
 WORD = "Zebrafish allergy"
 NAME = "Zenobia Quillfeather"
@@ -127,6 +128,11 @@ def _portal(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
         "authorization_id": (active.pk, NOWHERE),
         "uid": (acted.uid, UID),
     }
+    hers = files.bundle(files.patient(given="Zenobia", family="Quillfeather"))
+    other = files.bundle(files.patient("other", given="Berta", family="Other"))
+    upload = files.give(people.browser_of(owner), files.zipped({"hers.json": hers, "other.json": other}))
+    for name, number in (("file", 0), ("take_back_file", 0), ("file_account", 0), ("answer_file", 1)):
+        ids[f"portal:{name}"] = {"uid": (upload.uid, UID), "number": (number, NOWHERE)}
     # What nobody can classify, as the condition, is withheld from whoever acts for her.
     ids["portal:for_record"] = {"resource_type": ("Observation", "Observation"), "logical_id": ("hb", "none")}
     ids["portal:receipt_file"] = {"form": ("receipt", "receipt")}
@@ -234,6 +240,8 @@ _KEPT = {
     "consent_decision": "owner_id = %(owner)s",
     "consent_delegation": "owner_id = %(owner)s",
     "sync_connection": "owner_id = %(owner)s",
+    "sync_upload": "owner_id = %(owner)s",
+    "sync_uploadeddocument": "owner_id = %(owner)s",
     "sync_run": "connection_id IN (SELECT id FROM sync_connection WHERE owner_id = %(owner)s)",
     "gateway_authorization": "person_id = %(owner)s",
     "gateway_accesstoken": "user_id = %(owner)s",
