@@ -9,7 +9,7 @@ FILES ?=
 SETTINGS := ENV_FILE=/dev/null SECRET_KEY=unused DATABASE_URL=postgresql:///unused BROKER_URL=memory://
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo stop test conformance fuzz check lint types layers format bench messages audit
+.PHONY: help setup browser demo stop test conformance fuzz check lint types layers format bench imports messages audit
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench: setup ## Measure, as ratios to bare PostgreSQL and Django in the same run
 
 audit: setup ## Known weaknesses of what requirements.lock names (ADVISORIES=all.zip: OSV's list, without a network)
 	@$(BIN)/python -m local.advisories $(ADVISORIES)
+
+imports: setup ## Read every document of the public sets as an upload does, write docs/imports.md
+	@$(BIN)/python -W ignore::RuntimeWarning -m tests.imports
 
 messages: setup ## Gather the texts to translate and compile the catalogues
 	@$(PYTHON) local/environment.py --gettext

@@ -34,6 +34,7 @@ _STATES: Final[dict[str, tuple[str | Promise, str]]] = {
 }
 _FORMATS: Final[dict[str, str | Promise]] = {
     Format.FHIR: gettext_lazy("FHIR records"),
+    Format.CDA: gettext_lazy("doctor's document (C-CDA)"),
     Format.PDF: gettext_lazy("PDF document"),
     Format.IMAGE: gettext_lazy("picture"),
     Format.TEXT: gettext_lazy("text"),
@@ -45,6 +46,13 @@ _WHY: Final = MappingProxyType(
         Reason.FLAGGED: gettext_lazy("Some records are not quite as the standard says. They are kept and marked."),
         Reason.REPAIRED: gettext_lazy("Some of it was written carelessly and was read as it was most likely meant."),
         Reason.WHOLE: gettext_lazy("It is kept whole, as you gave it to us. Nothing in it can be searched or charted."),
+        Reason.NARRATIVE: gettext_lazy("Sections that we do not read entry by entry: read them in the document."),
+        Reason.UNCODED: gettext_lazy("Entries without a code that we know. Their words are kept."),
+        Reason.NOT_STATED: gettext_lazy("Entries that do not say what they are about."),
+        Reason.NO_PLACE: gettext_lazy("Parts that have no place in your record: read them in the document."),
+        Reason.FHIR_XML: gettext_lazy("It is FHIR written as XML. Ask for it as JSON."),
+        Reason.NOT_CDA: gettext_lazy("It is XML, but not a medical document that we know."),
+        Reason.DOCTYPE: gettext_lazy("It carries definitions of its own (DOCTYPE), which harmful files use."),
         Reason.NO_RESOURCE: gettext_lazy("Entries without any record in them."),
         Reason.UNKNOWN_TYPE: gettext_lazy("Records of a kind that FHIR R4 does not know."),
         Reason.NOT_CLINICAL: gettext_lazy("Entries that are not part of a person's health record."),

@@ -19,6 +19,7 @@ from sync.models import DocumentState, Upload, UploadedDocument, UploadState
 from sync.sources.upload import source
 from tests.portal import people
 from tests.sync import files
+from tests.sync.sources.ccda import documents as ccda
 
 pytestmark = pytest.mark.django_db
 committing = pytest.mark.django_db(transaction=True)  # where files are removed once that is certain
@@ -369,3 +370,52 @@ def test_nothing_of_a_file_lies_in_clear_and_what_broke_off_is_swept_out():
     assert uploads.sweep(at=timezone.now()) == 0
     assert uploads.sweep(at=timezone.now() + staging.FORGOTTEN * 2) == 1
     assert staged_folders() == []
+
+
+def test_doctors_document_becomes_records_that_are_private_as_it_says():
+    person = people.sign_up(name="Ana Example")
+    private = ccda.problem(more=PRIVATE)
+    data = ccda.document(ccda.section("11450-4", "Problems", ccda.problem(), private))
+
+    upload = files.give(people.browser_of(person), data, "summary.xml")
+
+    held = records(person)
+    assert (upload.source.name, len(held["Condition"])) == ("Hill Clinic", 2)
+    own = gate.readable(owner_id=person.pk, reader=gate.Owner(person.pk), interaction="search", at=timezone.now())
+    withheld = {
+        (kind.resource_type, kind.total)
+        for kind in own.counts()
+        if set(kind.labels) & {"SUD"} and kind.resource_type != "Binary"
+    }
+    assert withheld == {("Condition", 1), ("DocumentReference", 1), ("Composition", 1)}
+
+
+def test_doctors_document_read_twice_changes_nothing():
+    person = people.sign_up(name="Ana Example")
+    browser = people.browser_of(person)
+    data = ccda.document(ccda.section("11450-4", "Problems", ccda.problem()))
+    upload = files.give(browser, data, "summary.xml")
+    before = sorted(store.bodies(owner_id=person.pk))
+
+    UploadedDocument.objects.update(state=DocumentState.WAITING)
+    Upload.objects.update(state=UploadState.QUEUED, staged=True)
+    writer = staging.Writer(person.pk)
+    writer.write(data)
+    writer.close()
+    Upload.objects.update(uid=writer.uid)
+    importing.perform(upload.pk)
+
+    assert sorted(store.bodies(owner_id=person.pk)) == before
+
+
+def test_somebody_elses_document_is_held():
+    person = people.sign_up(name="Ana Example")
+
+    upload = files.give(people.browser_of(person), ccda.document(given="Berta"), "summary.xml")
+
+    assert files.only_document(upload).state == DocumentState.HELD
+    assert records(person) == {}
+
+
+PRIVATE = """<entryRelationship typeCode="COMP"><observation><code code="SECCATOBS"/>
+  <value xsi:type="CE" code="ETHUD"/></observation></entryRelationship>"""

@@ -8,6 +8,7 @@ from typing import Final
 from standards import sniffing
 from standards.sniffing import Form
 from sync.sources.bundles import mapping as bundles
+from sync.sources.ccda import mapping as ccda
 from sync.sources.papers import mapping as papers
 from sync.sources.upload.accounts import Reason
 from sync.sources.upload.readings import Format, Reading, Refused
@@ -30,6 +31,8 @@ def read(document: Document) -> Reading:
     sniffed = sniffing.sniff(document.data)
     if sniffed.form is Form.JSON:
         return bundles.read(document.data)
+    if sniffed.form is Form.XML:
+        return ccda.read(document.data, title=document.name, received=document.received)
     if sniffed.form in _PAPERS:
         return papers.read(
             document.data,

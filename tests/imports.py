@@ -1,0 +1,188 @@
+"""``make imports``: every document of the public sets read as an upload reads it, and docs/imports.md written.
+
+Per set: how many documents import, what became of their entries, how many resources break FHIR's models, time and
+memory. The sets lie beside the checkout (local.seeding.SHARED_DATA) and are no part of it.
+"""
+
+from __future__ import annotations
+
+import re
+import resource
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import django
+
+from local import options, seeding
+
+REPORT = options.ROOT / "docs" / "imports.md"
+RECEIVED = "2026-01-02T03:04:05.000Z"
+SETS = (
+    ("C-CDA: documents of EHR vendors", "ccda/vendor-samples", "*.xml"),
+    ("C-CDA: ONC certification", "ccda/onc-cures-test-data", "*.xml"),
+    ("C-CDA: Epic-style examples", "ccda/mere-medical-ccda", "*.xml"),
+    ("C-CDA: HL7's approved fragments", "ccda/hl7-ccda-examples", "*.xml"),
+    ("FHIR: International Patient Summaries", "fhir-ips/ips-connectathon", "*.json"),
+)
+# The fragments are sections and entries, and not stand-alone XML: they are read inside of a document of ours.
+_WHOLE = b"<ClinicalDocument"
+_BEFORE = (
+    b'<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:sdtc="urn:hl7-org:sdtc"'
+    b' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><recordTarget><patientRole/></recordTarget>'
+    b"<component><structuredBody><component>%s</component></structuredBody></component></ClinicalDocument>"
+)
+_PROLOG = re.compile(rb"<\?xml[^>]*\?>|<!--.*?-->", re.DOTALL)
+
+
+@dataclass
+class Tally:
+    """What became of one set."""
+
+    documents: int = 0
+    imported: int = 0
+    resources: Counter[str] = field(default_factory=Counter)
+    flagged: int = 0
+    lines: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    def fate(self, fate: str) -> int:
+        return sum(count for (each, reason, _), count in self.lines.items() if each == fate and reason != "kept")
+
+
+def documents(folder: str, pattern: str) -> Iterator[tuple[Path, bytes]]:
+    for path in sorted((seeding.SHARED_DATA / folder).rglob(pattern)):
+        data = path.read_bytes()
+        yield path, data if not folder.endswith("examples") or _WHOLE in data else wrapped(data)
+
+
+def wrapped(data: bytes) -> bytes:
+    """A fragment in the place of a document it is of."""
+    inner = _PROLOG.sub(b"", data).strip()
+    if not re.match(rb"<section\b", inner):
+        code = _section_of(inner)
+        inner = b'<section><code code="%s" codeSystem="2.16.840.1.113883.6.1"/>%s</section>' % (code, _entry(inner))
+    return _BEFORE % inner
+
+
+def _entry(inner: bytes) -> bytes:
+    return inner if re.match(rb"<(?:entry|component|text|title|code)\b", inner) else b"<entry>%s</entry>" % inner
+
+
+def _section_of(inner: bytes) -> bytes:
+    """The section an entry stands in, by its template."""
+    by_template = {
+        b"22.4.7": b"48765-2",
+        b"22.4.30": b"48765-2",
+        b"22.4.3": b"11450-4",
+        b"22.4.4": b"11450-4",
+        b"22.4.16": b"10160-0",
+        b"22.4.52": b"11369-6",
+        b"22.4.1": b"30954-2",
+        b"22.4.2": b"30954-2",
+        b"22.4.26": b"8716-3",
+        b"22.4.27": b"8716-3",
+        b"22.4.38": b"29762-2",
+        b"22.4.78": b"29762-2",
+        b"22.4.14": b"47519-4",
+        b"22.4.49": b"46240-8",
+        b"22.4.121": b"61146-7",
+    }
+    for root in re.findall(rb'templateId[^>]*root="2\.16\.840\.1\.113883\.10\.20\.([0-9.]+)"', inner):
+        if root in by_template:
+            return by_template[root]
+    return b"55107-7"
+
+
+def tally(folder: str, pattern: str) -> Tally:
+    from standards.fhir import validation
+    from sync.sources.upload import source
+    from sync.sources.upload.readings import Refused
+
+    found = Tally()
+    for path, data in documents(folder, pattern):
+        found.documents += 1
+        began = time.process_time()
+        try:
+            reading = source.read(source.Document(data, path.name, RECEIVED))
+        except Refused as refused:
+            found.refused[f"{refused.reason.value} {refused.what}".strip()] += 1
+            continue
+        finally:
+            found.seconds += time.process_time() - began
+        found.imported += 1
+        for each in reading.resources:
+            found.resources[each["resourceType"]] += 1
+            found.flagged += any(problem.severity == "error" for problem in validation.problems(each))
+        for (fate, reason, what), count in reading.account.lines.items():
+            found.lines[fate.value, reason.value, what.rpartition(": ")[2]] += count
+    return found
+
+
+def main() -> int:
+    if not seeding.SHARED_DATA.exists():
+        sys.stderr.write("the public data sets do not lie beside the checkout\n")
+        return 1
+    django.setup()
+    found = {name: tally(folder, pattern) for name, folder, pattern in SETS}
+    REPORT.write_text(report(found))
+    return 0
+
+
+def report(found: dict[str, Tally]) -> str:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    lines = [
+        "# Imports",
+        "",
+        "What becomes of public documents when they are uploaded; written by `make imports`. A resource in the record,",
+        "a part kept as text, and a part left out are lines of the account that its owner reads.",
+        "",
+        "| set | documents | import | resources | flagged | as text | left out | ms each |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, one in found.items():
+        each = 1000 * one.seconds / max(one.documents, 1)
+        lines.append(
+            f"| {name} | {one.documents} | {one.imported} | {one.resources.total()} | {one.flagged}"
+            f" | {one.fate('warning')} | {one.fate('error')} | {each:.0f} |"
+        )
+    lines += [
+        "",
+        f"Flagged: breaks FHIR's models and is kept as it came. Peak memory of the whole run: {peak:.0f} MB.",
+        "",
+    ]
+    for name, one in found.items():
+        lines += [f"## {name}", "", *_details(one), ""]
+    return "\n".join(lines)
+
+
+def _details(one: Tally) -> Iterator[str]:
+    kinds = ", ".join(f"{kind} {count}" for kind, count in one.resources.most_common())
+    yield f"In the record: {kinds or 'nothing'}."
+    if one.refused:
+        yield f"Refused: {', '.join(f'{why} ({count})' for why, count in one.refused.most_common())}."
+    for fate, word in (("warning", "Kept as text"), ("error", "Left out")):
+        told = Counter[str]()
+        for (each, reason, what), count in one.lines.items():
+            if each == fate:
+                told[f"{reason} {what}".strip()] += count
+        if told:
+            yield f"{word}: {', '.join(f'{what} ({count})' for what, count in told.most_common(12))}."
+
+
+if __name__ == "__main__":
+    import os
+
+    for name, value in {
+        "ENV_FILE": os.devnull,
+        "SECRET_KEY": "unused",
+        "DATABASE_URL": "postgresql:///unused",
+        "BROKER_URL": "memory://",
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+    }.items():
+        os.environ.setdefault(name, value)
+    sys.exit(main())
