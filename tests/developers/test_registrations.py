@@ -20,9 +20,12 @@ from gateway.models import Application, Logo
 from tests.developers import builders
 from tests.gateway import parties
 from tests.gateway.parties import App
+from tests.gateway.test_credentials import assertion, proof
+from tests.gateway.test_keysets import publisher
 from tests.gateway.test_logos import png
 
 pytestmark = pytest.mark.django_db
+__all__ = ["publisher"]
 FORM = {
     "name": "Heart Diary",
     "kind": "client_secret_basic",
@@ -199,6 +202,33 @@ def test_keys_are_rotated_without_another_review():
     app = Application.objects.select_related("review").get(pk=made.pk)
     assert [one["kid"] for one in json.loads(app.client_jwks)["keys"]] == ["old", "new"]
     assert (app.on_trial, app.review.state) == (False, State.APPROVED)
+
+
+def test_an_app_with_an_address_of_keys_goes_all_the_way_to_a_token(publisher):
+    person = builders.developer()
+    mine, patient = builders.browser(person), parties.sign_up()
+    parties.store_observations(patient, laboratory=2)
+    form = {**FORM, "kind": "private_key_jwt", "redirect_uris": builders.REDIRECT, "jwks_uri": publisher.uri}
+    mine.post("/developers/apps/new/", form)
+    made = Application.objects.get(name="Heart Diary")
+    assert (made.token_endpoint_auth_method, made.client_jwks_uri, publisher.fetched) == (
+        "private_key_jwt",
+        publisher.uri,
+        0,
+    )
+    mine.post(f"/developers/apps/{made.uid}/submit/")
+    builders.browser(builders.staff()).post(f"/developers/review/{made.uid}/", {"order": "approve"})
+    made.refresh_from_db()
+    app = App(made, None, builders.REDIRECT)
+    code = app.ask(patient, "openid patient/Observation.rs")
+
+    assert app.redeem(code).status_code == 401
+    given = app.redeem(code, **proof(assertion(app)))
+
+    assert given.status_code == 200
+    assert publisher.fetched == 1
+    token = {"Authorization": f"Bearer {given.json()['access_token']}"}
+    assert app.http.get("/fhir/r4/Observation?_summary=count", headers=token).json()["total"] == 2
 
 
 def test_test_people_have_records_and_their_password_is_shown_once(settings):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.staticfiles import finders
 from django.test import Client
 
 from standards.fhir import validation
@@ -56,6 +57,38 @@ def test_endpoints_and_brands_hang_together(answer, settings):
     assert endpoint["address"] == settings.FHIR_BASE
     assert endpoint["connectionType"]["code"] == "hl7-fhir-rest"
     assert endpoint["extension"][0]["valueCode"] == "4.0.1"
+
+
+@pytest.mark.spec("SMART App Launch 2.2", "brands", "brand, endpoint and Bundle have what their profiles require")
+def test_each_part_has_what_its_profile_requires(answer, said):
+    profiles = "http://hl7.org/fhir/smart-app-launch/StructureDefinition"
+    bundle = answer.json()
+    brand, endpoint = (entry["resource"] for entry in bundle["entry"])
+
+    assert answer["Content-Type"].partition(";")[0] in ("application/json", "application/fhir+json")
+    assert bundle["meta"]["profile"] == [f"{profiles}/user-access-brands-bundle"]
+    assert [entry["fullUrl"] for entry in bundle["entry"]] == [f"urn:uuid:{one['id']}" for one in (brand, endpoint)]
+    assert (brand["meta"]["profile"], brand["active"]) == ([f"{profiles}/user-access-brand"], True)
+    assert brand["name"]
+    assert [one["system"] for one in brand["telecom"] if one["value"].startswith("http")] == ["url"]
+    # The value of a brand's own identifier is its website without a path.
+    [website] = [one["value"] for one in brand["identifier"] if one["system"] == "urn:ietf:rfc:3986"]
+    assert website == said["user_access_brand_identifier"]["value"]
+    assert not website.removeprefix("http://").removeprefix("https://").count("/")
+    assert (endpoint["meta"]["profile"], endpoint["status"]) == ([f"{profiles}/user-access-endpoint"], "active")
+    assert endpoint["connectionType"]["system"].endswith("/CodeSystem/endpoint-connection-type")
+    assert endpoint["payloadType"][0]["coding"][0]["code"] == "none"
+    assert endpoint["contact"][0]["system"] == "url"
+    assert endpoint["name"]
+
+
+def test_logo_of_the_brand_is_there(answer):
+    brand = answer.json()["entry"][0]["resource"]
+    [logo] = [
+        inner["valueUrl"] for one in brand["extension"] if one["url"].endswith("brand") for inner in one["extension"]
+    ]
+
+    assert finders.find(urlsplit(logo).path.removeprefix("/static/")) is not None
 
 
 def test_bundle_keeps_to_the_models_of_fhir(answer):
