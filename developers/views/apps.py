@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import stepup
-from developers import checks, pages, registrations, reviews, statistics
+from developers import checks, complaints, pages, registrations, reviews, statistics
 from developers.forms import AppForm, ChangeForm, KeysForm
 from developers.models import State
 from gateway import logos
@@ -36,7 +36,7 @@ def register(request: HttpRequest) -> HttpResponse:
                 made = registrations.register(described, by=pages.person(request), at=timezone.now())
                 _keep_logo(made.application, form)
         except InvalidRegistration as error:
-            form.add_error(None, str(error))
+            form.add_error(None, complaints.told(error))
         else:
             return _told(request, made.application, made.secret)
     return render(request, "developers/app_form.html", {"form": form}, status=400 if form.is_bound else 200)
@@ -59,7 +59,7 @@ def change(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
                 registrations.change(application, form.description_of_app())
                 _keep_logo(application, form)
         except InvalidRegistration as error:
-            form.add_error(None, str(error))
+            form.add_error(None, complaints.told(error))
         else:
             messages.success(request, _("Changed. The app is being tried out again until it is reviewed."))
             return redirect("developers:app", uid)
@@ -78,7 +78,7 @@ def renew_keys(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
         try:
             registrations.renew_keys(application, **form.cleaned_data)
         except InvalidRegistration as error:
-            form.add_error(None, str(error))
+            form.add_error(None, complaints.told(error))
         else:
             messages.success(request, _("The keys are replaced."))
             return redirect("developers:app", uid)

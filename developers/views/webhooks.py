@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import stepup
-from developers import pages, registrations, tasks, webhooks
+from developers import complaints, pages, registrations, tasks, webhooks
 from developers.forms import WebhookForm
 from developers.models import Delivery, Subscription
 from gateway.errors import InvalidRegistration
@@ -36,7 +36,7 @@ def listing(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
             _made, secret = webhooks.subscribe(application, said["url"], said["events"], at=timezone.now())
             form = WebhookForm()
         except InvalidRegistration as error:
-            form.add_error("url", str(error))
+            form.add_error("url", complaints.told(error))
     shown = [(one, webhooks.log(one)[:SHOWN]) for one in webhooks.of(application)]
     context = {"app": application, "form": form, "secret": secret, "subscriptions": shown}
     return render(request, "developers/webhooks.html", context, status=400 if form.errors else 200)
