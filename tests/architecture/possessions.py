@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import timedelta
+from http.cookies import SimpleCookie
 from typing import Any
 
 from allauth.mfa.models import Authenticator
@@ -56,8 +57,16 @@ class Asker:
     headers: dict[str, str] = field(default_factory=dict)
 
     def ask(self, method: str, path: str, form: dict[str, Any] | None = None) -> Any:
+        """One request, by GET with the form as query. Cookies stay as they were: a walk comes by the sign-out too."""
+        cookies = SimpleCookie({name: morsel.value for name, morsel in self.client.cookies.items()})
+        try:
+            return self._answer(method, path, form)
+        finally:
+            self.client.cookies = cookies
+
+    def _answer(self, method: str, path: str, form: dict[str, Any] | None) -> Any:
         if method == "get":
-            return self.client.get(path, headers=self.headers)
+            return self.client.get(path, form, headers=self.headers)
         if not path.startswith("/fhir/"):
             return self.client.post(path, form, headers=self.headers)
         if path.endswith("/_search"):

@@ -59,7 +59,14 @@ MADE_UP = {
 # Read before any test makes another site of this one.
 ROUTES = addresses.varying()
 METHODS = ("get", "post")
-FORM = {"hide": "everyone", "verdict": "sensitive", "answer": "allow", "order": "approve", "mine": "yes"}
+FORM = {
+    "hide": "everyone",
+    "verdict": "sensitive",
+    "answer": "allow",
+    "order": "approve",
+    "mine": "yes",
+    "schedule": "daily",
+}
 
 
 @pytest.fixture
