@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import Person
 from portal import names, when
-from sync import progress
-from sync.models import ConnectionState, Hospital, RunState, Schedule
+from sync import directory, progress
+from sync.models import ConnectionState, RunState, Schedule
 from sync.problems import Explained, Problem
 from sync.progress import ConnectionProgress, KindProgress, RunProgress
+from sync.sources.fhir_rest import plan
 
 FOUND_MAX = 40
 
@@ -88,12 +88,35 @@ def of_connection(person: Person, connection_id: int) -> Standing | None:
     return _standing(found) if found else None
 
 
-def directory(text: str) -> QuerySet[Hospital]:
-    """Hospitals whose name or place holds every word of ``text``, by name, at most FOUND_MAX."""
-    found = Hospital.objects.active()
-    for word in text.split()[:8]:
-        found = found.filter(Q(name__icontains=word) | Q(place__icontains=word))
-    return found[:FOUND_MAX]
+@dataclass(frozen=True)
+class Found:
+    """A name of the directory. ``about``: its place and portal; ``ready``: whether this site is registered there."""
+
+    name: str
+    about: str
+    slug: str
+    connected: bool
+    ready: bool
+    too_old: bool
+
+
+def found(text: str, *, standing: Iterable[Standing]) -> list[Found]:
+    """What the directory has for these words, at most FOUND_MAX; two queries at most."""
+    connected = {each.slug for each in standing if each.active}
+    named = [
+        Found(
+            name=brand.name,
+            about=" · ".join(part for part in (brand.place, brand.portal) if part),
+            slug=brand.hospital.slug,
+            connected=brand.hospital.slug in connected,
+            ready=bool(brand.hospital.client_id),
+            too_old=plan.is_too_old(brand.hospital.fhir_version),
+        )
+        for brand in directory.found(text, limit=FOUND_MAX)
+    ]
+    # Two lists may name an older and a newer door of one hospital: only what can be used is shown.
+    readable = {each.name for each in named if not each.too_old}
+    return [each for each in named if not each.too_old or each.name not in readable]
 
 
 def _standing(connection: ConnectionProgress) -> Standing:

@@ -17,7 +17,10 @@ _SIGNATURES: Final = frozenset({"RS256", "RS384", "RS512", "ES256", "ES384", "ES
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationServer:
-    """The endpoints of one hospital at one moment. ``issuer`` and ``jwks_uri`` are empty where it signs nobody in."""
+    """The endpoints of one hospital at one moment. ``issuer`` and ``jwks_uri`` are empty where it signs nobody in.
+
+    ``methods``: how a client may prove at the token endpoint who it is; empty where it does not say.
+    """
 
     authorization_endpoint: str
     token_endpoint: str
@@ -26,11 +29,14 @@ class AuthorizationServer:
     algorithms: tuple[str, ...]
     says_issuer: bool
     revocation_endpoint: str = ""
+    registration_endpoint: str = ""
+    methods: tuple[str, ...] = ()
 
     @classmethod
     def kept(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of ``as_dict``."""
-        return cls(**{**values, "algorithms": tuple(values["algorithms"])})
+        listed = {name: tuple(values[name]) for name in ("algorithms", "methods") if name in values}
+        return cls(**{**values, **listed})
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -58,6 +64,8 @@ def discover(fhir_base: str) -> AuthorizationServer:
         says_issuer=openid.get("authorization_response_iss_parameter_supported") is True
         or smart.get("authorization_response_iss_parameter_supported") is True,
         revocation_endpoint=_text(smart, "revocation_endpoint") or _text(openid, "revocation_endpoint"),
+        registration_endpoint=_text(smart, "registration_endpoint") or _text(openid, "registration_endpoint"),
+        methods=_texts(smart, "token_endpoint_auth_methods_supported"),
     )
 
 
@@ -93,6 +101,11 @@ def _fault(status: int | None) -> SourceError:
 def _text(document: Mapping[str, Any], name: str) -> str:
     value = document.get(name)
     return value if isinstance(value, str) else ""
+
+
+def _texts(document: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = document.get(name)
+    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
 
 
 def _endpoint(document: Mapping[str, Any], name: str) -> str:

@@ -17,10 +17,10 @@ from django.utils.crypto import constant_time_compare
 
 from accounts.models import Person
 from records import sealing
-from smartlaunch import discovery, identity
+from smartlaunch import discovery, identity, registration
 from smartlaunch.discovery import AuthorizationServer
 from smartlaunch.models import Launch
-from sync import connections, tokens
+from sync import connections, tokens, vendors
 from sync.models import Connection, Hospital
 from sync.problems import Problem, SourceError
 from sync.sources.fhir_rest import mapping
@@ -61,6 +61,7 @@ def redirect_uri(hospital: Hospital) -> str:
 def begin(person: Person, *, hospital: Hospital, at: datetime) -> str:
     """Discover, remember, and give the address at the hospital to send the person to. Raises SourceError."""
     server = discovery.discover(hospital.fhir_base)
+    hospital = registration.ensure(hospital, server, redirect_uri=redirect_uri(hospital))
     state, nonce, verifier = (secrets.token_urlsafe(48) for _ in range(3))
     kept = {"verifier": verifier, "nonce": nonce, "server": server.as_dict()}
     Launch.objects.filter(expires__lt=at - LIFETIME).delete()
@@ -73,8 +74,13 @@ def begin(person: Person, *, hospital: Hospital, at: datetime) -> str:
         expires=at + LIFETIME,
     )
     with tokens.client(hospital, redirect_uri=redirect_uri(hospital)) as session:
+        aud = vendors.of(hospital.vendor).audience(hospital.fhir_base)
         address, _ = session.create_authorization_url(
-            server.authorization_endpoint, state=state, code_verifier=verifier, nonce=nonce, aud=hospital.fhir_base
+            server.authorization_endpoint,
+            state=state,
+            code_verifier=verifier,
+            nonce=nonce,
+            **({} if aud is None else {"aud": aud}),
         )
     return str(address)
 
@@ -95,7 +101,7 @@ def finish(
         person,
         hospital=hospital,
         patient=_patient(given),
-        tokens_given=Tokens.of(given, at=at),
+        tokens_given=Tokens.of(given, at=at, lives=vendors.of(hospital.vendor).token_seconds),
         token_endpoint=opened.server.token_endpoint,
         revocation_endpoint=opened.server.revocation_endpoint,
         at=at,

@@ -28,9 +28,9 @@ class Claim(leases.Lease[Run]):
         self.update(heartbeat=at, attempts=0)
         self.attempts = 0
 
-    def put_off(self, *, until: datetime) -> None:
+    def put_off(self, *, until: datetime, attempts: int) -> None:
         """Let go of the run until then. Raises ClaimLost."""
-        self.update(claim=None, due=until, state=RunState.QUEUED)
+        self.update(claim=None, due=until, state=RunState.QUEUED, attempts=attempts)
 
     def finish(self, state: RunState, *, problem: str, at: datetime) -> None:
         """Raises ClaimLost."""

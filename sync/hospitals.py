@@ -1,4 +1,4 @@
-"""The directory of hospitals a person may connect."""
+"""The hospitals at which we are registered."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.utils.text import slugify
 
 from records import sealing, sources
 from records.models import SourceKind
-from sync import tokens
+from sync import directory, tokens
 from sync.models import AuthMethod, Hospital
 
 SCOPES = "launch/patient openid fhirUser offline_access patient/*.rs"
@@ -24,6 +24,7 @@ def register(
     secret: str | None = None,
     private_jwk: str | None = None,
     scopes: str = SCOPES,
+    vendor: str = "",
 ) -> Hospital:
     """Enter a hospital, or bring its entry up to date; ``fhir_base`` tells which. The slug never changes: it stands in
     the redirect address that the hospital has on file.
@@ -33,17 +34,21 @@ def register(
     """
     kept = secret or private_jwk
     method = AuthMethod.KEY if private_jwk else AuthMethod.SECRET if secret else AuthMethod.NONE
+    source = sources.ensure(SourceKind.EHR, name, fhir_base.rstrip("/"))
     changing = {
+        "fhir_base": fhir_base,
         "name": name,
         "place": place,
         "client_id": client_id,
         "auth_method": method,
         "sealed_secret": sealing.seal_site_secret(tokens.secret_purpose(fhir_base), kept.encode()) if kept else None,
         "scopes": scopes,
-        "source": sources.ensure(SourceKind.EHR, name, fhir_base.rstrip("/")),
+        "vendor": vendor,
         "active": True,
     }
+    # A list may have spelt its address with or without a slash at its end: how it is spelt now is what counts.
     hospital, _ = Hospital.objects.update_or_create(
-        fhir_base=fhir_base, defaults=changing, create_defaults={**changing, "slug": slug or slugify(name)[:64]}
+        source=source, defaults=changing, create_defaults={**changing, "slug": slug or slugify(name)[:64]}
     )
+    directory.enter(hospital, name=name, place=place)
     return hospital

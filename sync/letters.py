@@ -32,6 +32,9 @@ ASKS: Final[Mapping[Problem, str | Promise]] = {
         "The address offers no SMART on FHIR access for patients (no PKCE, or no discovery)."
     ),
     Problem.NOT_REGISTERED: gettext_lazy("Your authorization server does not accept the app’s registration."),
+    Problem.UNREGISTERED: gettext_lazy(
+        "My app is not registered with you yet, and you do not offer dynamic registration (RFC 7591). How can it be?"
+    ),
     Problem.NO_PATIENT: gettext_lazy("Your token response names no patient."),
     Problem.WRONG_ISSUER: gettext_lazy("Your id_token or authorization response names another issuer."),
     Problem.OLD_FHIR: gettext_lazy("Your FHIR server speaks a version older than R4."),

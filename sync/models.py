@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import Q
 
@@ -34,10 +36,12 @@ class HospitalQuerySet(models.QuerySet["Hospital"]):
 
 
 class Hospital(models.Model):
-    """A directory entry: a hospital or clinic a person may connect.
+    """A FHIR server that a person may connect; by which names she finds it stands in its brands.
 
     ``fhir_base`` is the SMART ``iss``, kept exactly as the hospital spells it because it is also sent as ``aud``.
-    ``sealed_secret`` is the client secret, or the private key as a JWK, by ``auth_method`` (records.sealing).
+    ``client_id`` is empty where we are not registered yet. ``vendor`` names a profile of sync.vendors; ``fhir_version``
+    is what a list said of it, or empty. ``sealed_secret`` is the client secret, or the private key as a JWK, by
+    ``auth_method`` (records.sealing).
     """
 
     slug = models.SlugField(unique=True, max_length=64)
@@ -45,7 +49,9 @@ class Hospital(models.Model):
     place = models.CharField(max_length=200, blank=True)
     fhir_base = models.URLField(unique=True, max_length=500)
     source = models.OneToOneField(Source, models.PROTECT, related_name="hospital")
-    client_id = models.CharField(max_length=200)
+    client_id = models.CharField(max_length=200, blank=True, default="")
+    vendor = models.CharField(max_length=32, blank=True, default="")
+    fhir_version = models.CharField(max_length=16, blank=True, default="")
     auth_method = models.CharField(max_length=32, choices=AuthMethod, default=AuthMethod.NONE)
     sealed_secret = models.BinaryField(null=True)
     scopes = models.TextField()
@@ -62,6 +68,31 @@ class Hospital(models.Model):
                 | (Q(auth_method__in=[AuthMethod.SECRET, AuthMethod.KEY]) & Q(sealed_secret__isnull=False)),
             ),
         ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Brand(models.Model):
+    """A name by which a hospital is found: its own, one of its sites', that of its portal.
+
+    ``listing`` is the list it was taken from (sync.directory), ``key`` its name there. ``words``: all it is found by,
+    folded (sync.directory.fold), its name first.
+    """
+
+    hospital = models.ForeignKey(Hospital, models.CASCADE, related_name="brands")
+    listing = models.CharField(max_length=200)
+    key = models.CharField(max_length=300)
+    name = models.CharField(max_length=200)
+    place = models.CharField(max_length=200, blank=True)
+    portal = models.CharField(max_length=200, blank=True)
+    words = models.TextField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["listing", "key", "hospital"], name="brand_once_in_its_listing"),
+        ]
+        indexes: ClassVar = [GinIndex(SearchVector("words", config="simple"), name="brand_by_words")]
 
     def __str__(self) -> str:
         return self.name

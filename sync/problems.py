@@ -36,6 +36,7 @@ class Problem(TextChoices):
     UNUSABLE = "unusable"
     SHORT = "short"
     OLD_FHIR = "old_fhir"
+    OUR_TURN = "our_turn"
     STOPPED = "stopped"
     STUCK = "stuck"
     # Only while connecting:
@@ -45,6 +46,7 @@ class Problem(TextChoices):
     WRONG_ISSUER = "wrong_issuer"
     NOT_SMART = "not_smart"
     NOT_REGISTERED = "not_registered"
+    UNREGISTERED = "unregistered"
     NO_PATIENT = "no_patient"
 
 
@@ -88,6 +90,7 @@ _ANEW = _("Nothing was changed. Please start again from the list of hospitals.")
 WORDS: dict[Problem, Words] = {
     Problem.UNREACHABLE: Words(_("We could not reach %(hospital)s."), _LATER),
     Problem.BUSY: Words(_("%(hospital)s is busy and asked us to wait."), _LATER),
+    Problem.OUR_TURN: Words(_("Many people are being updated from %(hospital)s at this moment."), _LATER),
     Problem.SERVER_ERROR: Words(_("%(hospital)s answered with an error of its own."), _AGAIN),
     Problem.UNREADABLE: Words(_("%(hospital)s sent something that could not be read."), _AGAIN),
     Problem.TOO_LARGE: Words(_("%(hospital)s sent more at once than we can accept."), _AGAIN),
@@ -142,6 +145,10 @@ WORDS: dict[Problem, Words] = {
     ),
     Problem.NOT_REGISTERED: Words(
         _("%(hospital)s does not accept our registration."), _("Please tell us; you cannot mend this yourself.")
+    ),
+    Problem.UNREGISTERED: Words(
+        _("This site is not registered at %(hospital)s, and the hospital has no way to register it by itself."),
+        _("Ask whoever runs this site to register it there. With the text below you can ask the hospital as well."),
     ),
     Problem.NO_PATIENT: Words(
         _("%(hospital)s let us in but did not say whose record it is, so nothing was read."),

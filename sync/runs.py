@@ -19,7 +19,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from records import patient
-from sync import absences, claims, connections, pages, pointers, schedules, tokens
+from sync import absences, budgets, claims, connections, pages, pointers, schedules, tokens, vendors
 from sync.claims import Claim
 from sync.leases import ClaimLost
 from sync.models import Connection, Run, RunState, RunStep, StepKind, StepState
@@ -67,8 +67,16 @@ def _opened(claim: Claim) -> Iterator[FhirSource]:
         patient=connection.patient,
         patient_id=connection.owner.patient_id,
     )
-    bearer = tokens.Keeper(connection)
-    source = FhirSource(hospital.fhir_base, frame, bearer=bearer, pulse=claim.pulse, page_size=settings.SYNC_PAGE_SIZE)
+    vendor = vendors.of(hospital.vendor)
+    source = FhirSource(
+        hospital.fhir_base,
+        frame,
+        bearer=tokens.Keeper(connection),
+        pulse=claim.pulse,
+        page_size=settings.SYNC_PAGE_SIZE,
+        vendor=vendor,
+        spend=lambda: budgets.spend(hospital.pk, most=vendor.requests_a_minute, at=timezone.now()),
+    )
     try:
         yield source
     finally:
@@ -99,7 +107,7 @@ def _walk(claim: Claim, source: FhirSource, step: RunStep) -> None:
         try:
             listed = source.page(address) if address else source.first_page(search)
         except SourceError as error:
-            _account_for(claim, step, search, address or source.first_address(search), error, requested)
+            _account_for(claim, source, step, search, address or source.first_address(search), error, requested)
             return
         page = _page(listed)
         _follow(source, step, page)
@@ -130,11 +138,20 @@ def _follow(source: FhirSource, step: RunStep, page: pages.Page) -> None:
 
 
 def _account_for(
-    claim: Claim, step: RunStep, search: plan.Search, address: str, error: SourceError, requested: datetime
+    claim: Claim,
+    source: FhirSource,
+    step: RunStep,
+    search: plan.Search,
+    address: str,
+    error: SourceError,
+    requested: datetime,
 ) -> None:
     """A page that could not be had: what stops the run is raised again, the rest is the step's own matter."""
-    if error.problem in {Problem.UNREACHABLE, Problem.BUSY} or error.remedy is Remedy.REAUTHORIZE:
+    if error.problem in {Problem.UNREACHABLE, Problem.BUSY, Problem.OUR_TURN} or error.remedy is Remedy.REAUTHORIZE:
         raise error
+    if search.is_read and error.problem is Problem.REFUSED and source.vendor.forbidden_means_ended:
+        # Nobody is refused her own Patient: this server says so of a token that has ended.
+        raise SourceError(str(error), problem=Problem.SIGNED_OUT, remedy=Remedy.REAUTHORIZE, status=error.status)
     begun = step.pages_got > 0
     if begun and step.walk == 1 and error.problem in {Problem.MISSING, Problem.UNSUPPORTED}:
         # Some servers forget a listing that is not walked at once.
@@ -155,8 +172,12 @@ def _account_for(
 def _stumble(claim: Claim, error: SourceError) -> None:
     """Something that stops the whole run: put it off, ask her to sign in, or end it with what it has."""
     try:
+        if error.problem is Problem.OUR_TURN and error.wait is not None:
+            # No fault of the hospital's, and no try of ours.
+            claim.put_off(until=timezone.now() + error.wait * random.uniform(1, 1.25), attempts=claim.attempts - 1)  # noqa: S311 - no secret
+            return
         if error.remedy is Remedy.RETRY and claim.attempts < MAX_ATTEMPTS:
-            claim.put_off(until=timezone.now() + _pause(claim.attempts, error.wait))
+            claim.put_off(until=timezone.now() + _pause(claim.attempts, error.wait), attempts=claim.attempts)
             return
         if error.remedy is Remedy.REAUTHORIZE:
             connections.ask_to_sign_in(claim.connection.pk)

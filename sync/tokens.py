@@ -14,7 +14,7 @@ from django.utils import timezone
 from joserfc import jwk
 
 from records import sealing
-from sync import outbound
+from sync import outbound, vendors
 from sync.models import AuthMethod, Connection, ConnectionState, Hospital
 from sync.problems import Problem, Remedy, SourceError
 
@@ -37,12 +37,23 @@ class Tokens:
         return f"Tokens(expires={self.expires}, refresh={self.refresh_token is not None})"
 
     @classmethod
-    def of(cls, answer: dict[str, Any], *, at: datetime, refresh_token: str | None = None, scope: str = "") -> Self:
-        """Read a token response (RFC 6749 5.1); a refresh may leave out what stays as it was. Raises SourceError."""
+    def of(
+        cls,
+        answer: dict[str, Any],
+        *,
+        at: datetime,
+        refresh_token: str | None = None,
+        scope: str = "",
+        lives: int | None = None,
+    ) -> Self:
+        """Read a token response (RFC 6749 5.1); a refresh may leave out what stays as it was. Raises SourceError.
+
+        ``lives``: how many seconds a token of this server lives that does not say.
+        """
         access_token, kind = answer.get("access_token"), answer.get("token_type")
         if not isinstance(access_token, str) or not access_token or str(kind).lower() != "bearer":
             raise SourceError("no bearer token in the token response", problem=Problem.UNREADABLE)
-        seconds = answer.get("expires_in")
+        seconds = answer.get("expires_in", lives)
         expires = at + timedelta(seconds=int(seconds)) if isinstance(seconds, int | float) and seconds > 0 else None
         given = answer.get("refresh_token")
         return cls(
@@ -129,6 +140,9 @@ class Keeper:
             self._renew(self._tokens.access_token)
         return self._tokens.access_token
 
+    def may_be_renewed(self) -> bool:
+        return self._tokens.refresh_token is not None
+
     def renewed(self, refused: str) -> str:
         """A token other than the refused one. Raises SourceError."""
         self._renew(refused)
@@ -162,7 +176,8 @@ def _refresh(connection: Connection, held: Tokens) -> Tokens:
         answer = ask_token_endpoint(
             lambda: session.refresh_token(connection.token_endpoint, refresh_token=held.refresh_token)
         )
-    return Tokens.of(answer, at=at, refresh_token=held.refresh_token, scope=held.scope)
+    lives = vendors.of(connection.hospital.vendor).token_seconds
+    return Tokens.of(answer, at=at, refresh_token=held.refresh_token, scope=held.scope, lives=lives)
 
 
 def ask_token_endpoint(ask: Any) -> dict[str, Any]:

@@ -17,19 +17,12 @@ from sync.models import Connection, Schedule
 @require_safe
 @pages.of_person
 def listing(request: HttpRequest) -> HttpResponse:
-    """Her connections, and the directory; ``q`` are words of a name or place."""
+    """Her connections, and the directory; ``q`` are words of a name, place or portal. With ``part`` only what is found,
+    as she types."""
     text = request.GET.get("q", "")[:100]
     standing = hospitals.of(pages.person(request))
-    return render(
-        request,
-        "portal/hospitals.html",
-        {
-            "connections": standing,
-            "connected": {each.slug for each in standing if each.active},
-            "found": hospitals.directory(text),
-            "q": text,
-        },
-    )
+    context = {"connections": standing, "found": hospitals.found(text, standing=standing), "q": text}
+    return render(request, "components/found.html" if "part" in request.GET else "portal/hospitals.html", context)
 
 
 @require_safe
@@ -70,10 +63,10 @@ def retry(request: HttpRequest, connection_id: int) -> HttpResponse:
 @require_POST
 @pages.of_person
 def schedule(request: HttpRequest, connection_id: int) -> HttpResponse:
-    chosen = request.POST.get("schedule", "")
+    connection, chosen = _hers(request, connection_id), request.POST.get("schedule", "")
     if chosen not in Schedule.values:
         return HttpResponseBadRequest()
-    schedules.choose(_hers(request, connection_id), chosen, at=timezone.now())
+    schedules.choose(connection, chosen, at=timezone.now())
     messages.success(request, _("Updates now come as you chose."))
     return redirect("portal:hospital", connection_id=connection_id)
 

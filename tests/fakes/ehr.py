@@ -55,6 +55,7 @@ class Asked:
     target: str
     authorization: str
     at: float
+    accept: str = ""
 
 
 class FakeEHR:
@@ -80,6 +81,9 @@ class FakeEHR:
         self.spoil: Callable[[Asked, Reply], Reply] = lambda _, reply: reply
         self.order: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda matches: matches
         self.metadata_changes: dict[str, Any] = {}
+        self.registers = False
+        self.registrations: list[dict[str, Any]] = []
+        self.requires: Callable[[Asked], Reply | None] = lambda _: None
         self.claims_changes: dict[str, Any] = {}
         self.key = _signing_key()
         self.signing_key: Any = self.key
@@ -182,7 +186,13 @@ class FakeEHR:
                 self._serve(self.rfile.read(int(self.headers.get("Content-Length", 0))))
 
             def _serve(self, body: bytes) -> None:
-                asked = Asked(self.command, self.path, self.headers.get("Authorization", ""), time.time())
+                asked = Asked(
+                    self.command,
+                    self.path,
+                    self.headers.get("Authorization", ""),
+                    time.time(),
+                    self.headers.get("Accept", ""),
+                )
                 ehr.before(asked)
                 with ehr._lock:
                     ehr.asked.append(asked)
@@ -226,6 +236,7 @@ class FakeEHR:
             "/auth/authorize": lambda: self._authorize(dict(parse_qsl(parts.query))),
             "/auth/token": lambda: self._token(dict(parse_qsl(body.decode())), asked.authorization),
             "/auth/revoke": lambda: self._revoke(dict(parse_qsl(body.decode()))),
+            "/auth/register": lambda: self._register(json.loads(body or b"{}")),
             f"{self._path}/metadata": lambda: _json(self._statement()),
         }
         if parts.path in routes:
@@ -247,6 +258,8 @@ class FakeEHR:
             "grant_types_supported": ["authorization_code"],
             "capabilities": ["launch-standalone", "client-public", "sso-openid-connect", "permission-patient"],
         }
+        if self.registers:
+            document["registration_endpoint"] = f"{self.issuer}/register"
         changed = document | self.metadata_changes
         return _json({name: value for name, value in changed.items() if value is not None})
 
@@ -286,6 +299,16 @@ class FakeEHR:
         self.tokens.pop(form["token"], None)
         return Reply(200, b"")
 
+    def _register(self, asked: dict[str, Any]) -> Reply:
+        """RFC 7591, open to everybody; a secret only for who wants one."""
+        if not self.registers:
+            return _json({"error": "invalid_client_metadata"}, 400)
+        self.registrations.append(asked)
+        given = {"client_id": f"registered-{len(self.registrations)}"}
+        if asked["token_endpoint_auth_method"] == "client_secret_basic":
+            given["client_secret"] = "a secret of this installation"
+        return _json(asked | given, 201)
+
     def _id_token(self, asked: dict[str, str]) -> str:
         now = int(time.time())
         claims = {
@@ -305,6 +328,8 @@ class FakeEHR:
         token = asked.authorization.removeprefix("Bearer ")
         if self.tokens.get(token, 0) < time.time():
             return _outcome("login", 401)
+        if (refusal := self.requires(asked)) is not None:
+            return refusal
         name, _, remote_id = path.partition("/")
         if name in self.refuses:
             return _outcome("forbidden", int(self.refuses[name]))

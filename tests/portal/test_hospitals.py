@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 
 from audit import events
 from audit.models import Agent
-from sync import removals
+from sync import listings, removals
+from sync.listings import Entry
 from sync.models import Connection, ConnectionState, Run, RunState, StepState
 from tests.portal import people
 
@@ -98,6 +101,44 @@ def test_stopping_asks_once_more_and_keeps_records():
 
     assert Connection.objects.get().state == ConnectionState.STOPPED
     assert browser.get("/record/Observation/a/").status_code == 200
+
+
+def test_she_finds_by_portal_and_is_told_what_can_be_connected():
+    people.list_hospital("Riverside Hospital")
+    entries = [
+        Entry("1", "Elm Clinic", "https://elm.example/r4", "Springfield", "MyRiver"),
+        Entry("2", "Elm Annex", "https://annex.example/dstu2", "", "MyRiver", fhir_version="1.0.2"),
+        Entry("3", "Oak Clinic", "https://oak.example/r4", "", "MyRiver", fhir_version="4.0.1"),
+        Entry("4", "Oak Clinic", "https://oak.example/dstu2", "", "MyRiver", fhir_version="1.0.2"),
+    ]
+    listings.keep(entries, listing="a list")
+    browser = people.browser_of(people.sign_up())
+
+    part = browser.get("/hospitals/?part=found&q=myriv")
+    text = words(part)
+
+    assert "<html" not in part.content.decode()
+    assert "Elm Clinic Try to connect Elm Clinic Springfield · MyRiver This site is not registered there yet" in text
+    assert "Elm Annex not readable MyRiver It offers only an older form of FHIR" in text
+    assert text.count("Oak Clinic Try") == 1
+    assert "Oak Clinic not readable" not in text
+    assert "Riverside" not in text
+    assert "Riverside Hospital Connect" in words(browser.get("/hospitals/"))
+
+
+def test_a_directory_of_many_takes_the_queries_of_one():
+    person = people.sign_up()
+    browser = people.browser_of(person)
+    people.list_hospital("Elm 0")
+    browser.get("/hospitals/?q=elm")
+    with CaptureQueriesContext(database) as one:
+        browser.get("/hospitals/?q=elm")
+    for number in range(1, 4):
+        people.list_hospital(f"Elm {number}")
+    with CaptureQueriesContext(database) as four:
+        assert "Elm 3" in words(browser.get("/hospitals/?q=elm"))
+
+    assert len(four) == len(one)
 
 
 def short_of_three(connection):

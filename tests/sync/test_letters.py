@@ -17,6 +17,7 @@ from tests.sync.test_runs import observation, perform
 # What she, or we, can mend.
 NOT_THE_CLINICS = {
     Problem.BUSY,
+    Problem.OUR_TURN,
     Problem.SIGNED_OUT,
     Problem.UNSUPPORTED,
     Problem.MISSING,

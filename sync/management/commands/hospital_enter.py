@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from sync import hospitals
+from sync import hospitals, vendors
 
 
 class Command(BaseCommand):
@@ -23,6 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True, help="as patients know it")
         parser.add_argument("--place", default="", help="city or region, shown beside the name")
         parser.add_argument("--slug", default="", help="its part of our addresses; never changes after the first time")
+        parser.add_argument("--vendor", default="", choices=["", *vendors.VENDORS], help="whose ways its server has")
         parser.add_argument("--credentials", type=Path, required=True)
 
     def handle(self, *, fhir_base: str, credentials: Path, **options: Any) -> None:
@@ -33,6 +34,7 @@ class Command(BaseCommand):
             name=options["name"],
             place=options["place"],
             slug=options["slug"],
+            vendor=options["vendor"],
             client_id=given["client_id"],
             secret=given.get("secret") or None,
             private_jwk=json.dumps(jwk) if jwk else None,

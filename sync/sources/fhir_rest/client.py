@@ -21,7 +21,7 @@ from fhirclient.auth import FHIRAuth
 from fhirclient.server import FHIRServer
 
 from standards.fhir import json
-from sync import outbound
+from sync import outbound, vendors
 from sync.problems import Problem, Remedy, SourceError
 
 PAGE_BYTES: Final = 50_000_000
@@ -42,6 +42,9 @@ class Bearer(Protocol):
 
     def token(self) -> str:
         """A token that is valid now, as far as is known."""
+
+    def may_be_renewed(self) -> bool:
+        """Whether there is anything to renew it with."""
 
     def renewed(self, refused: str) -> str:
         """A token other than the refused one. Raises SourceError REAUTHORIZE when there is none to be had."""
@@ -75,8 +78,9 @@ BearerAuth.register()
 class SafeServer(FHIRServer):
     """A FHIR server that is asked only below its own base. One object per task: fhirclient's are not thread-safe."""
 
-    def __init__(self, base: str, *, bearer: Bearer, pulse: Callable[[], None]) -> None:
+    def __init__(self, base: str, *, bearer: Bearer, pulse: Callable[[], None], accept: str) -> None:
         super().__init__(None, base_uri=base)
+        self._accept = accept
         self.session = outbound.GuardedSession()
         self.session.body_bytes = PAGE_BYTES
         self.session.pulse = pulse
@@ -87,7 +91,7 @@ class SafeServer(FHIRServer):
         address = urljoin(self.base_uri, path)
         if not is_below(address, base=self.base_uri):
             raise SourceError("an address outside the hospital's base", problem=Problem.FOREIGN_ADDRESS)
-        asked = {"Accept": "application/fhir+json", **(headers or {})}
+        asked = {"Accept": self._accept, **(headers or {})}
         return self.session.get(address, headers=asked if nosign else self.auth.signed_headers(asked))
 
 
@@ -104,12 +108,27 @@ class Answer:
 
 
 class Client:
-    """Asks one server for one person. ``pulse`` is called while it waits, and may raise to end the waiting."""
+    """Asks one server for one person, as its vendor wants to be asked.
 
-    def __init__(self, base: str, *, bearer: Bearer, pulse: Callable[[], None]) -> None:
+    ``pulse`` is called while it waits, and may raise to end the waiting; ``spend`` before each request, and raises
+    SourceError when no more may be asked now.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        *,
+        bearer: Bearer,
+        pulse: Callable[[], None],
+        vendor: vendors.Vendor = vendors.STANDARD,
+        spend: Callable[[], None] = lambda: None,
+    ) -> None:
         self._bearer = bearer
         self._pulse = pulse
-        self._server = SafeServer(base, bearer=bearer, pulse=pulse)
+        self._spend = spend
+        self._forbidden_means_ended = vendor.forbidden_means_ended
+        self._given = ""
+        self._server = SafeServer(base, bearer=bearer, pulse=pulse, accept=vendor.accept)
 
     @property
     def base(self) -> str:
@@ -146,14 +165,20 @@ class Client:
     def _once(self, address: str) -> tuple[int, dict[str, Any], tuple[str, ...]]:
         token = self._bearer.token()
         response = self._ask(address)
-        if response.status_code == _UNAUTHORIZED:
-            self._bearer.renewed(token)
+        if response.status_code == _UNAUTHORIZED or self._may_have_ended(response, token):
+            self._given = self._bearer.renewed(token)
             response = self._ask(address)
         _refuse_status(response)
         resource, notes = _read(response.content)
         return response.status_code, resource, notes
 
+    def _may_have_ended(self, response: requests.Response, token: str) -> bool:
+        """Where 403 may mean that as well: not of a token that has just been given in place of another."""
+        forbidden = self._forbidden_means_ended and response.status_code == _FORBIDDEN
+        return forbidden and token != self._given and self._bearer.may_be_renewed()
+
     def _ask(self, address: str) -> requests.Response:
+        self._spend()
         try:
             response: requests.Response = self._server._get(address)
         except outbound.AnswerTooLarge as error:

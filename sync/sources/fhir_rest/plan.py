@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -117,12 +117,16 @@ class Capability:
 
     @property
     def is_too_old(self) -> bool:
-        """DSTU2 (1.0.2 and before) and STU3 (3.0.x): other resources under the same names, unreadable as R4."""
-        return self.version.partition(".")[0] in {"0", "1", "3"}
+        return is_too_old(self.version)
 
     def searches_by_id(self, resource_type: str) -> bool:
         offer = self.offers.get(resource_type)
         return resource_type not in BY_ID_ONLY and offer is not None and "_id" in offer.parameters
+
+
+def is_too_old(version: str) -> bool:
+    """DSTU2 (1.0.2 and before) and STU3 (3.0.x): other resources under the same names, unreadable as R4."""
+    return version.partition(".")[0] in {"0", "1", "3"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +142,16 @@ class Search:
         return self.resource_type == "Patient"
 
 
-def searches(capability: Capability) -> tuple[Search, ...]:
-    """The listings of a pull, her Patient first. A type the hospital says it lacks is not asked for."""
+def searches(capability: Capability, *, by_category: Set[str] = frozenset()) -> tuple[Search, ...]:
+    """The listings of a pull, her Patient first. A type the hospital says it lacks is not asked for.
+
+    ``by_category``: types asked by category from the first.
+    """
     others = sorted(set(types.PATIENT_COMPARTMENT) - set(US_CORE) - MATCHES_ARE_PEOPLE)
     asked = [name for name in US_CORE if not capability.stated or _lists(capability, name)]
-    return tuple(Search(name) for name in ("Patient", *asked, *(name for name in others if _lists(capability, name))))
+    names = ("Patient", *asked, *(name for name in others if _lists(capability, name)))
+    asked_so = ((narrower(Search(name)) if name in by_category else ()) or (Search(name),) for name in names)
+    return tuple(each for group in asked_so for each in group)
 
 
 def narrower(search: Search) -> tuple[Search, ...]:
@@ -155,13 +164,14 @@ def narrower(search: Search) -> tuple[Search, ...]:
 
 
 def parameters(
-    search: Search, *, patient: str, page_size: int, capability: Capability, with_total: bool
+    search: Search, *, patient: str, page_size: int, capability: Capability, with_total: bool, also: str = ""
 ) -> dict[str, str]:
-    """The search parameters of the first page. ``with_total``: ask how many there are, which some only tell then."""
+    """The search parameters of the first page. ``with_total``: ask how many there are, which some only tell then;
+    ``also``: ``name=value`` pairs that this server wants of the type."""
     offer = capability.offers.get(search.resource_type, Offer())
     by_subject = "subject" in offer.parameters and "patient" not in offer.parameters
     asked = {"subject": f"Patient/{patient}"} if by_subject else {"patient": patient}
-    asked |= dict(part.split("=", 1) for part in search.query.split("&") if part)
+    asked |= dict(part.split("=", 1) for part in f"{also}&{search.query}".split("&") if part)
     if "Provenance:target" in offer.reverse_includes:
         asked["_revinclude"] = "Provenance:target"
     if with_total:

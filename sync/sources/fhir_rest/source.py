@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
+from standards.fhir import types
+from sync import vendors
 from sync.problems import Problem, SourceError
 from sync.sources.fhir_rest import client as http
 from sync.sources.fhir_rest import mapping, plan
@@ -52,11 +54,20 @@ class FhirSource:
     """One hospital, for one connection, during one call of a run. Close it after use."""
 
     def __init__(
-        self, base: str, frame: Frame, *, bearer: http.Bearer, pulse: Callable[[], None], page_size: int
+        self,
+        base: str,
+        frame: Frame,
+        *,
+        bearer: http.Bearer,
+        pulse: Callable[[], None],
+        page_size: int,
+        vendor: vendors.Vendor = vendors.STANDARD,
+        spend: Callable[[], None] = lambda: None,
     ) -> None:
         self.frame = frame
-        self._client = http.Client(base, bearer=bearer, pulse=pulse)
-        self._page_size = page_size
+        self.vendor = vendor
+        self._client = http.Client(base, bearer=bearer, pulse=pulse, vendor=vendor, spend=spend)
+        self._page_size = min(page_size, vendor.page_size or page_size)
         self._asks_total = True
 
     def close(self) -> None:
@@ -71,7 +82,7 @@ class FhirSource:
         try:
             answer = self._client.get(urljoin(self._client.base, "metadata"))
         except SourceError as error:
-            if error.problem in {Problem.UNREACHABLE, Problem.BUSY, Problem.SIGNED_OUT}:
+            if error.problem in {Problem.UNREACHABLE, Problem.BUSY, Problem.OUR_TURN, Problem.SIGNED_OUT}:
                 raise
             return plan.Capability()
         capability = plan.Capability.of(answer.resource)
@@ -80,7 +91,7 @@ class FhirSource:
         return capability
 
     def searches(self) -> tuple[plan.Search, ...]:
-        return plan.searches(self.capability)
+        return plan.searches(self.capability, by_category=self.vendor.by_category)
 
     def first_page(self, search: plan.Search) -> Listed:
         """Begin a listing. A server that does not know ``_total`` and says so is asked without. Raises SourceError."""
@@ -103,6 +114,7 @@ class FhirSource:
             page_size=self._page_size,
             capability=self.capability,
             with_total=with_total and self._asks_total,
+            also=self.vendor.also.get(search.resource_type, ""),
         )
         return self._client.search_address(search.resource_type, asked)
 
@@ -116,19 +128,28 @@ class FhirSource:
             )
         following = mapping.next_address(resource) or ""
         if following:
-            following = urljoin(address, following)
+            following = self._following(address, following)
         mapped = mapping.page(resource, self.frame)
         mapped.warnings += bool(answer.notes)
         return Listed(
             address,
             mapped,
-            mapping.total(resource),
+            None if self.vendor.totals_are_estimates else mapping.total(resource),
             following,
             answer.status,
             answer.tries,
             answer.requested,
             answer.took,
         )
+
+    def _following(self, address: str, link: str) -> str:
+        """The absolute address of the next page; below our own base where the server names an inner address."""
+        if not self.vendor.next_by_query:
+            return urljoin(address, link)
+        # A link without a type asks the base itself (HAPI's _getpages).
+        name = urlsplit(link).path.rstrip("/").rpartition("/")[2]
+        path = f"{self._client.base}{name}" if name in types.RESOURCE_TYPES else self._client.base.rstrip("/")
+        return f"{path}?{urlsplit(link).query}"
 
     def leads_elsewhere(self, address: str) -> bool:
         """Whether a next link leaves the hospital's own base: it is never followed, so no token goes there."""
@@ -184,5 +205,5 @@ class FhirSource:
 
 def _stop_run_for(error: SourceError) -> None:
     """A hospital that is away, busy or no longer lets us in is the whole run's matter, not one resource's."""
-    if error.problem in {Problem.UNREACHABLE, Problem.BUSY, Problem.SIGNED_OUT}:
+    if error.problem in {Problem.UNREACHABLE, Problem.BUSY, Problem.OUR_TURN, Problem.SIGNED_OUT}:
         raise error
