@@ -35,6 +35,7 @@ _STATES: Final[dict[str, tuple[str | Promise, str]]] = {
 _FORMATS: Final[dict[str, str | Promise]] = {
     Format.FHIR: gettext_lazy("FHIR records"),
     Format.CDA: gettext_lazy("doctor's document (C-CDA)"),
+    Format.HL7V2: gettext_lazy("message between hospitals (HL7 v2)"),
     Format.PDF: gettext_lazy("PDF document"),
     Format.IMAGE: gettext_lazy("picture"),
     Format.TEXT: gettext_lazy("text"),

@@ -146,7 +146,8 @@ def note(
     key = (type_number, source_id, labels, found.categories)
     count(writer, key, sign, flagged=flagged, span=(found.occurred, found.occurred_end))
     if not retired:
-        writer.systems.update((type_number, param, system[:500]) for param, system in found.systems)
+        # The database keeps no NUL in a text; a code in such a system is not found by itself.
+        writer.systems.update((type_number, param, system.replace("\0", "")[:500]) for param, system in found.systems)
 
 
 def count(writer: Writer, key: CounterKey, sign: int, *, flagged: bool, span: tuple[int, int]) -> None:

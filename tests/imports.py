@@ -6,14 +6,17 @@ memory. The sets lie beside the checkout (local.seeding.SHARED_DATA) and are no 
 
 from __future__ import annotations
 
+import json
 import re
 import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import django
 
@@ -26,6 +29,8 @@ SETS = (
     ("C-CDA: ONC certification", "ccda/onc-cures-test-data", "*.xml"),
     ("C-CDA: Epic-style examples", "ccda/mere-medical-ccda", "*.xml"),
     ("C-CDA: HL7's approved fragments", "ccda/hl7-ccda-examples", "*.xml"),
+    ("HL7 v2: Microsoft's converter samples", "hl7v2/msft-converter", "*.hl7"),
+    ("HL7 v2: CDC's pairs", "hl7v2/cdc-reportstream-pairs", "*.hl7"),
     ("FHIR: International Patient Summaries", "fhir-ips/ips-connectathon", "*.json"),
 )
 # The fragments are sections and entries, and not stand-alone XML: they are read inside of a document of ours.
@@ -123,13 +128,67 @@ def tally(folder: str, pattern: str) -> Tally:
     return found
 
 
+# What the expected Bundles say that a person's record keeps; the rest tells of the sending of the message.
+COMPARED = ("Patient", "Observation", "DiagnosticReport", "ServiceRequest", "Specimen", "Encounter", "Practitioner")
+_UNCOMPARED = frozenset(
+    {"id", "meta", "extension", "modifierExtension", "text", "contained", "reference", "resourceType"}
+)
+
+
+@dataclass
+class Closeness:
+    """Elements (path and value) of the expected Bundles, of ours, and of both."""
+
+    expected: Counter[str] = field(default_factory=Counter)
+    ours: Counter[str] = field(default_factory=Counter)
+    both: Counter[str] = field(default_factory=Counter)
+
+
+def closeness() -> tuple[int, Closeness]:
+    """How many pairs there are, and how close we come to them by type."""
+    from sync.sources.hl7v2 import mapping
+
+    found, pairs = Closeness(), 0
+    for path, data in documents("hl7v2/cdc-reportstream-pairs", "*.hl7"):
+        twin = path.with_suffix(".fhir")
+        if not twin.exists():
+            continue
+        pairs += 1
+        wanted = [entry["resource"] for entry in json.loads(twin.read_bytes())["entry"]]
+        got = mapping.read(data, title="", received=RECEIVED).resources
+        for kind in COMPARED:
+            expected, ours = (_elements(each, kind) for each in (wanted, got))
+            found.expected[kind] += expected.total()
+            found.ours[kind] += ours.total()
+            found.both[kind] += (expected & ours).total()
+    return pairs, found
+
+
+def _elements(resources: Iterable[Any], kind: str) -> Counter[tuple[str, str]]:
+    return Counter(leaf for each in resources if each["resourceType"] == kind for leaf in _leaves(each, ""))
+
+
+def _leaves(node: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key not in _UNCOMPARED and not key.startswith("_"):
+                yield from _leaves(value, f"{path}.{key}")
+    elif isinstance(node, list):
+        for each in node:
+            yield from _leaves(each, path)
+    elif isinstance(node, int | float | Decimal) and not isinstance(node, bool):
+        yield path, str(Decimal(str(node)).normalize())
+    else:
+        yield path, str(node)
+
+
 def main() -> int:
     if not seeding.SHARED_DATA.exists():
         sys.stderr.write("the public data sets do not lie beside the checkout\n")
         return 1
     django.setup()
     found = {name: tally(folder, pattern) for name, folder, pattern in SETS}
-    REPORT.write_text(report(found))
+    REPORT.write_text(report(found) + "\n" + pairs_report(*closeness()))
     return 0
 
 
@@ -158,6 +217,24 @@ def report(found: dict[str, Tally]) -> str:
     for name, one in found.items():
         lines += [f"## {name}", "", *_details(one), ""]
     return "\n".join(lines)
+
+
+def pairs_report(pairs: int, close: Closeness) -> str:
+    lines = [
+        "## HL7 v2: how close to the expected Bundles",
+        "",
+        f"Of {pairs} messages CDC publishes the Bundle its own converter makes. Compared are all elements by path and",
+        "value, without extensions, ids and references. Theirs takes a time without a zone for UTC and makes a URI of",
+        "every name of a code system; we tell such a time as its day and leave out a system that has no URI.",
+        "",
+        "| type | expected elements | ours | in both | recall | precision |",
+        "|---|---|---|---|---|---|",
+    ]
+    for kind in COMPARED:
+        expected, ours, both = close.expected[kind], close.ours[kind], close.both[kind]
+        recall, precision = both / max(expected, 1), both / max(ours, 1)
+        lines.append(f"| {kind} | {expected} | {ours} | {both} | {recall:.0%} | {precision:.0%} |")
+    return "\n".join([*lines, ""])
 
 
 def _details(one: Tally) -> Iterator[str]:

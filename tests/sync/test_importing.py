@@ -419,3 +419,25 @@ def test_somebody_elses_document_is_held():
 
 PRIVATE = """<entryRelationship typeCode="COMP"><observation><code code="SECCATOBS"/>
   <value xsi:type="CE" code="ETHUD"/></observation></entryRelationship>"""
+
+
+def test_laboratorys_message_becomes_records():
+    person = people.sign_up(name="Ana Example")
+    letter = b"MSH|^~\\&|LAB|Hill Clinic|||20240305||ORU^R01|1|P|2.5.1\rPID|1||998||Example^Ana||19700501|F\r"
+    letter += b"OBR|1|||58410-2^CBC^LN\rOBX|1|NM|718-7^Hemoglobin^LN||13.5|g/dL|||||F\r"
+
+    upload = files.give(people.browser_of(person), letter, "result.hl7")
+
+    held = records(person)
+    assert upload.source.name == "Hill Clinic"
+    assert (len(held["Observation"]), len(held["DiagnosticReport"])) == (1, 1)
+    assert "hospitals (HL7 v2)" in people.browser_of(person).get(f"/files/{upload.uid}/").content.decode()
+
+
+def test_characters_that_no_text_has_end_no_worker():
+    person = people.sign_up(name="Ana Example")
+    odd = files.observation(code={"coding": [{"system": "urn:x\x00y", "code": "1\x00"}], "text": "\x00"})
+
+    upload = files.give(people.browser_of(person), files.bundle(files.patient(), odd))
+
+    assert upload.state == UploadState.DONE

@@ -9,6 +9,7 @@ from standards import sniffing
 from standards.sniffing import Form
 from sync.sources.bundles import mapping as bundles
 from sync.sources.ccda import mapping as ccda
+from sync.sources.hl7v2 import mapping as hl7v2
 from sync.sources.papers import mapping as papers
 from sync.sources.upload.accounts import Reason
 from sync.sources.upload.readings import Format, Reading, Refused
@@ -33,6 +34,8 @@ def read(document: Document) -> Reading:
         return bundles.read(document.data)
     if sniffed.form is Form.XML:
         return ccda.read(document.data, title=document.name, received=document.received)
+    if sniffed.form is Form.HL7V2:
+        return hl7v2.read(document.data, title=document.name, received=document.received)
     if sniffed.form in _PAPERS:
         return papers.read(
             document.data,

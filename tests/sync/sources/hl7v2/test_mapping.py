@@ -1,0 +1,237 @@
+"""HL7 v2 into FHIR: results, visits, vaccinations and documents, kept whole as well, nothing lost unseen."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from local import seeding
+from standards.fhir import validation
+from sync.sources.hl7v2 import mapping
+from sync.sources.upload.accounts import Fate, Reason
+from sync.sources.upload.readings import Refused
+from tests import imports
+
+RECEIVED = "2026-01-02T03:04:05.000Z"
+PID = (
+    "PID|1||998^^^Hill&2.16.840.1.113883.19.5&ISO^MR||Example^Ana^M^^^^L||19700501|F|||1 Hill Rd^^Springfield^IL^62704"
+)
+
+
+def message(kind: str, *segments: str, sent: str = "20240305101500-0500") -> bytes:
+    return "\r".join([f"MSH|^~\\&|LAB|Hill Clinic|||{sent}||{kind}|1|P|2.5.1", PID, *segments]).encode()
+
+
+def read(data: bytes):
+    reading = mapping.read(data, title="letter.hl7", received=RECEIVED)
+    for each in reading.resources:
+        assert [problem for problem in validation.problems(each) if problem.severity == "error"] == [], each
+    return reading
+
+
+def only(reading, resource_type):
+    (found,) = [each for each in reading.resources if each["resourceType"] == resource_type]
+    return found
+
+
+ORDER = "OBR|1|P7^Hill|F8|58410-2^CBC^LN|||202403050900|||||||||77^Doctor^Dora||||||20240305101000-0500||LAB|F"
+
+
+def oru(*observations: str):
+    return message("ORU^R01^ORU_R01", ORDER, *observations)
+
+
+def test_header_tells_who_she_is_and_who_sent_it():
+    reading = read(oru("OBX|1|NM|718-7^Hemoglobin^LN||13.50|g/dL^^UCUM|12-16|N|||F"))
+
+    patient = only(reading, "Patient")
+    assert patient["name"] == [{"use": "official", "family": "Example", "given": ["Ana", "M"]}]
+    assert (patient["birthDate"], patient["gender"]) == ("1970-05-01", "female")
+    assert patient["identifier"][0]["system"] == "urn:oid:2.16.840.1.113883.19.5"
+    assert reading.maker == "Hill Clinic"
+
+
+def test_result_is_an_observation_of_its_report():
+    reading = read(
+        oru("OBX|1|NM|718-7^Hemoglobin^LN||0013.50|g/dL^^UCUM|12-16|H|||F|||20240305090000", "NTE|1||a\\T\\b")
+    )
+
+    found, report = only(reading, "Observation"), only(reading, "DiagnosticReport")
+    assert found["code"]["coding"] == [{"system": "http://loinc.org", "code": "718-7", "display": "Hemoglobin"}]
+    assert found["valueQuantity"]["value"].literal == "13.50"
+    assert found["valueQuantity"]["code"] == "g/dL"
+    assert found["effectiveDateTime"] == "2024-03-05T09:00:00-05:00"
+    assert found["interpretation"][0]["coding"][0]["code"] == "H"
+    assert (found["referenceRange"], found["note"]) == ([{"text": "12-16"}], [{"text": "a&b"}])
+    assert report["result"] == [{"reference": "Observation/Observation-1"}]
+    assert [each["value"] for each in report["identifier"]] == ["P7", "F8"]
+    assert only(reading, "ServiceRequest")["requester"]["display"] == "Dora Doctor"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        ("SN", "<^5", {"valueQuantity": ("<", "5")}),
+        ("SN", "^1^-^3", {"valueRange": None}),
+        ("SN", "^1^:^128", {"valueRatio": None}),
+        ("CWE", "260373001^Detected^SCT", {"valueCodeableConcept": None}),
+        ("ST", "yellow", {"valueString": None}),
+        ("TX", "one~two", {"valueString": None}),
+        ("DT", "20240305", {"valueDateTime": None}),
+        ("NM", "about 5", {"valueString": None}),
+    ],
+)
+def test_value_of_every_type(kind, value, expected):
+    found = only(read(oru(f"OBX|1|{kind}|1-8^x^LN||{value}||||||F")), "Observation")
+
+    ((name, bound),) = expected.items()
+    assert name in found
+    if bound:
+        assert (found[name]["comparator"], found[name]["value"].literal) == bound
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("F", "final"), ("C", "corrected"), ("P", "preliminary"), ("W", "entered-in-error")]
+)
+def test_result_status(code, status):
+    assert only(read(oru(f"OBX|1|ST|1-8^x^LN||y||||||{code}")), "Observation")["status"] == status
+
+
+def test_time_without_a_zone_anywhere_is_told_as_its_day():
+    data = oru("OBX|1|ST|1-8^x^LN||y||||||F|||202403050915").replace(b"20240305101500-0500", b"20240305101500")
+
+    assert only(read(data), "Observation")["effectiveDateTime"] == "2024-03-05"
+
+
+def test_code_system_of_the_sender_alone_has_no_uri():
+    coding = only(read(oru("OBX|1|ST|H7^Haemoglobin^99HILL^718-7^Hemoglobin^LN||y||||||F")), "Observation")["code"][
+        "coding"
+    ]
+
+    assert coding[0] == {"code": "H7", "display": "Haemoglobin"}
+    assert coding[1]["system"] == "http://loinc.org"
+
+
+def test_visit_with_allergy_diagnosis_and_procedure():
+    reading = read(
+        message(
+            "ADT^A03",
+            "PV1|1|I|CCU^2^1^Hill|||| 77^Doctor^Dora||||||||||||V1|||||||||||||||||||||||||20240301|20240305",
+            "AL1|1|DA|7980^Penicillin^RXNORM|SV|Hives",
+            "DG1|1||I10^Hypertension^I10C||20240301",
+            "PR1|1||76164006^Biopsy^SCT||20240302",
+        )
+    )
+
+    visit = only(reading, "Encounter")
+    assert (visit["status"], visit["class"]["code"]) == ("finished", "IMP")
+    assert visit["period"] == {"start": "2024-03-01", "end": "2024-03-05"}
+    assert only(reading, "AllergyIntolerance")["reaction"][0] == {
+        "manifestation": [{"text": "Hives"}],
+        "severity": "severe",
+    }
+    assert only(reading, "Condition")["code"]["coding"][0]["system"] == "http://hl7.org/fhir/sid/icd-10-cm"
+    assert only(reading, "Procedure")["encounter"] == {"reference": "Encounter/Encounter-1"}
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [("CP|A", "completed"), ("RE|A", "not-done"), ("NA|A", "not-done"), ("CP|D", "entered-in-error")],
+)
+def test_vaccination(ending, status):
+    shot = f"RXA|0|1|20211015||88^Influenza^CVX|0.5|mL||||||||L-1|20221231|PMC^Sanofi^MVX|||{ending}"
+
+    reading = read(
+        message(
+            "VXU^V04^VXU_V04",
+            "ORC|RE",
+            shot,
+            "RXR|IM^Intramuscular^HL70162",
+            "OBX|1|CE|64994-7^Eligible^LN|1|V01^No^HL70064||||||F",
+        )
+    )
+
+    found = only(reading, "Immunization")
+    assert (found["status"], found["occurrenceDateTime"], found["lotNumber"]) == (status, "2021-10-15", "L-1")
+    assert found["route"]["coding"][0]["system"] == "http://terminology.hl7.org/CodeSystem/v2-0162"
+    assert found["programEligibility"][0]["coding"][0]["code"] == "V01"
+
+
+def test_document_with_its_text_and_its_file():
+    pdf = base64.b64encode(b"%PDF-1.4").decode()
+
+    reading = read(
+        message(
+            "MDM^T02",
+            "TXA|1|DS|TX|20240305|||||||D^1||||||AU|R",
+            "OBX|1|TX|x||one",
+            "OBX|2|TX|x||two",
+            f"OBX|3|ED|x||^application^pdf^Base64^{pdf}",
+        )
+    )
+
+    letter, whole = [each for each in reading.resources if each["resourceType"] == "DocumentReference"]
+    text, file = (base64.b64decode(each["attachment"]["data"]) for each in letter["content"])
+    assert (text, file) == (b"one\ntwo", b"%PDF-1.4")
+    assert letter["meta"]["security"][0]["code"] == "R"
+    assert {"reference": "DocumentReference/DocumentReference-1"} in whole["context"]["related"]
+
+
+def test_restricted_message_is_private_in_all_its_parts():
+    restricted = read(message("ADT^A01", "PV1|1|I", "ARV|1|A|DEM|PAT|not for all"))
+
+    assert only(restricted, "Encounter")["meta"]["security"][0]["code"] == "R"
+    assert only(restricted, "DocumentReference")["meta"]["security"][0]["code"] == "R"
+
+
+def test_message_is_kept_byte_for_byte_whatever_kind_it_is():
+    data = message("ORM^O01", "ORC|NW", "OBR|1|P7||58410-2^CBC^LN")
+
+    reading = read(data)
+
+    attachment = only(reading, "DocumentReference")["content"][0]["attachment"]
+    assert base64.b64decode(attachment["data"]) == data
+    assert reading.account.lines[Fate.AS_TEXT, Reason.NARRATIVE, "ORM^O01"] == 1
+
+
+def test_field_and_segment_without_a_place_are_told_by_their_number():
+    reading = read(oru("OBX|1|ST|1-8^x^LN||y||||||F|||||||||eq7", "ZXX|1|local"))
+
+    told = reading.account.lines
+    assert told[Fate.DROPPED, Reason.NO_PLACE, "OBX-20"] + told[Fate.DROPPED, Reason.NO_PLACE, "OBX-18"] == 1
+    assert told[Fate.DROPPED, Reason.NO_PLACE, "ZXX"] == 1
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_lines_end_as_they_like_and_break_inside_of_fields(ending):
+    data = oru("OBX|1|TX|1-8^x^LN||first", "and more of it||||||F").replace(b"\r", ending.encode())
+
+    assert only(read(b"\x0b" + data + b"\x1c\r"), "Observation")["valueString"] == "first and more of it"
+
+
+def test_batch_about_one_person_is_one_and_about_two_is_refused():
+    one = oru("OBX|1|ST|1-8^x^LN||y||||||F")
+    batch = b"FHS|^~\\&|a\rBHS|^~\\&|a\r" + one + b"\r" + one + b"\rBTS|2\rFTS|1"
+
+    assert [each["resourceType"] for each in read(batch).resources].count("Observation") == 2
+    with pytest.raises(Refused) as refused:
+        mapping.read(one + b"\r" + one.replace(b"Example^Ana", b"Other^Berta"), title="", received=RECEIVED)
+    assert refused.value.reason is Reason.SEVERAL_PEOPLE
+
+
+@pytest.mark.parametrize("data", [b"MSH|", b"MSH|^~\\&", b"MSH", b"MSH\x00|^~\\&|a"])
+def test_what_is_no_message_is_refused(data):
+    with pytest.raises(Refused) as refused:
+        mapping.read(data, title="", received=RECEIVED)
+
+    assert refused.value.reason is Reason.DAMAGED
+
+
+@pytest.mark.skipif(not seeding.SHARED_DATA.exists(), reason="the public data sets do not lie beside the checkout")
+def test_pairs_of_cdc_are_met_as_closely_as_before():
+    pairs, close = imports.closeness()
+
+    assert pairs > 100
+    for kind, least in (("Observation", 0.75), ("DiagnosticReport", 0.75), ("Patient", 0.7), ("ServiceRequest", 0.6)):
+        assert close.both[kind] / close.expected[kind] >= least, kind
