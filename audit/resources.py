@@ -119,11 +119,12 @@ def _what(event: Event) -> dict[str, str]:
 
 def _agents(event: Event, pattern: _Pattern | None, *, patient_id: str, server: str) -> list[dict[str, Any]]:
     """Who asked and who answered; for an app that somebody else opened, that person too."""
-    clinician = str(event.detail.get("clinician", ""))
+    opened_by = str(event.detail.get("clinician", "") or event.detail.get("delegate", ""))
+    opened_by = "" if opened_by == event.agent else opened_by
     asked: dict[str, Any] = {
         "type": _concept(*(pattern.client if pattern else _SOURCE)),
         "who": _who(event, patient_id),
-        "requestor": not clinician,
+        "requestor": not opened_by,
     }
     if event.origin:
         asked["network"] = {"address": event.origin, "type": "2"}
@@ -133,11 +134,11 @@ def _agents(event: Event, pattern: _Pattern | None, *, patient_id: str, server: 
         "requestor": False,
         "network": {"address": urlsplit(server).hostname or server, "type": "1"},
     }
-    if not clinician:
+    if not opened_by:
         return [asked, answered]
     by = {
         "type": _concept(f"{_HL7}/v3-ParticipationType", "IRCP"),
-        "who": {"identifier": {"system": f"{server}/oauth", "value": clinician}},
+        "who": {"identifier": {"system": f"{server}/oauth", "value": opened_by}},
         "requestor": True,
     }
     return [asked, answered, by]

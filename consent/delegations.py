@@ -26,6 +26,7 @@ from consent import ledger
 from consent.ledger import Reading
 from consent.models import DECISIVE, Act, Decision, Delegation, Grantee, Relationship
 from consent.terms import Terms
+from records import statements
 
 LIFE: Final = timedelta(days=14)
 """Of an invitation."""
@@ -70,6 +71,20 @@ class Standing:
     delegation: Delegation
     decision: Decision
     state: State
+
+    @property
+    def lets_apps_in(self) -> bool:
+        """Whether the delegate may let apps in now."""
+        return self.state is State.ACTIVE and Terms.of(self.decision.terms).apps
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A delegation that is in force for its delegate: what the gate asks of it, and the decision it stands on."""
+
+    guardian: bool
+    invited: datetime
+    decision: ledger.Standing
 
 
 @transaction.atomic
@@ -219,17 +234,42 @@ def give_back_reminder(delegation: Delegation) -> None:
     Delegation.objects.filter(pk=delegation.pk).update(reminded=None)
 
 
-def bound(uid: str, *, owner_id: int, delegate_id: int) -> Delegation | None:
-    """The delegation, if this person took it on for this owner and both accounts are open."""
-    found = Delegation.objects.filter(
-        pk=uid,
-        owner_id=owner_id,
-        delegate_id=delegate_id,
-        accepted__isnull=False,
-        owner__is_active=True,
-        delegate__is_active=True,
-    )
-    return found.first()
+# Asked at every read of a delegate and of the apps she let in: one prepared statement.
+_STANDS: Final = ledger.STANDS.format(
+    decision="d.id", owner="t.owner_id", kind="'person'", grantee="t.uid::text", at="%s"
+)
+_ASK_BOUND: Final = f"""
+    SELECT t.guardian, t.invited, s.*
+    FROM consent_delegation t JOIN accounts_person w ON w.id = t.owner_id JOIN accounts_person a ON a.id = t.delegate_id
+    CROSS JOIN LATERAL ({_STANDS}) s
+    WHERE t.uid = %s::uuid AND t.owner_id = %s AND t.delegate_id = %s AND t.accepted IS NOT NULL
+        AND w.is_active AND a.is_active
+"""  # noqa: S608 - the ledger's constant
+
+
+def bound(uid: str, *, owner_id: int, delegate_id: int, at: datetime) -> Bound | None:
+    """The delegation, if this person took it on for this owner, both accounts are open and its decision stands."""
+    rows = statements.read(_ASK_BOUND, [at, uid, owner_id, delegate_id])
+    if not rows:
+        return None
+    guardian, invited, *decision = rows[0]
+    return Bound(guardian, invited, ledger.Standing(at, *decision))
+
+
+def grantee_of_app(uid: UUID | str, client_id: str) -> str:
+    """Who an app is in the owner's ledger when this delegate let it in: not the app that the owner let in herself."""
+    return f"{uid}:{client_id}"
+
+
+def called(owner_id: int) -> dict[str, str]:
+    """What this owner calls the people who act or acted for her, by subject."""
+    held = Delegation.objects.filter(owner_id=owner_id, delegate__isnull=False).order_by("invited")
+    return {str(subject): name for subject, name in held.values_list("delegate__subject", "name")}
+
+
+def known(uid: str, *, owner_id: int) -> Delegation:
+    """One of this owner's, with who holds it: what an app that the holder let in is told of her."""
+    return Delegation.objects.select_related("delegate").get(pk=uid, owner_id=owner_id)
 
 
 def _bound(person: Person) -> QuerySet[Delegation]:

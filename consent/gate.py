@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ LETTER: Final = MappingProxyType(
 # An export lists and hands over, so both letters are asked of the client's scope and of hers.
 EXPORT: Final = "rs"
 PATIENT: Final = "Patient"
+RELATED_PERSON: Final = "RelatedPerson"
 CONSENT: Final = "Consent"
 AUDIT_EVENT: Final = "AuditEvent"
 PATIENT_LEVEL: Final = "patient"
@@ -118,6 +120,37 @@ class Delegate:
 
 
 @dataclass(frozen=True, slots=True)
+class DelegateApp:
+    """An app that a delegate let into the owner's record: it reads what both the decision and the delegate may.
+
+    ``decision_id`` is what the delegate decided in the owner's ledger, ``delegation`` what she may herself.
+    """
+
+    client_id: str
+    decision_id: int
+    scopes: tuple[Scope, ...]
+    person_id: int
+    delegation: str
+    standing: ledger.Standing | None = None
+
+    @property
+    def grantee(self) -> str:
+        return delegations.grantee_of_app(self.delegation, self.client_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a delegate may see at this moment, herself or through an app. ``hidden``: ``Type/id`` of single records."""
+
+    delegation: str
+    scopes: tuple[Scope, ...]
+    terms: Terms
+    withheld: int
+    hidden: frozenset[str]
+    patient_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Holder:
     """Anybody else she let read: a clinic, a clinician, or whoever holds a link.
 
@@ -129,7 +162,7 @@ class Holder:
     decision_id: int
 
 
-Reader = Owner | Delegate | App | Clinician | ClinicianApp | Backend | Holder
+Reader = Owner | Delegate | App | DelegateApp | Clinician | ClinicianApp | Backend | Holder
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +198,8 @@ def readable(*, owner_id: int, reader: Reader, interaction: str, at: datetime) -
         if reader.person_id != owner_id:
             raise ConsentMissing(f"person {reader.person_id} may not read the record of {owner_id}")
         return RecordSet(owner_id, _patient_id(owner_id), (Rule(),))
-    if isinstance(reader, Delegate):
-        return _readable_by_delegate(owner_id, reader, letter, at)
+    if isinstance(reader, Delegate | DelegateApp):
+        return _readable_in_her_place(owner_id, reader, letter, at)
     if isinstance(reader, Holder):
         if reader.kind == Grantee.PERSON:
             raise ConsentMissing("a person reads as who she is, a Delegate")
@@ -197,9 +230,7 @@ def decisions(*, owner_id: int, reader: App, interaction: str, at: datetime) -> 
     ConsentMissing.
     """
     decision = _standing(owner_id, reader.decision_id, reader.client_id, at)
-    granted = [scopes.parse(text) for text in decision.scopes_granted]
-    held = [scope for scope in reader.scopes if any(scopes.covers(wider, scope) for wider in granted)]
-    if not names_consents(held, LETTER[interaction]):
+    if not names_consents(_held(reader, decision), LETTER[interaction]):
         return []
     return ledger.consents(owner_id, Terms.of(decision.terms))
 
@@ -211,9 +242,7 @@ def logged(*, owner_id: int, reader: App, interaction: str, at: datetime) -> eve
     terms count for events as for any record of ourselves. Raises ConsentMissing.
     """
     decision = _standing(owner_id, reader.decision_id, reader.client_id, at)
-    granted = [scopes.parse(text) for text in decision.scopes_granted]
-    held = [scope for scope in reader.scopes if any(scopes.covers(wider, scope) for wider in granted)]
-    return events_under(held, Terms.of(decision.terms), LETTER[interaction])
+    return events_under(_held(reader, decision), Terms.of(decision.terms), LETTER[interaction])
 
 
 def events_under(held: Iterable[Scope], terms: Terms, letter: str) -> events.Filter | None:
@@ -260,15 +289,24 @@ def writable(*, owner_id: int, reader: App, interaction: str, source_id: int, at
     return Writable(own, replace(own, rules=(*own.rules, *searched)), rules)
 
 
-def reaches(reader: App | ClinicianApp, resource_type: str, interaction: str) -> bool:
+def reaches(reader: App | ClinicianApp | DelegateApp, resource_type: str, interaction: str) -> bool:
     """Whether any scope of the token reaches this type with this interaction at all."""
     letter = LETTER[interaction]
-    if letter in contributions.LETTERS and resource_type not in contributions.ABOUT:
+    if letter in contributions.LETTERS and (
+        resource_type not in contributions.ABOUT or isinstance(reader, DelegateApp)
+    ):
         return False
+    if isinstance(reader, DelegateApp) and resource_type == RELATED_PERSON and tells_who_acts(reader, interaction):
+        return True
     return any(
         scopes.permits(scope, resource_type, letter) or (resource_type == "Binary" and _reads_documents(scope, letter))
         for scope in reader.scopes
     )
+
+
+def tells_who_acts(reader: DelegateApp, interaction: str) -> bool:
+    """Whether the app may read who let it in, as the RelatedPerson that ``fhirUser`` named to it."""
+    return interaction == "read" and NamedScope("fhirUser") in reader.scopes
 
 
 def exports(held: Iterable[Scope], resource_type: str) -> bool:
@@ -296,36 +334,107 @@ def honours(scope: Scope) -> bool:
 
 
 def rules(
-    held: Iterable[Scope], terms: Terms, letter: str, *, hidden: frozenset[str] = frozenset()
+    held: Iterable[Scope],
+    terms: Terms,
+    letter: str,
+    *,
+    hidden: frozenset[str] = frozenset(),
+    within: Bounds | None = None,
 ) -> tuple[Rule, ...]:
-    """What scopes and terms admit together: any one rule is enough, and ``hidden`` is in none (``Type/id``)."""
-    return tuple(replace(rule, hidden=hidden) for scope in held for rule in _rules_of_scope(scope, terms, letter))
+    """What scopes and terms admit together: any one rule is enough, and ``hidden`` is in none (``Type/id``).
+
+    ``within``: for a delegate, and nothing beyond what she may see herself.
+    """
+    if within is None:
+        return tuple(replace(rule, hidden=hidden) for scope in held for rule in _rules_of_scope(scope, terms, letter))
+    narrowed, withheld = _common(tuple(held), within.scopes), terms.withheld | within.withheld
+    admitted = rules(narrowed, terms.within(within.terms), letter, hidden=hidden | within.hidden)
+    return tuple(replace(rule, withheld=withheld) for rule in admitted)
+
+
+def acting(owner_id: int, *, person_id: int, delegation: str, at: datetime) -> Bounds:
+    """What this person may see now of the owner's record, by this delegation.
+
+    Without what nobody can classify and what is a minor's own affair. Raises ConsentMissing.
+    """
+    found = delegations.bound(delegation, owner_id=owner_id, delegate_id=person_id, at=at)
+    if found is None:
+        raise ConsentMissing(f"person {person_id} does not act for {owner_id}")
+    return _bounds(owner_id, delegation, found, at)
+
+
+def letting_in(owner_id: int, *, person_id: int, delegation: str, at: datetime) -> Bounds:
+    """The same for the apps this person let in, if the owner lets her. Raises ConsentMissing."""
+    found = acting(owner_id, person_id=person_id, delegation=delegation, at=at)
+    if not found.terms.apps:
+        raise ConsentMissing(f"delegation {delegation} lets in no app")
+    return found
+
+
+def hidden_from_app(owner_id: int, client_id: str, delegation: str) -> frozenset[str]:
+    """What she hid from this app counts whoever let it in; what she hid from the delegate stands in the Bounds."""
+    grantee = delegations.grantee_of_app(delegation, client_id)
+    return ledger.hidden_from(owner_id, client_id) | ledger.hidden_from(owner_id, grantee, kind=Grantee.DELEGATE_APP)
 
 
 def _rules_of_app(owner_id: int, reader: App, letter: str, at: datetime) -> tuple[str, tuple[Rule, ...]]:
     """The id of the owner's one Patient, and what the app's scopes and her terms admit together."""
     decision = _standing(owner_id, reader.decision_id, reader.client_id, at, known=reader.standing)
+    return decision.patient_id, _rules_of(decision, _held(reader, decision), letter)
+
+
+def _held(reader: App | DelegateApp, decision: ledger.Standing) -> list[Scope]:
+    """The token can only ever hold less than what was granted; the ledger has the last word."""
     granted = [scopes.parse(text) for text in decision.scopes_granted]
-    # The token can only ever hold less than what was granted; the ledger has the last word.
-    held = [scope for scope in reader.scopes if any(scopes.covers(wider, scope) for wider in granted)]
-    return decision.patient_id, _rules_of(decision, held, letter)
+    return [scope for scope in reader.scopes if any(scopes.covers(wider, scope) for wider in granted)]
 
 
-def _readable_by_delegate(owner_id: int, reader: Delegate, letter: str, at: datetime) -> RecordSet:
-    """What the decision admits, without what nobody can classify and what is a minor's own affair."""
-    decision = _standing(owner_id, reader.decision_id, reader.delegation, at, kind=Grantee.PERSON)
-    delegation = delegations.bound(reader.delegation, owner_id=owner_id, delegate_id=reader.person_id)
-    if delegation is None:
-        raise ConsentMissing(f"person {reader.person_id} does not act for {owner_id}")
-    terms = Terms.of(decision.terms)
+def _readable_in_her_place(owner_id: int, reader: Delegate | DelegateApp, letter: str, at: datetime) -> RecordSet:
+    if isinstance(reader, DelegateApp):
+        return _readable_by_delegates_app(owner_id, reader, letter, at)
+    found = delegations.bound(reader.delegation, owner_id=owner_id, delegate_id=reader.person_id, at=at)
+    if found is None or found.decision.pk != reader.decision_id:
+        raise ConsentMissing(f"decision {reader.decision_id} does not stand for person {reader.person_id}")
+    bounds = _bounds(owner_id, reader.delegation, found, at)
+    admitted = rules(bounds.scopes, bounds.terms, letter, hidden=bounds.hidden)
+    withheld = tuple(replace(rule, withheld=bounds.withheld) for rule in admitted)
+    return RecordSet(owner_id, bounds.patient_id, withheld)
+
+
+def _readable_by_delegates_app(owner_id: int, reader: DelegateApp, letter: str, at: datetime) -> RecordSet:
+    decision = _standing(
+        owner_id, reader.decision_id, reader.grantee, at, kind=Grantee.DELEGATE_APP, known=reader.standing
+    )
+    bounds = letting_in(owner_id, person_id=reader.person_id, delegation=reader.delegation, at=at)
+    hidden = hidden_from_app(owner_id, reader.client_id, reader.delegation)
+    admitted = rules(_held(reader, decision), Terms.of(decision.terms), letter, hidden=hidden, within=bounds)
+    return RecordSet(owner_id, decision.patient_id, admitted)
+
+
+def _bounds(owner_id: int, delegation: str, found: delegations.Bound, at: datetime) -> Bounds:
+    """Raises ConsentMissing for a guardian of whoever is no minor any more."""
+    decision, terms = found.decision, Terms.of(found.decision.terms)
     withheld = terms.withheld_from_delegate
-    if delegation.guardian:
+    if found.guardian:
         birth = birth_date(owner_id)
         if birth is None or not guardians.is_minor(birth, at=at):
             raise ConsentMissing(f"owner {owner_id} is no minor")
-        withheld = guardians.withheld(terms, birth, decided=delegation.invited, at=at)
-    admitted = _rules_of(decision, [scopes.parse(text) for text in decision.scopes_granted], letter)
-    return RecordSet(owner_id, decision.patient_id, tuple(replace(rule, withheld=withheld) for rule in admitted))
+        withheld = guardians.withheld(terms, birth, decided=found.invited, at=at)
+    held = tuple(scopes.parse(text) for text in decision.scopes_granted)
+    return Bounds(delegation, held, terms, withheld, frozenset(decision.hidden), decision.patient_id)
+
+
+@lru_cache(maxsize=256)
+def _common(its: tuple[Scope, ...], hers: tuple[Scope, ...]) -> tuple[Scope, ...]:
+    """What scopes of an app and of a delegate both reach, each part of it once."""
+    pairs = [
+        scopes.common(one, other)
+        for one in its
+        for other in hers
+        if isinstance(one, ResourceScope) and isinstance(other, ResourceScope)
+    ]
+    found = list(dict.fromkeys(both for both in pairs if both is not None))
+    return tuple(one for one in found if not any(one != wider and scopes.covers(wider, one) for wider in found))
 
 
 def birth_date(owner_id: int) -> date | None:

@@ -19,6 +19,7 @@ class Grantee(models.TextChoices):
     ORGANIZATION = "organization", "a clinic or hospital"
     CLINICIAN = "clinician", "one clinician"
     PERSON = "person", "another person"
+    DELEGATE_APP = "delegate-app", "an app that a person who acts for her let in"
     LINK = "link", "whoever holds a link"
     EVERYONE = "everyone", "everyone but her"
 
@@ -58,7 +59,7 @@ class Decision(models.Model):
     sequence = models.IntegerField()
     act = models.CharField(max_length=8, choices=Act)
     grantee_kind = models.CharField(max_length=12, choices=Grantee)
-    grantee = models.CharField(max_length=120, help_text="client_id of an app; empty for everyone")
+    grantee = models.CharField(max_length=140, help_text="client_id of an app; empty for everyone")
     grantee_name = models.CharField(max_length=200, help_text="as shown to her when she decided")
     scopes_asked = ArrayField(models.CharField(max_length=300))
     scopes_granted = ArrayField(models.CharField(max_length=300))
@@ -109,7 +110,7 @@ class HiddenRecord(models.Model):
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
     grantee_kind = models.CharField(max_length=12, choices=Grantee)
-    grantee = models.CharField(max_length=120)
+    grantee = models.CharField(max_length=140)
     record = models.CharField(max_length=130, help_text="Type/id")
 
     class Meta:

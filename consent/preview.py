@@ -22,16 +22,29 @@ _FIRST_EVENTS: Final = ("authorize", "token")
 
 
 def counts(
-    *, owner_id: int, scopes: Iterable[Scope], terms: Terms, grantee: str = "", kind: str = Grantee.APP
+    *,
+    owner_id: int,
+    scopes: Iterable[Scope],
+    terms: Terms,
+    grantee: str = "",
+    kind: str = Grantee.APP,
+    within: gate.Bounds | None = None,
 ) -> list[KindCount]:
     """By type, known categories and source; sums are exact. Equals what a token with these scopes can search.
 
     Of her access log it is what the token's first look finds: each look adds to it. ``grantee`` is who would
-    read: what she hid from it, or from everyone, is not counted.
+    read: what she hid from it, or from everyone, is not counted. ``within``: the app is let in by a delegate, who may
+    see no more than this herself, and nothing of her decisions and her log: they tell which other apps she uses.
     """
-    hidden, held = ledger.hidden_from(owner_id, grantee, kind=kind), tuple(scopes)
-    records = RecordSet(owner_id, "", gate.rules(held, terms, "s", hidden=hidden))
+    held = tuple(scopes)
+    if within is None:
+        hidden = ledger.hidden_from(owner_id, grantee, kind=kind)
+    else:
+        hidden = gate.hidden_from_app(owner_id, grantee, within.delegation)
+    records = RecordSet(owner_id, "", gate.rules(held, terms, "s", hidden=hidden, within=within))
     found = records.told_counts()
+    if within is not None:
+        return found
     if gate.names_consents(held, "s"):
         found += _own(gate.CONSENT, len(ledger.consents(owner_id, terms)) + _coming(terms))
     which = gate.events_under(held, terms, "s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
@@ -14,13 +15,15 @@ from records.searching import microseconds
 class Terms:
     """``sources``: ids, None for all, also those that come later. ``since``/``until``: µs since 1970 UTC.
 
-    ``labels``: the sensitive kinds she chose to include; every other labelled record is withheld.
+    ``labels``: the sensitive kinds she chose to include; every other labelled record is withheld. ``apps``: of a
+    delegation, whether the delegate may let apps read what she may see herself.
     """
 
     sources: frozenset[int] | None = None
     since: int | None = None
     until: int | None = None
     labels: frozenset[str] = field(default_factory=frozenset)
+    apps: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -28,6 +31,8 @@ class Terms:
             "since": self.since,
             "until": self.until,
             "labels": sorted(self.labels),
+            # Decisions from before there was this say nothing of it, and neither does whoever does not allow it.
+            **({"apps": True} if self.apps else {}),
         }
 
     @classmethod
@@ -38,6 +43,16 @@ class Terms:
             since=said["since"],
             until=said["until"],
             labels=frozenset(said["labels"]),
+            apps=said.get("apps", False),
+        )
+
+    def within(self, wider: Terms) -> Terms:
+        """What both admit. Where they share no time ``since`` is after ``until``: only what spans both is in both."""
+        return Terms(
+            sources=_common(self.sources, wider.sources),
+            since=max(_said(self.since, wider.since), default=None),
+            until=min(_said(self.until, wider.until), default=None),
+            labels=self.labels & wider.labels,
         )
 
     @property
@@ -67,3 +82,13 @@ def _midnights(day: date, zone: tzinfo) -> tuple[int, int]:
     """Where a day begins by her clock and in UTC, µs since 1970."""
     here, there = (microseconds(datetime.combine(day, time(), tzinfo=clock)) for clock in (zone, UTC))
     return here, there
+
+
+def _common(one: frozenset[int] | None, other: frozenset[int] | None) -> frozenset[int] | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other
+
+
+def _said(*edges: int | None) -> Iterable[int]:
+    return [edge for edge in edges if edge is not None]

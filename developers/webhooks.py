@@ -19,13 +19,14 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from consent import gate
 from consent.gate import ConsentMissing
 from developers.models import Delivery, EventKind, Heard, Subscription
-from gateway import authorizations, scopes
+from gateway import authorizations
 from gateway.errors import InvalidRegistration
 from gateway.models import Application, Authorization
 from records import sealing
@@ -102,8 +103,11 @@ def _look_for_ends(subscription: Subscription, *, at: datetime) -> None:
     """Authorizations that ended since the subscription began; one replaced by a newer yes has not been taken back."""
     since = max(subscription.created, at - LOOK_BACK)
     known = {"application_id": subscription.application_id}
-    live = Authorization.objects.live(at=at).filter(**known).values("person_id")
-    ended = Authorization.objects.filter(**known, revoked__gt=since).exclude(person_id__in=live)
+    # Of the same record by the same person: whose it is, is empty for her own.
+    again = Authorization.objects.live(at=at).filter(**known, person_id=OuterRef("person_id"))
+    again = again.annotate(record=Coalesce("about_id", "person_id")).filter(record=OuterRef("record"))
+    ended = Authorization.objects.filter(**known, revoked__gt=since).annotate(record=Coalesce("about_id", "person_id"))
+    ended = ended.exclude(Exists(again))
     for authorization in ended.iterator():
         key = f"revoked {authorization.uid}"
         _tell(
@@ -117,36 +121,35 @@ def _look_for_ends(subscription: Subscription, *, at: datetime) -> None:
 
 def _look_for_records(subscription: Subscription, *, at: datetime) -> None:
     # A clinician's app reads somebody else's chart, on his own decision: it is told of ends only.
-    live = Authorization.objects.live(at=at).filter(application_id=subscription.application_id, about__isnull=True)
+    heard = Q(about__isnull=True) | Q(delegation__isnull=False)
+    live = Authorization.objects.live(at=at).filter(heard, application_id=subscription.application_id)
     until = _whole_milliseconds(at - SETTLED)
-    for authorization in live.select_related("application", "person").iterator():
+    for authorization in live.select_related("application", "person", "about").iterator():
         # What opens nothing for the app tells it nothing either: paused, signed out of, or of a closed account.
         if not authorizations.is_live(authorization, at=at):
             continue
         begun = max(authorization.created, subscription.created)
-        heard, _ = Heard.objects.get_or_create(
+        mark, _ = Heard.objects.get_or_create(
             subscription=subscription, authorization=authorization, defaults={"until": _whole_milliseconds(begun)}
         )
-        if heard.until >= until:
+        if mark.until >= until:
             continue
-        found = _new_records(authorization, since=heard.until, until=until, at=at)
+        found = _new_records(authorization, since=mark.until, until=until, at=at)
         with transaction.atomic():
             if found:
                 told = {"authorization": str(authorization.uid), **_patient(authorization), "resources": found}
                 _tell(subscription, EventKind.NEW_DATA, f"data {authorization.uid} {until.isoformat()}", told, at=at)
                 # Of two workers that looked at once, one moves the mark; the other's message is undone with it.
-                moved = Heard.objects.filter(pk=heard.pk, until=heard.until).update(until=until)
+                moved = Heard.objects.filter(pk=mark.pk, until=mark.until).update(until=until)
                 if not moved:
                     transaction.set_rollback(True)
 
 
 def _new_records(authorization: Authorization, *, since: datetime, until: datetime, at: datetime) -> dict[str, int]:
     """How many records of each kind were written in that time that the app may search now; read through the gate."""
-    reader = gate.App(
-        authorization.application.client_id, authorization.decision_id, scopes.parse(authorization.scopes)
-    )
+    reader = authorizations.reader(authorization)
     try:
-        records = gate.readable(owner_id=authorization.person_id, reader=reader, interaction="search", at=at)
+        records = gate.readable(owner_id=authorization.owner_id, reader=reader, interaction="search", at=at)
     except ConsentMissing:
         return {}
     moved = {count.resource_type for count in records.counts() if count.changed > since}

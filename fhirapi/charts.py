@@ -25,8 +25,17 @@ from standards.smart.scopes import ResourceScope
 _NAMING: Final = ("patient", "subject", "patient:Patient", "subject:Patient")
 
 
-def reader(bearer: Bearer) -> gate.App | gate.ClinicianApp:
-    """Who asks the gate: the app of the person whose record it is, or of a clinician."""
+def reader(bearer: Bearer) -> gate.App | gate.ClinicianApp | gate.DelegateApp:
+    """Who asks the gate: the app of the person whose record it is, of who acts for her, or of a clinician."""
+    if bearer.delegation:
+        return gate.DelegateApp(
+            bearer.client_id,
+            bearer.decision_id,
+            bearer.scopes,
+            bearer.person_id,
+            bearer.delegation,
+            bearer.standing,
+        )
     if not bearer.staff:
         return gate.App(bearer.client_id, bearer.decision_id, bearer.scopes, bearer.standing)
     return gate.ClinicianApp(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from audit import events
 from audit.models import Action, Agent, Outcome
 from consent import gate
 from fhirapi.bundles import Entry
-from gateway import usage
+from gateway import tokens, usage
 from gateway.bearer import Bearer
 from records.query import Query
 from standards.smart import scopes
@@ -53,10 +53,9 @@ class Disclosure:
         if category is not None:
             self.categories[f"{resource_type} {category}"] = self.types[resource_type]
 
-    def detail(self, status: int, *, clinician: str = "") -> dict[str, Any]:
-        known: dict[str, Any] = {"status": status, "records": self.types.total(), "types": dict(self.types)}
-        if clinician:
-            known["clinician"] = clinician
+    def detail(self, status: int, *, by: Mapping[str, str]) -> dict[str, Any]:
+        """``by``: who had opened the app, where that was not the owner of the record."""
+        known: dict[str, Any] = {"status": status, "records": self.types.total(), "types": dict(self.types), **by}
         if self.record:
             known["record"] = self.record
         if self.withheld:
@@ -86,8 +85,15 @@ def record(disclosure: Disclosure, *, to: Bearer, status: int, origin: str) -> N
         agent_name=to.application_name,
         consent_id=to.decision_id,
         origin=origin[:ORIGIN_LENGTH_MAX],
-        detail=disclosure.detail(status, clinician=to.subject if to.staff else ""),
+        detail=disclosure.detail(status, by=opened_by(to)),
     )
+
+
+def opened_by(bearer: Bearer) -> dict[str, str]:
+    """Who had opened the app, by subject: a clinician of this hospital, or who acts for the owner; none for herself."""
+    if bearer.staff:
+        return {"clinician": bearer.subject}
+    return tokens.acting(bearer.delegation, bearer.subject)
 
 
 def _outcome(status: int) -> Outcome:

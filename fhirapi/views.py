@@ -26,6 +26,7 @@ from fhirapi import (
     chaining,
     charts,
     consents,
+    delegates,
     disclosures,
     errors,
     including,
@@ -37,7 +38,7 @@ from fhirapi.negotiation import FhirNegotiation
 from gateway import authentication, limits, refusals
 from gateway.authentication import SmartAuthentication
 from gateway.bearer import Bearer
-from gateway.errors import Holder, InvalidToken
+from gateway.errors import InvalidToken
 from gateway.limits import Caller
 from records.query import Query
 from records.reading import Page, RecordSet, Stored
@@ -87,7 +88,7 @@ class FhirView(APIView):
         if not isinstance(bearer, Bearer):
             raise exceptions.NotAuthenticated
         if bearer.context.get("patient", bearer.patient_id) != bearer.patient_id:
-            holder = Holder(bearer.owner_id, bearer.client_id, bearer.application_name, bearer.decision_id)
+            holder = bearer.holder
             error = InvalidToken("the launch was for another patient", holder=holder)
             refusals.of_token(
                 error, interaction=self.disclosure.interaction, origin=request.META.get("REMOTE_ADDR", "")
@@ -110,12 +111,14 @@ class FhirView(APIView):
         logs = resource_type == gate.AUDIT_EVENT and self.interaction in ("read", "search")
         if logs and isinstance(reader, gate.App):
             return accesslogs.among(found, reader, interaction=self.interaction, at=at)
+        if resource_type == gate.RELATED_PERSON and self.interaction == "read" and isinstance(reader, gate.DelegateApp):
+            return delegates.among(found, reader)
         return found
 
     def reaches(self, resource_type: str) -> bool:
         return gate.reaches(self.reader(), resource_type, self.interaction)
 
-    def reader(self) -> gate.App | gate.ClinicianApp:
+    def reader(self) -> gate.App | gate.ClinicianApp | gate.DelegateApp:
         assert self.bearer is not None
         return charts.reader(self.bearer)
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.models import Person
 from audit import events
-from audit.models import Action, Agent, Outcome
+from audit.models import Action, Outcome
 from consent import ledger, texts
 from consent.ledger import Reading
 from consent.models import Decision
 from gateway import authorizations, choices, counting, pending, redirects, scopes, selections, tokens, wording
-from gateway.models import Application, AuthorizationRequest
+from gateway.models import Application, Authorization, AuthorizationRequest
+from gateway.owners import Chosen
 from gateway.selections import Selection
 
 
@@ -40,38 +40,45 @@ class Circumstances:
 @transaction.atomic
 def allow(
     request: AuthorizationRequest,
-    person: Person,
+    record: Chosen,
     *,
     chosen: Selection,
     how: Circumstances,
     at: datetime,
-) -> str:
-    """Where to send her with the code. Raises AlreadyAnswered, NothingTicked, selections.InvalidTime."""
-    offered, application, terms = request.params["offered"], request.application, chosen.terms(person.zone)
+) -> tuple[str, Authorization]:
+    """Where to send her with the code, and what she let the app have.
+
+    Raises AlreadyAnswered, NothingTicked, selections.InvalidTime.
+    """
+    application, terms = request.application, record.narrowed(chosen.terms(record.person.zone))
+    offered = record.offered(request.params["offered"])
     granted = choices.granted(offered, chosen.ticked or ())
     length, ends = selections.end(chosen, application, at=at)
+    ends = record.end(ends)
     if length == selections.ONCE:
         granted = [scope for scope in granted if scope != scopes.OFFLINE_ACCESS]
     if not choices.is_worth_granting(granted):
         raise NothingTicked(str(request.pk))
     _claim(request, at=at)
-    total = counting.Tally(person.pk, application.client_id, tuple(granted), terms).total()
+    tally = counting.Tally(record.owner.pk, application.client_id, tuple(granted), terms, within=record.bounds)
     decision = ledger.grant(
-        owner=person,
-        actor=person,
-        grantee=application.client_id,
+        owner=record.owner,
+        actor=record.person,
+        kind=record.kind,
+        grantee=record.grantee(application),
         grantee_name=application.name,
         asked=offered,
         granted=granted,
         terms=terms,
         purpose=application.purpose,
         ends=ends,
-        read=reading(application, how.language, records=total),
+        read=reading(application, how.language, text=record.text, records=tally.total()),
         at=at,
     )
     authorization = authorizations.begin(
         decision,
-        person=person,
+        person=record.person,
+        delegation=record.delegation,
         application=application,
         granted=granted,
         ends=ends,
@@ -81,25 +88,27 @@ def allow(
         launch=request.launch,
     )
     code = tokens.issue_code(authorization, request.params, at=at)
-    _note(person, application, decision, Outcome.SUCCESS, how)
-    return redirects.answer(request.params["redirect_uri"], code=code, state=request.params["state"])
+    _note(record, application, decision, Outcome.SUCCESS, how)
+    leads = redirects.answer(request.params["redirect_uri"], code=code, state=request.params["state"])
+    return leads, authorization
 
 
 @transaction.atomic
-def deny(request: AuthorizationRequest, person: Person, *, how: Circumstances, at: datetime) -> str:
+def deny(request: AuthorizationRequest, record: Chosen, *, how: Circumstances, at: datetime) -> str:
     """Where to send her with her no. Raises AlreadyAnswered."""
     _claim(request, at=at)
     application = request.application
     decision = ledger.refuse(
-        owner=person,
-        actor=person,
-        grantee=application.client_id,
+        owner=record.owner,
+        actor=record.person,
+        kind=record.kind,
+        grantee=record.grantee(application),
         grantee_name=application.name,
-        asked=request.params["offered"],
-        read=reading(application, how.language),
+        asked=record.offered(request.params["offered"]),
+        read=reading(application, how.language, text=record.text),
         at=at,
     )
-    _note(person, application, decision, Outcome.REFUSED, how)
+    _note(record, application, decision, Outcome.REFUSED, how)
     return redirects.answer(
         request.params["redirect_uri"],
         error="access_denied",
@@ -108,9 +117,9 @@ def deny(request: AuthorizationRequest, person: Person, *, how: Circumstances, a
     )
 
 
-def reading(application: Application, language: str, **more: Any) -> Reading:
+def reading(application: Application, language: str, *, text: str = texts.SHARING, **more: Any) -> Reading:
     """What stood before her: the text, the page's own words by their digest, and what the app promised."""
-    text = texts.read(texts.SHARING, language)
+    shown = texts.read(text, language)
     promised = {
         "maker": application.maker,
         "policy": application.policy_uri,
@@ -118,7 +127,7 @@ def reading(application: Application, language: str, **more: Any) -> Reading:
         "resale": application.resale,
         "deletion": application.deletion,
     }
-    return Reading(text.version, text.language, text.digest, {"page": wording.VERSION, "promised": promised, **more})
+    return Reading(shown.version, shown.language, shown.digest, {"page": wording.VERSION, "promised": promised, **more})
 
 
 def _claim(request: AuthorizationRequest, *, at: datetime) -> None:
@@ -126,19 +135,21 @@ def _claim(request: AuthorizationRequest, *, at: datetime) -> None:
         raise AlreadyAnswered(str(request.pk))
 
 
-def _note(person: Person, application: Application, decision: Decision, outcome: Outcome, how: Circumstances) -> None:
+def _note(record: Chosen, application: Application, decision: Decision, outcome: Outcome, how: Circumstances) -> None:
+    acting = tokens.acting(record.delegation.uid if record.delegation else None, record.person.subject)
     events.append(
-        owner_id=person.pk,
+        owner_id=record.owner.pk,
         action=Action.EXECUTE,
         interaction="authorize",
         outcome=outcome,
-        agent_kind=Agent.OWNER,
-        agent=str(person.subject),
-        agent_name=person.name,
+        agent_kind=record.agent,
+        agent=str(record.person.subject),
+        agent_name=record.person.name,
         consent_id=decision.pk,
         origin=how.origin,
         detail={
             "app": application.client_id,
+            **acting,
             "granted": len(decision.scopes_granted),
             "refused": len(decision.scopes_refused),
         },

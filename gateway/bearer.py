@@ -30,8 +30,8 @@ USE_NOTED_EVERY: Final = timedelta(minutes=1)
 class Bearer:
     """A live access token: the app that holds it, the owner it reads for, and the consent decision it stands on.
 
-    ``subject``, ``person_id`` and ``fhir_user`` are of whoever let the app in: the owner herself, or ``staff``, a
-    clinician of this hospital who opened the app for the owner's chart.
+    ``subject``, ``person_id`` and ``fhir_user`` are of whoever let the app in: the owner herself; ``staff``, a
+    clinician of this hospital who opened the app for the owner's chart; or who acts for her by the ``delegation``.
     """
 
     owner_id: int
@@ -47,12 +47,19 @@ class Bearer:
     person_id: int
     fhir_user: str
     staff: bool
+    delegation: str
     standing: Standing | None
     """The decision as the ledger knew it when the token was checked; None if it did not stand."""
 
     @property
     def is_authenticated(self) -> bool:
         return True
+
+    @property
+    def holder(self) -> Holder:
+        """Whose access log is told if the token opens nothing after all."""
+        delegate = self.subject if self.delegation else ""
+        return Holder(self.owner_id, self.client_id, self.application_name, self.decision_id, delegate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +80,17 @@ class BackendBearer:
 # Asked at every call: one prepared statement, not built anew by the ORM (records/statements.py). It also asks the
 # ledger whether the decision stands, so that the gate need not ask again a moment later.
 _STANDS: Final = ledger.STANDS.format(
-    decision="g.decision_id", owner="COALESCE(o.id, p.id)", kind="'app'", grantee="a.client_id", at="%s"
+    decision="g.decision_id",
+    owner="COALESCE(o.id, p.id)",
+    kind="CASE WHEN g.delegation_id IS NULL THEN 'app' ELSE 'delegate-app' END",
+    grantee="COALESCE(g.delegation_id || ':', '') || a.client_id",  # as delegations.grantee_of_app
+    at="%s",
 )
 _ASK: Final = f"""
     SELECT t.expires, t.scope, t.authorization_id, g.revoked, g.expires, g.last_used, g.context, g.decision_id,
         a.active, a.client_id, a.name, p.is_active AND COALESCE(o.is_active, TRUE), COALESCE(o.id, p.id),
         COALESCE(o.patient_id, p.patient_id), p.subject, p.id, p.role,
-        CASE p.practitioner_id WHEN '' THEN 'Patient/' || p.patient_id ELSE 'Practitioner/' || p.practitioner_id END,
+        {tokens.FHIR_USER}, COALESCE(g.delegation_id::text, ''),
         g.paused,
         g.session <> '' AND NOT EXISTS (
             SELECT 1 FROM django_session ds
@@ -121,17 +132,18 @@ def of(token: str, *, at: datetime) -> Bearer:
     row = rows[0]
     if row[0] > at and row[2] is None:
         raise InsufficientScope("a token of a backend service")
-    (expires, scope, authorization_id, revoked, ends, used, context, decision_id, *app_and_person) = row[:18]
-    paused, signed_out, *decision = row[18:]
+    (expires, scope, authorization_id, revoked, ends, used, context, decision_id, *app_and_person) = row[:19]
+    paused, signed_out, *decision = row[19:]
     app_active, client_id, name, people_active, owner_id, patient_id, subject, *signed_in = app_and_person
-    person_id, role, fhir_user = signed_in
+    person_id, role, fhir_user, delegation = signed_in
+    holder = None
+    if authorization_id is not None:
+        holder = Holder(owner_id, client_id, name, decision_id, str(subject) if delegation else "")
     stopped = revoked is not None or paused is not None or signed_out
     if expires <= at or authorization_id is None or stopped or ends <= at:
-        holder = None if authorization_id is None else Holder(owner_id, client_id, name, decision_id)
         raise InvalidToken(f"authorization {authorization_id}: expired, paused or revoked", holder=holder)
     if not (app_active and people_active):
-        known = Holder(owner_id, client_id, name, decision_id)
-        raise InvalidToken(f"authorization {authorization_id}: account or app closed", holder=known)
+        raise InvalidToken(f"authorization {authorization_id}: account or app closed", holder=holder)
     if used is None or used + USE_NOTED_EVERY <= at:
         authorizations.touch(authorization_id, at=at)
     return Bearer(
@@ -148,6 +160,7 @@ def of(token: str, *, at: datetime) -> Bearer:
         person_id=person_id,
         fhir_user=fhir_user,
         staff=role == Role.CLINICIAN and settings.SITE == "hospital",
+        delegation=delegation,
         standing=None if decision[0] is None else Standing(at, *decision),
     )
 

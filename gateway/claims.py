@@ -13,7 +13,7 @@ SUPPORTED: Final = ("sub", "fhirUser")
 
 
 class Known(Protocol):
-    """A Person, or the Bearer that speaks for one."""
+    """Who signed in, by an Authorization, what is told of one, or the Bearer that stands on one."""
 
     @property
     def subject(self) -> object: ...
@@ -23,7 +23,9 @@ class Known(Protocol):
 
 
 def of(person: Known, granted: Iterable[str]) -> dict[str, str]:
-    """``sub`` is opaque and stable; ``fhirUser`` the absolute address of her Patient or his Practitioner."""
+    """``sub`` is opaque and stable; ``fhirUser`` the absolute address of her Patient, of his Practitioner, or of the
+    RelatedPerson that who acts for the patient is to her.
+    """
     claims = {"sub": str(person.subject)}
     if scopes.FHIR_USER in set(granted):
         claims["fhirUser"] = f"{settings.FHIR_BASE}/{person.fhir_user}"

@@ -88,7 +88,7 @@ def _check(found: _Code | None, standing: Standing | None, client: Client, asked
         raise VerifierWrong("no well-formed code_verifier")
     if found is None or standing is None:
         raise CodeUnknown(f"client {client.pk}")
-    if not standing.live:
+    if not authorizations.is_redeemable(standing, at=asked.at):
         raise refusals.of_ended(standing, client, asked, interaction="token")
     if found.consumed is not None:
         authorizations.end_family(standing, client, asked, reason="code replayed")

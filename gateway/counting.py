@@ -23,6 +23,8 @@ _WHOLE = ResourceScope(scopes.LEVEL, "*", scopes.READING)
 class Tally:
     """The numbers of one consent page: for this owner, this app, the scopes granted so far and the terms chosen.
 
+    ``within``: where a delegate is asked, only what she may see herself is counted, or known of at all.
+
     A Binary is no record of its own: it is read through the one that names it, and not counted.
     """
 
@@ -30,6 +32,7 @@ class Tally:
     client_id: str
     granted: tuple[str, ...]
     terms: Terms
+    within: gate.Bounds | None = None
 
     def of_box(self, box: Box) -> Counter[int]:
         """Records behind the box on these terms, ticked or not, by source."""
@@ -82,7 +85,9 @@ class Tally:
         return replace(self.terms, sources=None, labels=frozenset(labels.LABELS))
 
     def _counts(self, held: Iterable[Scope], terms: Terms) -> list[KindCount]:
-        kinds = preview.counts(owner_id=self.owner_id, scopes=held, terms=terms, grantee=self.client_id)
+        kinds = preview.counts(
+            owner_id=self.owner_id, scopes=held, terms=terms, grantee=self.client_id, within=self.within
+        )
         return [kind for kind in kinds if kind.resource_type != "Binary"]
 
     def _is_chosen(self, kind: KindCount) -> bool:

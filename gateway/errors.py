@@ -86,12 +86,16 @@ class ForeignToken(GatewayError):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Whose door a token was for that opens nothing any more: her access log is told of the try."""
+    """Whose door a token was for that opens nothing any more: her access log is told of the try.
+
+    ``delegate``: the subject of who let the app in, if that was somebody who acts for her.
+    """
 
     owner_id: int
     client_id: str
     name: str
     decision_id: int
+    delegate: str = ""
 
 
 class InvalidToken(GatewayError):

@@ -15,6 +15,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from accounts.models import Person
+from consent.models import Delegation
 from gateway import redirects, scopes, styles
 from gateway.models import Application, Launch
 
@@ -34,19 +35,26 @@ def open_app(
     *,
     person: Person,
     about: Person | None = None,
+    delegation: Delegation | None = None,
     context: Mapping[str, Any] | None = None,
     at: datetime,
 ) -> str:
     """The address that opens the app for this person; ``about`` is the patient whose chart it is opened from.
 
-    ``context`` holds names of TOLD only.
+    ``delegation``: she opens it from the record of whom she acts for by it. ``context`` holds names of TOLD only.
     """
     told = dict(context or {})
     if not told.keys() <= TOLD:
         raise ValueError("a launch tells an app what SMART names, nothing else")
     token = secrets.token_urlsafe(32)
     Launch.objects.create(
-        digest=_digest(token), application=application, person=person, about=about, context=told, expires=at + LIFE
+        digest=_digest(token),
+        application=application,
+        person=person,
+        about=about if delegation is None else delegation.owner,
+        delegation=delegation,
+        context=told,
+        expires=at + LIFE,
     )
     return redirects.with_query(application.launch_uri, {"iss": settings.FHIR_BASE, "launch": token})
 
@@ -68,13 +76,13 @@ def narrowed(offered: Iterable[str], launch: Launch | None) -> list[str]:
     return [text for text in offered if known.get(text, True)]
 
 
-def context(launch: Launch | None, person: Person, granted: Iterable[str]) -> dict[str, Any]:
+def context(launch: Launch | None, owner: Person, granted: Iterable[str]) -> dict[str, Any]:
     """What the app is told with every token: a patient whenever a ``patient/`` scope or a launch was granted."""
     granted = list(granted)
     launched = launch is not None and scopes.LAUNCH in granted
     told: dict[str, Any] = {}
     if scopes.needs_patient(granted) or launched:
-        told["patient"] = (launch.about if launch and launch.about else person).patient_id
+        told["patient"] = owner.patient_id
     if launched and launch is not None:
         told |= {**launch.context, "smart_style_url": styles.address()}
     elif launch is not None and scopes.LAUNCH_ENCOUNTER in granted and "encounter" in launch.context:

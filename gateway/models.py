@@ -204,12 +204,14 @@ class Authorization(models.Model):
     ``online_access`` app lives and dies with; blank for the others.
 
     ``about`` is whose record it opens: null for her own; at a hospital, the patient for whose chart a clinician
-    launched the app. She may have the same app open for several patients at once.
+    launched the app; else the owner for whom she acts by the ``delegation``, in whose ledger the decision then stands.
+    She may have the same app open for several people at once.
     """
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="authorizations", db_index=False)
     about = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    delegation = models.ForeignKey("consent.Delegation", models.PROTECT, null=True, related_name="authorizations")
     application = models.ForeignKey(Application, models.PROTECT, related_name="authorizations")
     decision = models.ForeignKey("consent.Decision", models.PROTECT, related_name="+")
     scopes = ArrayField(
@@ -230,17 +232,35 @@ class Authorization(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["person", "application", "about"],
+                fields=["person", "application", "about", "delegation"],
                 condition=Q(revoked__isnull=True),
                 nulls_distinct=False,
                 name="authorization_one_live_per_launch",
             ),
             models.CheckConstraint(condition=Q(expires__gt=F("created")), name="authorization_ends_later"),
+            models.CheckConstraint(
+                condition=Q(delegation__isnull=True) | Q(about__isnull=False), name="authorization_acts_for_somebody"
+            ),
         ]
         indexes: ClassVar = [models.Index(fields=["person", "-created"], name="authorization_of_person")]
 
     def __str__(self) -> str:
         return f"Authorization {self.pk}"
+
+    @property
+    def owner_id(self) -> int:
+        """In whose ledger and access log it stands."""
+        return self.person_id if self.delegation_id is None or self.about_id is None else self.about_id
+
+    @property
+    def subject(self) -> uuid.UUID:
+        """Who signed in."""
+        return self.person.subject
+
+    @property
+    def fhir_user(self) -> str:
+        """Who signed in, as SMART's ``fhirUser`` names her: of a delegate, what she is to whose record this is."""
+        return self.person.fhir_user if self.delegation_id is None else f"RelatedPerson/{self.delegation_id}"
 
 
 # Codes and tokens are written by the thousand, so their tables have the keys and indexes that a question of ours needs
@@ -355,14 +375,16 @@ class AuthorizationRequest(models.Model):
 class Launch(models.Model):
     """An app being opened from here: the single-use ``launch`` token of SMART's EHR launch, kept as its SHA-256.
 
-    Bound to whoever opened it and to the app. ``about`` is the patient whose chart it was opened from, null for her
-    own record; ``context`` what else the app is told (``{"encounter": id, "intent": …}``).
+    Bound to whoever opened it and to the app. ``about`` is whose record it was opened from, null for her own: a patient
+    of this hospital, or with ``delegation`` somebody for whom she acts. ``context`` is what else the app is told
+    (``{"encounter": id, "intent": …}``).
     """
 
     digest = models.BinaryField(primary_key=True)
     application = models.ForeignKey(Application, models.CASCADE, related_name="+")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     about = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
+    delegation = models.ForeignKey("consent.Delegation", models.CASCADE, null=True, related_name="+")
     context = models.JSONField(default=dict)
     expires = models.DateTimeField(db_index=True)
     used = models.DateTimeField(null=True)

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from accounts.models import Person
 from consent import texts
 from gateway import choices, counting, scopes, selections, wording
 from gateway.choices import Box, Wish
 from gateway.models import Application, AuthorizationRequest
+from gateway.owners import Chosen
 from gateway.selections import Selection
 from gateway.wording import Kind, Text
 from records import labels, sources
@@ -81,8 +81,10 @@ class Question:
 
     ``sources`` stand only where there is more than one. ``sensitive`` are the kinds she has, and ``withheld`` how many
     records they keep back now: said to her alone. ``asked`` and ``granted`` are the scopes as developers write them.
+    ``record``: whose record it is about.
     """
 
+    record: Chosen
     application: Application
     promises: tuple[Text, ...]
     groups: tuple[Group, ...]
@@ -101,17 +103,19 @@ class Question:
 
 
 def ask(
-    request: AuthorizationRequest, person: Person, selection: Selection, *, language: str, at: datetime
+    request: AuthorizationRequest, record: Chosen, selection: Selection, *, language: str, at: datetime
 ) -> Question:
-    """The page for this person and what she chose so far. Raises selections.InvalidTime."""
-    offered, application = request.params["offered"], request.application
+    """The page for this record and what was chosen so far. Raises selections.InvalidTime."""
+    offered, application = record.offered(request.params["offered"]), request.application
     boxes, wishes, extras = choices.boxes(offered), choices.wishes(offered), _extra_keys(offered)
     chosen = set(_keys(boxes, wishes) | set(extras) if selection.ticked is None else selection.ticked)
     granted = choices.granted(offered, chosen)
-    tally = counting.Tally(person.pk, application.client_id, tuple(granted), selection.terms(person.zone))
+    terms = selection.terms(record.person.zone)
+    tally = counting.Tally(record.owner.pk, application.client_id, tuple(granted), terms, within=record.bounds)
     called = sources.called(tally.sources())
     groups = _groups(boxes, tally, called, chosen)
     return Question(
+        record=record,
         application=application,
         promises=wording.promises(application),
         groups=tuple(group for group in groups if any(_behind(group, tally, boxes))),
@@ -121,9 +125,9 @@ def ask(
         withheld=tally.withheld(),
         writing=tuple(_writing(wishes, chosen)),
         extras=tuple(Extra(key, kind, key in chosen) for key, kind in extras.items()),
-        lengths=_lengths(application, selection, at=at),
+        lengths=_lengths(record, application, selection, at=at),
         selection=selection,
-        text=texts.read(texts.SHARING, language),
+        text=texts.read(record.text, language),
         asked=tuple(offered),
         granted=tuple(granted),
         total=tally.total(),
@@ -155,12 +159,18 @@ def _sensitive(tally: counting.Tally, selection: Selection) -> tuple[Choice, ...
     return tuple(Choice(label, wording.sensitivity(label), totals[label], label in selection.labels) for label in shown)
 
 
-def _lengths(application: Application, selection: Selection, *, at: datetime) -> tuple[Length, ...]:
+def _lengths(record: Chosen, application: Application, selection: Selection, *, at: datetime) -> tuple[Length, ...]:
+    """Those that would go on after she no longer acts for the owner are one, which says when that is."""
     chosen, _ = selections.end(selection, application, at=at)
-    return tuple(
-        Length(value, wording.length(value, ends), value == chosen)
-        for value, ends in selections.lengths(application, at=at).items()
-    )
+    offered = selections.lengths(application, at=at)
+    within = {value: ends for value, ends in offered.items() if record.end(ends) == ends}
+    found = [Length(value, wording.length(value, ends), value == chosen) for value, ends in within.items()]
+    beyond = [value for value in offered if value not in within]
+    if beyond:
+        value = chosen if chosen in beyond else beyond[0]
+        label = wording.as_long_as_she_acts(record.end(offered[value]))
+        found.append(Length(value, label, value == chosen))
+    return tuple(found)
 
 
 def _extra_keys(offered: Collection[str]) -> dict[str, Kind]:

@@ -17,7 +17,8 @@ def of_token(error: InvalidToken, *, interaction: str, origin: str) -> None:
 
 def of_ended(standing: Standing, client: Client, asked: Asked, *, interaction: str) -> AuthorizationEnded:
     """An app that proved itself asked for a token of an authorization that has ended; the error to raise."""
-    holder = Holder(standing.owner_id, client.client_id, client.name, standing.decision_id)
+    delegate = str(standing.subject) if standing.delegation_id else ""
+    holder = Holder(standing.owner_id, client.client_id, client.name, standing.decision_id, delegate)
     _note(holder, interaction=interaction, origin=asked.origin, status=400)
     return AuthorizationEnded(f"authorization {standing.pk}")
 
@@ -33,5 +34,10 @@ def _note(holder: Holder, *, interaction: str, origin: str, status: int) -> None
         agent_name=holder.name,
         consent_id=holder.decision_id,
         origin=origin,
-        detail={"status": status, "records": 0, "types": {}},
+        detail={
+            "status": status,
+            "records": 0,
+            "types": {},
+            **({"delegate": holder.delegate} if holder.delegate else {}),
+        },
     )

@@ -98,7 +98,7 @@ def renew(asked: Asked) -> dict[str, Any]:
 def _renewed(
     presented: _Presented, standing: Standing, token: str, client: Client, asked: Asked, mark: Mark | None
 ) -> dict[str, Any]:
-    if not standing.live:
+    if not authorizations.is_redeemable(standing, at=asked.at):
         raise refusals.of_ended(standing, client, asked, interaction="refresh")
     if presented.revoked is not None:
         assertions.remember(mark)

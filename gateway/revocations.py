@@ -37,7 +37,7 @@ def _end(found: AccessToken | RefreshToken, asked: Asked) -> None:
 def _note(client: Application, found: AccessToken | RefreshToken, asked: Asked) -> None:
     authorization = found.authorization
     events.append(
-        owner_id=authorization.person_id if authorization else events.chain_of_app(client.pk),
+        owner_id=authorization.owner_id if authorization else events.chain_of_app(client.pk),
         action=Action.EXECUTE,
         interaction="revoke",
         agent_kind=Agent.APP,
@@ -45,4 +45,5 @@ def _note(client: Application, found: AccessToken | RefreshToken, asked: Asked) 
         agent_name=client.name,
         consent_id=authorization.decision_id if authorization else None,
         origin=asked.origin,
+        detail=tokens.acting(authorization.delegation_id, authorization.subject) if authorization else None,
     )

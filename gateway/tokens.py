@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
+from uuid import UUID
 
 from audit import events
 from audit.models import Action, Agent
@@ -34,10 +35,15 @@ BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The authorization that a code or refresh token belongs to. ``live`` says whether it may still be redeemed."""
+    """The authorization that a code or refresh token belongs to. ``live`` says whether it may still be redeemed.
+
+    ``delegation_id``: by which ``person_id`` acts for the owner, None for her own (authorizations.is_redeemable).
+    """
 
     pk: int
     owner_id: int
+    person_id: int
+    delegation_id: UUID | None
     decision_id: int
     subject: Any
     fhir_user: str
@@ -57,8 +63,14 @@ SIGNED_IN: Final = """(g.session = '' OR EXISTS (
         SELECT 1 FROM django_session s
         WHERE encode(sha256(s.session_key::bytea), 'hex') = g.session AND s.expire_date > %(at)s))"""
 
-STANDING: Final = f"""g.id, g.person_id, g.decision_id, p.subject,
-    CASE p.practitioner_id WHEN '' THEN 'Patient/' || p.patient_id ELSE 'Practitioner/' || p.practitioner_id END,
+FHIR_USER: Final = """CASE
+        WHEN g.delegation_id IS NOT NULL THEN 'RelatedPerson/' || g.delegation_id
+        WHEN p.practitioner_id = '' THEN 'Patient/' || p.patient_id
+        ELSE 'Practitioner/' || p.practitioner_id END"""
+"""Who signed in, of an authorization ``g`` and its person ``p``: as Authorization.fhir_user."""
+
+STANDING: Final = f"""g.id, CASE WHEN g.delegation_id IS NULL THEN g.person_id ELSE g.about_id END, g.person_id,
+    g.delegation_id, g.decision_id, p.subject, {FHIR_USER},
     g.scopes, g.context, g.authenticated, g.expires,
     g.revoked IS NULL AND g.paused IS NULL AND g.expires > %(at)s AND p.is_active AND COALESCE(o.is_active, TRUE)
         AND {SIGNED_IN}"""
@@ -182,7 +194,14 @@ def store(
         "expires": issued.expires,
         "scope": issued.scope,
         **marked(mark),
-        **event(client, asked, interaction, owner_id=standing.owner_id, consent_id=standing.decision_id),
+        **event(
+            client,
+            asked,
+            interaction,
+            owner_id=standing.owner_id,
+            consent_id=standing.decision_id,
+            detail=acting(standing.delegation_id, standing.subject),
+        ),
         **more,
     }
     ((fresh, sequence),) = statements.change(statement, values)
@@ -198,8 +217,19 @@ def marked(mark: Mark | None) -> dict[str, object]:
     return {"mark": mark.digest if mark else None, "marked_until": mark.expires if mark else None}
 
 
+def acting(delegation: UUID | str | None, subject: object) -> dict[str, str]:
+    """What the owner's access log says of who let the app in, where that was somebody who acts for her."""
+    return {"delegate": str(subject)} if delegation else {}
+
+
 def event(
-    client: Client, asked: Asked, interaction: str, *, owner_id: int, consent_id: int | None = None
+    client: Client,
+    asked: Asked,
+    interaction: str,
+    *,
+    owner_id: int,
+    consent_id: int | None = None,
+    detail: Mapping[str, Any] | None = None,
 ) -> Mapping[str, object]:
     """The values of the event that goes with tokens given out."""
     return events.values(
@@ -211,6 +241,7 @@ def event(
         agent_name=client.name,
         consent_id=consent_id,
         origin=asked.origin,
+        detail=detail,
     )
 
 

@@ -125,6 +125,12 @@ def length(value: str, ends: datetime) -> Text:
     return pgettext("how long", "13 months, until %(day)s") % {"day": day}
 
 
+def as_long_as_she_acts(ends: datetime) -> Text:
+    """For a delegate: an end that comes before the one she could choose."""
+    day = formats.date_format(timezone.localtime(ends), "DATE_FORMAT")
+    return pgettext("how long", "As long as you act for this person, until %(day)s") % {"day": day}
+
+
 def promises(application: Application) -> tuple[Text, ...]:
     """The app's privacy label in plain sentences; what it does not say is said too."""
     return promised(

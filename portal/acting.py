@@ -15,16 +15,19 @@ from django.urls import reverse
 from accounts.models import Person
 from consent import delegations, gate
 from consent.delegations import Standing, State
+from consent.models import Delegation
 from portal import pages
 
 
 @dataclass(frozen=True)
 class Acting:
-    """One delegation in use. ``uid`` leads every address of its pages."""
+    """One delegation in use. ``uid`` leads every address of its pages. ``apps``: she may let apps in."""
 
     uid: UUID
     owner: Person
     reader: gate.Delegate
+    delegation: Delegation
+    apps: bool
 
     @property
     def name(self) -> str:
@@ -52,4 +55,4 @@ def _acting(standing: Standing) -> Acting:
     delegation = standing.delegation
     assert delegation.delegate_id is not None
     reader = gate.Delegate(delegation.delegate_id, str(delegation.uid), standing.decision.pk)
-    return Acting(delegation.uid, delegation.owner, reader)
+    return Acting(delegation.uid, delegation.owner, reader, delegation, standing.lets_apps_in)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from consent import contributions
+from accounts.models import Person
+from consent import contributions, delegations
+from consent.models import Delegation
 from consent.terms import Terms
 from gateway import authorizations, wording
-from gateway.models import Authorization
+from gateway.models import Application, Authorization
 from gateway.scopes import reading
 from portal import names, sources, when
 from standards.smart import scopes
@@ -20,7 +24,17 @@ from standards.smart.scopes import InvalidScope, NamedScope, ResourceScope
 
 @dataclass(frozen=True)
 class Admission:
+    """``delegate``: who let it in, told to the owner; ``owner``: whose record it sees, told to the delegate; else "".
+
+    ``idle``: why it sees nothing now although it is live, or "". ``stoppable``: for now, and to be let go on.
+    """
+
     pk: int
+    application: Application
+    delegate: str
+    owner: str
+    idle: str
+    stoppable: bool
     name: str
     description: str
     sees: tuple[str, ...]
@@ -34,12 +48,39 @@ class Admission:
     limits: tuple[str, ...]
 
 
-def of(authorization: Authorization, *, at: datetime) -> Admission:
-    """``limits`` are the terms beyond the kinds: from where, of which time, which sensitive kinds she included."""
+def listed(person: Person, *, at: datetime) -> list[Admission]:
+    """All that this person is to know of: apps she let in, and those that people who act for her let in."""
+    own = [of(each, person, at=at) for each in authorizations.of(person)]
+    acting = [*authorizations.by_delegates(person), *authorizations.for_others(person)]
+    states = _states(person, at=at) if acting else {}
+    return [*own, *(of(each, person, at=at, states=states) for each in acting)]
+
+
+def _states(person: Person, *, at: datetime) -> dict[UUID, bool]:
+    """Which delegations she gave or holds let their holders' apps in now; of the others the gate lets none read."""
+    standings = [*delegations.given(person, at=at), *delegations.held(person, at=at)]
+    return {each.delegation.uid: each.lets_apps_in for each in standings}
+
+
+def of(
+    authorization: Authorization, person: Person, *, at: datetime, states: Mapping[UUID, bool] = MappingProxyType({})
+) -> Admission:
+    """As this person sees it: whose record it is, or who let it in.
+
+    ``limits`` are the terms beyond the kinds: from where, of which time, which sensitive kinds she included.
+    ``states``: which delegations still let apps in.
+    """
     live = authorization.revoked is None and authorization.expires > at
+    mine = authorization.person_id == person.pk
+    delegated = authorization.delegation
     ended = min(authorization.revoked or authorization.expires, authorization.expires)
     return Admission(
         pk=authorization.pk,
+        application=authorization.application,
+        delegate=delegated.name if delegated and not mine else "",
+        owner=_called(authorization.about) if delegated and mine else "",
+        idle=_idle(delegated, states) if live else "",
+        stoppable=not (delegated and mine),
         name=authorization.application.name,
         description=authorization.application.description,
         sees=sees(authorization.scopes),
@@ -49,9 +90,19 @@ def of(authorization: Authorization, *, at: datetime) -> Admission:
         used=when.moment(authorization.last_used) or _("not yet"),
         live=live,
         paused=live and authorization.paused is not None,
-        renewable=authorizations.is_renewable(authorization),
+        renewable=mine and authorizations.is_renewable(authorization),
         limits=tuple(limits(Terms.of(authorization.decision.terms))),
     )
+
+
+def _called(person: Person | None) -> str:
+    return "" if person is None else person.name or person.email
+
+
+def _idle(delegation: Delegation | None, states: Mapping[UUID, bool]) -> str:
+    if delegation is None or states.get(delegation.uid, True):
+        return ""
+    return _("sees nothing: who let it in may not act now")
 
 
 def limits(terms: Terms) -> Iterator[str]:

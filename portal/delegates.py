@@ -29,7 +29,7 @@ _STATES: dict[State, str | Promise] = {
 
 @dataclass(frozen=True)
 class Delegate:
-    """``mine``: she gave it, else she holds it. ``open``: it can still be ended."""
+    """``mine``: she gave it, else she holds it. ``open``: it can still be ended. ``apps``: may let apps in too."""
 
     uid: UUID
     mine: bool
@@ -46,6 +46,7 @@ class Delegate:
     until: str
     open: bool
     renewable: bool
+    apps: bool
 
 
 def of(standing: Standing, person: Person) -> Delegate:
@@ -68,6 +69,7 @@ def of(standing: Standing, person: Person) -> Delegate:
         until=when.moment(decision.ends if is_open else decision.ends or delegation.declined or decision.decided),
         open=is_open,
         renewable=standing.state is State.ACTIVE and not delegation.guardian,
+        apps=Terms.of(decision.terms).apps,
     )
 
 

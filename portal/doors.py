@@ -16,6 +16,7 @@ from accounts.models import Person
 from audit.models import Agent
 from consent import delegations
 from consent.delegations import State
+from consent.models import Grantee
 from gateway import authorizations
 from sync import connections
 from sync.models import ConnectionState
@@ -39,6 +40,13 @@ def of(person: Person, *, at: datetime) -> dict[Door, Handle]:
         live = each.revoked is None and each.expires > at
         if live or door not in found:
             found[door] = Handle(each.application.name, reverse("portal:withdraw_app", args=[each.pk]) if live else "")
+    for each in authorizations.by_delegates(person):
+        # Both let the same app in: the log can be asked for it by one name, and each is shut by itself.
+        found.setdefault((str(Agent.APP), each.application.client_id), Handle(each.application.name, ""))
+        door = of_delegate(str(each.subject), each.application.client_id)
+        live = each.revoked is None and each.expires > at
+        if live or door not in found:
+            found[door] = Handle(each.application.name, reverse("portal:withdraw_app", args=[each.pk]) if live else "")
     for connection in connections.of(person).select_related("hospital__source"):
         door = (str(Agent.SOURCE), connection.hospital.source.url[:120])
         live = connection.state != ConnectionState.STOPPED
@@ -58,6 +66,12 @@ def of(person: Person, *, at: datetime) -> dict[Door, Handle]:
     return found
 
 
+def of_delegate(subject: str, client_id: str) -> Door:
+    """An app that somebody let in who acts for the owner; no kind of agent is called so."""
+    return (str(Grantee.DELEGATE_APP), f"{subject} {client_id}")
+
+
 def receipts(person: Person) -> Mapping[int, str]:
     """Where each decision that an app stands on can be read, by its number."""
-    return {each.decision_id: reverse("portal:receipt", args=[each.pk]) for each in authorizations.of(person)}
+    apps = [*authorizations.of(person), *authorizations.by_delegates(person)]
+    return {each.decision_id: reverse("portal:receipt", args=[each.pk]) for each in apps}

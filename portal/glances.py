@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from audit.models import Action, Agent, Event, Outcome
+from consent import delegations
 from consent.models import Decision
 from portal import doors, names, when
 
@@ -104,8 +105,8 @@ def of(
     ``open_doors``, ``receipts``: where she can shut out who it was, and read the decision it relied on.
     """
     events = list(events)
-    decisions = relied_on(events, owner_id=owner_id)
-    return [_glance(alike, decisions, open_doors, receipts) for alike in _together(events)]
+    decisions, called = relied_on(events, owner_id=owner_id), delegates(events, owner_id=owner_id)
+    return [_glance(alike, decisions, called, open_doors, receipts) for alike in _together(events)]
 
 
 def relied_on(events: Iterable[Event], *, owner_id: int) -> dict[int, Decision]:
@@ -114,10 +115,21 @@ def relied_on(events: Iterable[Event], *, owner_id: int) -> dict[int, Decision]:
     return {each.pk: each for each in Decision.objects.filter(owner_id=owner_id, pk__in=relied)} if relied else {}
 
 
-def who(event: Event) -> str:
+def delegates(events: Iterable[Event], *, owner_id: int) -> dict[str, str]:
+    """Who let the apps of these events in, where that was somebody who acts for her: names by subject."""
+    return delegations.called(owner_id) if any("delegate" in event.detail for event in events) else {}
+
+
+def who(event: Event, called: Mapping[str, str] = MappingProxyType({})) -> str:
+    """``called``: as ``delegates`` gives it."""
     if event.agent_kind == Agent.OWNER:
         return str(WHO[Agent.OWNER])
-    return event.agent_name or str(WHO.get(event.agent_kind, event.agent))
+    name = event.agent_name or str(WHO.get(event.agent_kind, event.agent))
+    subject = event.detail.get("delegate", "")
+    if event.agent_kind != Agent.APP or not subject:
+        return name
+    delegate = called.get(subject, str(WHO[Agent.DELEGATE]))
+    return _("%(app)s, let in by %(name)s,") % {"app": name, "name": delegate}
 
 
 def did(event: Event) -> str:
@@ -155,13 +167,14 @@ def _together(events: Iterable[Event]) -> list[list[Event]]:
 def _glance(
     alike: Sequence[Event],
     decisions: Mapping[int, Decision],
+    called: Mapping[str, str],
     open_doors: Mapping[doors.Door, doors.Handle],
     receipts: Mapping[int, str],
 ) -> Glance:
     event = alike[0]
     handle = open_doors.get(door(event))
     return Glance(
-        who=who(event),
+        who=who(event, called),
         did=did(event),
         refused=event.outcome != Outcome.SUCCESS,
         what=tuple(filter(None, (object_of(event), *amounts(alike)))),
@@ -179,7 +192,9 @@ def door(event: Event) -> doors.Door:
     source = event.detail.get("source")
     if source:
         return (str(Agent.SOURCE), str(source))
-    app = event.detail.get("app")
+    app = event.detail.get("app") or (event.agent if event.agent_kind == Agent.APP else "")
+    if app and "delegate" in event.detail:
+        return doors.of_delegate(str(event.detail["delegate"]), str(app))
     if app:
         return (str(Agent.APP), str(app))
     return (event.agent_kind, event.agent)

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from django import forms
 from django.conf import settings
-from django.core.mail import send_mail
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import formats, timezone, translation
@@ -20,7 +19,7 @@ from consent import gate, guardians, terms
 from consent.delegations import Offer, Standing
 from consent.models import Delegation, Relationship
 from consent.terms import Terms
-from gateway import wording
+from gateway import notices, wording
 from portal import kinds, sources
 from portal.kinds import KINDS, OTHER, Kind
 from records import labels
@@ -64,6 +63,7 @@ class InvitationForm(forms.Form):
         label=gettext_lazy("Only until this day"), required=False, widget=forms.DateInput({"type": "date"})
     )
     length = forms.ChoiceField(label=gettext_lazy("For how long"), choices=_LENGTH_NAMES, initial="365")
+    apps = forms.BooleanField(label=gettext_lazy("The person may also let apps see these records"), required=False)
 
     def __init__(self, *args: Any, owner: Person, at: datetime, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -121,7 +121,7 @@ class InvitationForm(forms.Form):
             relationship=Relationship(said["relationship"]),
             guardian=guardian,
             granted=(WHOLE,) if guardian else _scopes(said["kinds"]),
-            terms=Terms(labels=frozenset(said["labels"])) if guardian else self._terms(),
+            terms=Terms(labels=frozenset(said["labels"]), apps=said["apps"]) if guardian else self._terms(),
             ends=self._ends(guardian),
         )
 
@@ -134,6 +134,7 @@ class InvitationForm(forms.Form):
             since=since,
             until=until,
             labels=frozenset(said["labels"]),
+            apps=said["apps"],
         )
 
     def _ends(self, guardian: bool) -> datetime:
@@ -154,7 +155,7 @@ def invite(delegation: Delegation, token: str) -> bool:
         }
         subject = _("%(owner)s asks you to act for her or him") % told
         body = render_to_string("portal/mail/invitation.txt", told)
-    return _send(subject, body, delegation.email)
+    return notices.send(subject, body, delegation.email)
 
 
 def tell(delegation: Delegation, what: str) -> None:
@@ -176,7 +177,7 @@ def tell(delegation: Delegation, what: str) -> None:
             }
             subject = _("Acting for %(owner)s: a change") % told
             body = render_to_string("portal/mail/delegation.txt", told)
-        _send(subject, body, address)
+        notices.send(subject, body, address)
 
 
 def tell_of_end(standing: Standing) -> bool:
@@ -194,17 +195,8 @@ def tell_of_end(standing: Standing) -> bool:
             }
             subject = _("Acting for %(owner)s ends on %(day)s") % said
             body = render_to_string("portal/mail/delegation_ending.txt", said)
-        if not _send(subject, body, reader.email) and reader == delegation.owner:
+        if not notices.send(subject, body, reader.email) and reader == delegation.owner:
             return False
-    return True
-
-
-def _send(subject: str, body: str, address: str) -> bool:
-    try:
-        # A name may hold anything; a line break in a subject is refused by mail itself.
-        send_mail(" ".join(subject.split()), body, None, [address])
-    except OSError:
-        return False
     return True
 
 

@@ -38,13 +38,13 @@ def table(person: Person, events: QuerySet[Event]) -> Iterator[bytes]:
     )
     yield _taken(out)
     for some in _in_parts(events):
-        consents = _consents(person, some)
+        consents, called = _consents(person, some), glances.delegates(some, owner_id=person.pk)
         for event in some:
             row.writerow(
                 [
                     event.sequence,
                     event.recorded.astimezone(UTC).isoformat(timespec="milliseconds"),
-                    _plain(glances.who(event)),
+                    _plain(glances.who(event, called)),
                     event.agent_kind,
                     glances.did(event),
                     event.interaction,

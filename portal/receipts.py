@@ -9,9 +9,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.models import Person
 from consent import ledger, resources, texts
-from consent.models import Act, Decision
+from consent.models import Act, Decision, Grantee
 from consent.terms import Terms
 from gateway import wording
 from gateway.models import Purpose
@@ -27,12 +26,25 @@ ACTS = {
     Act.RENEW: gettext_lazy("You renewed it"),
 }
 
+ACTS_OF_TWO = {
+    Act.GRANT: gettext_lazy("Let in"),
+    Act.REFUSE: gettext_lazy("Not let in"),
+    Act.WITHDRAW: gettext_lazy("Ended"),
+    Act.PAUSE: gettext_lazy("Paused"),
+    Act.RESUME: gettext_lazy("Let go on"),
+    Act.RENEW: gettext_lazy("Renewed"),
+}
+
 
 @dataclass(frozen=True)
 class Receipt:
-    """``later`` are all decisions about the same app, oldest first: (when, what). ``number`` is the decision's uid."""
+    """``later`` are all decisions about the same app, oldest first: (when, what). ``number`` is the decision's uid.
+
+    ``owner``: whose record it is about, where somebody who acts for the owner decided; else "".
+    """
 
     name: str
+    owner: str
     decided: str
     actor: str
     granted: tuple[str, ...]
@@ -51,11 +63,13 @@ class Receipt:
 def of(decision: Decision) -> Receipt:
     about = Decision.objects.filter(
         owner=decision.owner, grantee_kind=decision.grantee_kind, grantee=decision.grantee, act__in=ACTS
-    )
+    ).select_related("actor")
     asked = (*admissions.sees(decision.scopes_asked), *admissions.writes(decision.scopes_asked))
     promised = decision.shown.get("promised", {})
+    others = decision.grantee_kind == Grantee.DELEGATE_APP
     return Receipt(
         name=decision.grantee_name,
+        owner=(decision.owner.name or decision.owner.email) if others else "",
         decided=when.moment(decision.decided),
         actor=decision.actor.name or decision.actor.email,
         granted=admissions.sees(decision.scopes_granted),
@@ -68,8 +82,15 @@ def of(decision: Decision) -> Receipt:
         promises=tuple(map(str, wording.promised(promised))) if promised else (),
         text=_text(decision),
         number=str(decision.uid),
-        later=tuple((when.moment(each.decided), str(ACTS[Act(each.act)])) for each in about.order_by("sequence")),
+        later=tuple((when.moment(each.decided), _act(each, others)) for each in about.order_by("sequence")),
     )
+
+
+def _act(decision: Decision, others: bool) -> str:
+    """What was done; where two people can do it, with the name of who did."""
+    if not others:
+        return str(ACTS[Act(decision.act)])
+    return f"{ACTS_OF_TWO[Act(decision.act)]} ({decision.actor.name or decision.actor.email})"
 
 
 def as_json(decision: Decision) -> dict[str, Any]:
@@ -106,12 +127,13 @@ def as_json(decision: Decision) -> dict[str, Any]:
     }
 
 
-def as_consent(decision: Decision, person: Person, *, at: datetime) -> dict[str, Any]:
+def as_consent(decision: Decision, *, at: datetime) -> dict[str, Any]:
     """The same as FHIR R4 Consent, as the API serves it."""
-    newest = ledger.newest(person.pk, decision.grantee, kind=decision.grantee_kind)
+    owner = decision.owner
+    newest = ledger.newest(owner.pk, decision.grantee, kind=decision.grantee_kind)
     return resources.consent(
         decision,
-        patient_id=person.patient_id,
+        patient_id=owner.patient_id,
         status=resources.status(decision, newest=newest, at=at),
         changed=resources.changed(decision, following=ledger.following(decision), at=at),
         sources=addresses(Terms.of(decision.terms).sources or ()),

@@ -32,10 +32,17 @@ def remind(*, at: datetime) -> int:
         Authorization.objects.live(at=at)
         .filter(reminded__isnull=True, paused__isnull=True, expires__lte=at + BEFORE, person__is_active=True)
         .exclude(created__gt=at - BEFORE)
-        .select_related("person", "application")
+        .select_related("person", "application", "about")
         .order_by("expires")
     )
-    return sum(_remind(one, at=at) for one in near[:AT_ONCE] if authorizations.is_renewable(one))
+    return sum(_remind(one, at=at) for one in near[:AT_ONCE] if _can_go_on(one, at=at))
+
+
+def _can_go_on(authorization: Authorization, *, at: datetime) -> bool:
+    """Of somebody else's record only later than now: it ends with the delegation at the latest."""
+    if not authorizations.is_renewable(authorization) or not authorizations.acts_still(authorization, at=at):
+        return False
+    return authorizations.renewed_end(authorization, at=at) > authorization.expires
 
 
 def remind_of_delegations(*, at: datetime) -> int:
@@ -62,11 +69,15 @@ def _remind(authorization: Authorization, *, at: datetime) -> bool:
     with translation.override(person.language), timezone.override(person.zone):
         told = {
             "app": authorization.application.name,
+            "owner": _whose(authorization),
             "day": formats.date_format(timezone.localtime(authorization.expires), "DATE_FORMAT"),
             "renew": settings.PUBLIC_URL + reverse("portal:renew_app", args=[authorization.pk]),
             "apps": settings.PUBLIC_URL + reverse("portal:apps"),
         }
-        subject = _("%(app)s can see your record until %(day)s") % told
+        if told["owner"]:
+            subject = _("%(app)s can see the record of %(owner)s until %(day)s") % told
+        else:
+            subject = _("%(app)s can see your record until %(day)s") % told
         body = render_to_string("portal/mail/ending.txt", told)
     try:
         send_mail(subject, body, None, [person.email])
@@ -74,3 +85,9 @@ def _remind(authorization: Authorization, *, at: datetime) -> bool:
         Authorization.objects.filter(pk=authorization.pk).update(reminded=None)
         return False
     return True
+
+
+def _whose(authorization: Authorization) -> str:
+    """Whose record it is, where she acts for somebody; else ""."""
+    owner = authorization.about
+    return "" if owner is None else owner.name or owner.email

@@ -46,6 +46,7 @@ urlpatterns = [
     path("people/<uuid:uid>/resume/", people.resume, name="resume_delegation"),
     path("people/<uuid:uid>/renew/", people.renew, name="renew_delegation"),
     path("for/<uuid:uid>/", home.acting_home, name="for_home"),
+    path("for/<uuid:uid>/apps/open/", apps.open_app, name="for_open_app"),
     path("for/<uuid:uid>/records/<slug:kind>/", records.listing, name="for_records"),
     path("for/<uuid:uid>/record/<str:resource_type>/<str:logical_id>/", records.one, name="for_record"),
     path("access/", access.log, name="access"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from oauthlib.oauth2.rfc6749.errors import OAuth2Error
 
-from gateway import bearer, errors
+from gateway import bearer, errors, redirects
 from gateway.errors import ClientRefused, GatewayError, InvalidToken, TooManyFailures, TooManyRequests
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -47,6 +48,12 @@ def page(request: HttpRequest, template: str, context: dict[str, Any], status: i
     # Not "no-referrer": browsers would send the form of this page with `Origin: null`, which the CSRF check refuses.
     response["Referrer-Policy"] = "same-origin"
     return response
+
+
+def let_forms_reach(response: HttpResponse, uris: Iterable[str]) -> None:
+    """Browsers hold the redirect after a form to form-action as well, so where the forms lead to must be in it."""
+    allowed = sorted({redirects.form_action(uri) for uri in uris})
+    response._csp_update = {"form-action": allowed}  # type: ignore[attr-defined]
 
 
 def origin(request: HttpRequest) -> str:

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from accounts.models import Person
-from gateway import clinicians, redirects
+from gateway import clinicians
 from gateway.answers import Circumstances
 from gateway.models import AuthorizationRequest
 from gateway.views import answering
@@ -28,5 +28,5 @@ def answered(
     problem = "" if answer is None else _("The app asks for nothing that it could have without a patient's chart.")
     context = {"question": clinicians.ask(waiting), "person": clinician, "problem": problem}
     response = answering.page(request, "gateway/clinician.html", context, status=400 if problem else 200)
-    response._csp_update = {"form-action": [redirects.form_action(waiting.params["redirect_uri"])]}  # type: ignore[attr-defined]
+    answering.let_forms_reach(response, [waiting.params["redirect_uri"]])
     return response

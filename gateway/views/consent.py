@@ -10,6 +10,7 @@ from allauth.account.authentication import get_authentication_records
 from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -18,9 +19,10 @@ from accounts import forms, languages, stepup
 from accounts.models import Person
 from consent import clinicians
 from consent.terms import Terms
-from gateway import answers, counting, pending, questions, redirects, selections
+from gateway import answers, counting, notices, owners, pending, questions, redirects, selections
 from gateway.answers import AlreadyAnswered, Circumstances, NothingTicked
 from gateway.models import AuthorizationRequest
+from gateway.owners import Chosen
 from gateway.selections import InvalidTime, Selection
 from gateway.views import answering, clinician
 from gateway.views.authorize import refuse_page
@@ -28,7 +30,13 @@ from records import patient
 
 
 @require_http_methods(["GET", "POST"])
-def consent(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
+def consent(
+    request: HttpRequest, uid: uuid.UUID, *, own: bool = False, delegation: uuid.UUID | None = None
+) -> HttpResponse:
+    """``own``, ``delegation``: whose record she chose, for one who may let apps into other people's too.
+
+    It stands in the address, so that two tabs on two people never mix (DESIGN D14).
+    """
     at = timezone.now()
     waiting = pending.waiting(uid, at=at)
     if waiting is None:
@@ -42,35 +50,70 @@ def consent(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
         logout(request)
         return _sign_in(request, waiting)
     if waiting.launch is not None and waiting.launch.person_id != request.user.pk:
-        return _opened_by_another(request, waiting, at=at)
-    answer = _clinician if clinicians.is_one(request.user) else _owner
+        return _opens_nothing(request, waiting, at=at)
     with timezone.override(request.user.zone):
-        return answer(request, request.user, waiting, at=at)
+        if clinicians.is_one(request.user):
+            return _clinician(request, request.user, waiting, at=at)
+        return _whose(request, request.user, waiting, own=own, delegation=delegation, at=at)
 
 
-def _owner(request: HttpRequest, person: Person, waiting: AuthorizationRequest, *, at: datetime) -> HttpResponse:
+def _whose(
+    request: HttpRequest,
+    person: Person,
+    waiting: AuthorizationRequest,
+    *,
+    own: bool,
+    delegation: uuid.UUID | None,
+    at: datetime,
+) -> HttpResponse:
+    """A launch says whose record it is about; else she is asked, if she may let this app into more than her own."""
+    launched = waiting.launch
+    if launched is not None:
+        own, delegation = launched.delegation_id is None, launched.delegation_id
+    if own:
+        return _asked(request, owners.own(person), waiting, at=at)
+    if delegation is not None:
+        record = owners.of(person, delegation, waiting.application, at=at)
+        if record is not None:
+            return _asked(request, record, waiting, at=at)
+        return _opens_nothing(request, waiting, at=at) if launched else answering.see_other(_address(waiting))
+    if request.POST.get("answer") == "switch":
+        logout(request)
+        return _sign_in(request, waiting)
+    others = owners.others(person, waiting.application, at=at)
+    if not others:
+        return _asked(request, owners.own(person), waiting, at=at)
+    context = {"waiting": waiting, "person": person, "others": others}
+    return answering.page(request, "gateway/whose.html", context)
+
+
+def _asked(request: HttpRequest, record: Chosen, waiting: AuthorizationRequest, *, at: datetime) -> HttpResponse:
     # Letting an app in is hers alone, whoever finds her browser open; saying no is anybody's.
     if request.POST.get("answer", "allow") == "allow" and not stepup.is_fresh(request):
         return stepup.ask(request)
     # The app is told which Patient she is: that one has to be there, and counted, before her first hospital too.
-    patient.ensure(person.pk, at=at)
-    chosen = _selection(request, person, waiting)
+    patient.ensure(record.owner.pk, at=at)
+    chosen = _selection(request, record, waiting)
     if request.method == "POST":
         answer = request.POST.get("answer")
         if answer == "switch":
             logout(request)
             return _sign_in(request, waiting)
         if answer in ("allow", "deny"):
-            return _answer(request, person, waiting, chosen, at=at)
-    return _ask(request, person, waiting, chosen, at=at)
+            return _answer(request, record, waiting, chosen, at=at)
+    return _ask(request, record, waiting, chosen, at=at)
 
 
-def _selection(request: HttpRequest, person: Person, waiting: AuthorizationRequest) -> Selection:
+def _selection(request: HttpRequest, record: Chosen, waiting: AuthorizationRequest) -> Selection:
     if request.method != "POST":
         usual = selections.STUDY if waiting.application.study_ends else selections.USUAL
         return Selection(length=usual)
-    offered = counting.Tally(person.pk, waiting.application.client_id, (), Terms()).sources()
-    return selections.of_form(request.POST, sources=offered)
+    tally = counting.Tally(record.owner.pk, waiting.application.client_id, (), Terms(), within=record.bounds)
+    return selections.of_form(request.POST, sources=tally.sources())
+
+
+def _address(waiting: AuthorizationRequest) -> str:
+    return reverse("gateway:consent", args=[waiting.pk])
 
 
 def _sign_in(request: HttpRequest, waiting: AuthorizationRequest) -> HttpResponse:
@@ -78,14 +121,15 @@ def _sign_in(request: HttpRequest, waiting: AuthorizationRequest) -> HttpRespons
     request.session.pop(forms.HINT, None)
     if "login_hint" in waiting.params:
         request.session[forms.HINT] = waiting.params["login_hint"]
-    return redirect_to_login(request.get_full_path())
+    # Whose record, is asked again: who signs in may be somebody else.
+    return redirect_to_login(_address(waiting))
 
 
-def _opened_by_another(request: HttpRequest, waiting: AuthorizationRequest, *, at: datetime) -> HttpResponse:
-    """A launch is of whoever opened the app; in other hands it is spent and opens nothing."""
+def _opens_nothing(request: HttpRequest, waiting: AuthorizationRequest, *, at: datetime) -> HttpResponse:
+    """A launch is of whoever opened the app, while she may; in other hands, or later, it is spent."""
     if not pending.claim(waiting, at=at):
         return _over(request)
-    told = {"error": "invalid_request", "error_description": "This launch is somebody else's."}
+    told = {"error": "invalid_request", "error_description": "This launch is somebody else's, or over."}
     return answering.see_other(redirects.answer(waiting.params["redirect_uri"], **told, state=waiting.params["state"]))
 
 
@@ -106,25 +150,27 @@ def _circumstances(request: HttpRequest, person: Person) -> Circumstances:
 
 
 def _answer(
-    request: HttpRequest, person: Person, waiting: AuthorizationRequest, chosen: Selection, *, at: datetime
+    request: HttpRequest, record: Chosen, waiting: AuthorizationRequest, chosen: Selection, *, at: datetime
 ) -> HttpResponse:
-    how = _circumstances(request, person)
+    how = _circumstances(request, record.person)
     try:
         if request.POST["answer"] == "deny":
-            return answering.see_other(answers.deny(waiting, person, how=how, at=at))
-        return answering.see_other(answers.allow(waiting, person, chosen=chosen, how=how, at=at))
+            return answering.see_other(answers.deny(waiting, record, how=how, at=at))
+        leads, authorization = answers.allow(waiting, record, chosen=chosen, how=how, at=at)
     except AlreadyAnswered:
         return _over(request)
     except NothingTicked:
         problem = _("Nothing is ticked that the app could use.")
-        return _ask(request, person, waiting, chosen, at=at, problem=problem)
+        return _ask(request, record, waiting, chosen, at=at, problem=problem)
     except InvalidTime:
-        return _ask(request, person, waiting, chosen, at=at)
+        return _ask(request, record, waiting, chosen, at=at)
+    notices.tell(authorization, "begun")
+    return answering.see_other(leads)
 
 
 def _ask(
     request: HttpRequest,
-    person: Person,
+    record: Chosen,
     waiting: AuthorizationRequest,
     chosen: Selection,
     *,
@@ -134,14 +180,15 @@ def _ask(
     """The page, also as the answer to ``count``: static/js/consent.js takes the numbers out of the same page."""
     language = languages.current()
     try:
-        question = questions.ask(waiting, person, chosen, language=language, at=at)
+        question = questions.ask(waiting, record, chosen, language=language, at=at)
     except InvalidTime:
         problem = _("The first and the last day must be days, and the last not before the first.")
-        question = questions.ask(waiting, person, replace(chosen, first="", last=""), language=language, at=at)
-    context = {"question": question, "person": person, "problem": problem}
+        question = questions.ask(waiting, record, replace(chosen, first="", last=""), language=language, at=at)
+    # A launch has chosen whose record it is; else whoever acts for others can choose again.
+    again = "" if waiting.launch or not owners.others(record.person, waiting.application, at=at) else _address(waiting)
+    context = {"question": question, "person": record.person, "problem": problem, "again": again}
     response = answering.page(request, "gateway/consent.html", context, status=400 if problem else 200)
-    # Browsers hold the redirect after the form to form-action as well, so the app's address must be in it.
-    response._csp_update = {"form-action": [redirects.form_action(waiting.params["redirect_uri"])]}  # type: ignore[attr-defined]
+    answering.let_forms_reach(response, [waiting.params["redirect_uri"]])
     return response
 
 

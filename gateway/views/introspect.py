@@ -91,7 +91,7 @@ def _times(found: AccessToken | RefreshToken, ends: datetime) -> dict[str, int]:
 def _known(authorization: Authorization, scope: str) -> dict[str, Any]:
     about: dict[str, Any] = {}
     if scopes.OPENID in authorization.scopes:
-        about = {"iss": settings.PUBLIC_URL, **claims.of(authorization.person, authorization.scopes)}
+        about = {"iss": settings.PUBLIC_URL, **claims.of(authorization, authorization.scopes)}
     return {
         **authorization.context,
         **about,

@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import Person
-from gateway import departures, parameters, redirects
+from gateway import departures, parameters
 from gateway.departures import Departure
 from gateway.errors import Malformed
 from gateway.views import answering
@@ -57,7 +57,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
 def _ask(request: HttpRequest, person: Person, departure: Departure) -> HttpResponse:
     response = answering.page(request, "gateway/leave.html", {"departure": departure, "person": person})
     if departure.redirect_uri:
-        response._csp_update = {"form-action": [redirects.form_action(departure.redirect_uri)]}  # type: ignore[attr-defined]
+        answering.let_forms_reach(response, [departure.redirect_uri])
     return response
 
 

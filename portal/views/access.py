@@ -58,7 +58,7 @@ def log(request: HttpRequest) -> HttpResponse:
             "before": shown[-1].sequence if len(found) > PAGE else None,
             "further": before is not None,
             "asked": asked,
-            "doors": [("|".join(door), handle.name) for door, handle in hers.items()],
+            "doors": [("|".join(door), handle.name) for door, handle in hers.items() if door[0] in Agent.values],
         },
     )
 

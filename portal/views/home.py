@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -10,6 +11,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from consent import gate
+from gateway import launches
+from gateway.models import Application
+from gateway.views import answering
 from portal import hospitals, kinds, looking, pages, sources
 
 
@@ -48,10 +52,20 @@ def acting_home(request: HttpRequest, uid: UUID) -> HttpResponse:
     """The record of somebody she acts for at a glance, as far as she may see it; nothing of it is shown."""
     with looking.at_records(request, interaction="search", uid=uid) as look:
         counts = kinds.shown(look.records.told_counts())
-        shown = {
+        shown: dict[str, Any] = {
             "acting": look.acting,
             "held": kinds.tally(counts),
             "total": sum(count.total for count in counts),
             "sources": sources.totals(counts),
+            "opening": _openable(request, look),
         }
-        return render(request, "portal/acting_home.html", shown)
+        response = render(request, "portal/acting_home.html", shown)
+    answering.let_forms_reach(response, [app.launch_uri for app in shown["opening"]])
+    return response
+
+
+def _openable(request: HttpRequest, look: looking.Look) -> list[Application]:
+    """The apps she can open for whom she acts, if she may let apps in."""
+    if look.acting is None or not look.acting.apps:
+        return []
+    return [app for app in launches.apps(pages.person(request)) if app.admits(look.owner)]

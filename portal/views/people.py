@@ -16,6 +16,7 @@ from accounts import languages, stepup
 from consent import delegations, ledger, texts
 from consent.delegations import NotInvited, Standing, TooManyInvitations
 from consent.ledger import NothingToResume, NothingToWithdraw
+from gateway import authorizations
 from portal import delegates, invitations, pages
 from portal.invitations import InvitationForm
 
@@ -120,6 +121,7 @@ def end(request: HttpRequest, uid: UUID) -> HttpResponse:
         delegations.end(standing.delegation, by=pages.person(request), at=timezone.now(), origin=_origin(request))
     except NothingToWithdraw as error:
         raise Http404 from error
+    authorizations.end_with(standing.delegation, by=pages.person(request), at=timezone.now(), origin=_origin(request))
     invitations.tell(standing.delegation, "ended")
     messages.success(request, _("It has ended. Nothing more can be seen."))
     return redirect("portal:people")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from audit import events
 from audit.models import Agent
-from consent import delegations, gate, guardians, ledger
+from consent import delegations, gate, guardians, ledger, preview
 from consent.delegations import NotInvited, Offer, State, TooManyInvitations
 from consent.models import Delegation, Grantee, Relationship
 from consent.terms import Terms
 from records import patient
 from records.query import Query
+from standards.smart import scopes
 from tests.consent import test_gate as gate_cases
 from tests.records.people import AT, CATEGORY, observation, put, sign_up, source
 
@@ -313,10 +314,117 @@ def test_a_delegate_is_admitted_to_exactly_what_the_words_say(held, known, grant
         assert sum(one.total for one in records.counts() if one.resource_type == resource_type) == len(expected)
 
 
-def oracle_admits(said: dict[str, Any], granted: list[str], terms: dict[str, Any], *, known: bool) -> bool:
+@given(
+    held=gate_cases.records_of_a_person,
+    known=st.lists(st.booleans(), min_size=12, max_size=12),
+    hers=st.tuples(gate_cases.granted_scopes, gate_cases.terms_chosen),
+    its=st.tuples(gate_cases.granted_scopes, gate_cases.terms_chosen),
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_an_app_that_a_delegate_let_in_is_admitted_to_exactly_what_both_may_see(held, known, hers, its):
+    """The oracle once more: each record has to be admitted by her words and by the app's."""
+    owner, ben = sign_up(), sign_up()
+    code = {"code": {"coding": [{"system": "http://loinc.org", "code": "718-7"}]}}
+    for name in ("Riverside", "Cedar"):
+        told = [
+            gate_cases.resource_of(n, said) | (code if known[n] else {})
+            for n, said in enumerate(held)
+            if said["source"] == name
+        ]
+        put(owner, *told, source_id=source(name))
+    gate_cases.hide_as_said(owner, held)
+    gate_cases.mark_as_said(owner, held)
+    chosen, terms = gate_cases.terms_of(hers[1]), gate_cases.terms_of(its[1])
+    reader = delegate(owner, ben, *(hers[0] or ["patient/Patient.rs"]), **asdict(chosen) | {"apps": True})
+    app = app_of(owner, ben, reader.delegation, *(its[0] or ["patient/Patient.rs"]), terms=terms)
+    within = gate.letting_in(owner.pk, person_id=ben.pk, delegation=reader.delegation, at=AT)
+    told = preview.counts(owner_id=owner.pk, scopes=app.scopes, terms=terms, grantee="app", within=within)
+
+    for resource_type in ("Observation", "Condition", "Procedure"):
+        expected = {
+            f"r{n}"
+            for n, said in enumerate(held)
+            if said["type"] == resource_type
+            and oracle_admits(said, hers[0], hers[1], known=known[n])
+            and gate_cases.oracle_admits(said, its[0], its[1], "s")
+        }
+        records = gate.readable(owner_id=owner.pk, reader=app, interaction="search", at=AT)
+        assert seen(owner, app, resource_type) == expected
+        assert records.count(Query.of(resource_type)) == len(expected)
+        assert sum(one.total for one in told if one.resource_type == resource_type) == len(expected)
+        for n, said in enumerate(held):
+            if said["type"] == resource_type and f"r{n}" not in expected:
+                found = gate.readable(owner_id=owner.pk, reader=app, interaction="read", at=AT)
+                readable = oracle_admits(said, hers[0], hers[1], known=known[n], letter="r")
+                readable = readable and gate_cases.oracle_admits(said, its[0], its[1], "r")
+                assert (found.read(resource_type, f"r{n}") is not None) == readable
+
+
+def app_of(owner, person, delegation: str, *granted: str, terms: Terms | None = None) -> gate.DelegateApp:
+    """She lets the app "app" in, in the owner's ledger."""
+    decision = ledger.grant(
+        owner=owner,
+        actor=person,
+        kind=Grantee.DELEGATE_APP,
+        grantee=delegations.grantee_of_app(delegation, "app"),
+        grantee_name="App",
+        asked=granted,
+        granted=granted,
+        terms=terms or Terms(),
+        purpose="",
+        ends=None,
+        read=READ,
+        at=AT,
+    )
+    return gate.DelegateApp("app", decision.pk, scopes.parse_all(" ".join(granted)), person.pk, delegation)
+
+
+def test_a_delegate_lets_in_no_app_unless_the_owner_said_so(owner, ben):
+    put(owner, observation("lab"))
+    reader, other = delegate(owner, ben), sign_up()
+    theirs = delegate(owner, other, apps=True)
+    assert seen(owner, app_of(owner, other, theirs.delegation, *EVERYTHING)) == {"lab"}
+
+    with pytest.raises(gate.ConsentMissing):
+        seen(owner, app_of(owner, ben, reader.delegation, *EVERYTHING))
+
+
+def test_an_app_that_a_delegate_let_in_is_worth_nothing_beside_her(owner, ben):
+    put(owner, observation("lab"))
+    reader, other, stranger = delegate(owner, ben, apps=True), sign_up(), sign_up()
+    theirs = delegate(other, stranger, apps=True)
+    app = app_of(owner, ben, reader.delegation, *EVERYTHING)
+    assert seen(owner, app) == {"lab"}
+
+    for forged in (
+        replace(app, person_id=stranger.pk),
+        replace(app, delegation=theirs.delegation),
+        replace(app, client_id="other"),
+        replace(app, decision_id=reader.decision_id),
+        gate.App("app", app.decision_id, app.scopes),
+    ):
+        with pytest.raises(gate.ConsentMissing):
+            seen(owner, forged)
+    with pytest.raises(gate.ConsentMissing):
+        seen(other, app)
+
+
+def test_what_both_terms_admit():
+    wide, narrow = Terms(since=5, labels=frozenset({"HIV", "PSY"}), apps=True), Terms(frozenset({1}), 3, 9)
+
+    assert narrow.within(wide) == wide.within(narrow) == Terms(frozenset({1}), 5, 9)
+    assert Terms(frozenset({1, 2})).within(Terms(frozenset({2, 3}))).sources == {2}
+    assert wide.within(wide) == replace(wide, apps=False)
+    assert Terms.of(wide.as_json()) == wide
+    assert "apps" not in narrow.as_json(), "the hash of older decisions stays what it is"
+
+
+def oracle_admits(
+    said: dict[str, Any], granted: list[str], terms: dict[str, Any], *, known: bool, letter: str = "s"
+) -> bool:
     classified = known or said["coded"] or said["mark"] == "ordinary"
     hers = said | {"hidden": said["hidden"] if said["hidden"] == "everyone" else None}
-    return bool(classified) and gate_cases.oracle_admits(hers, granted, terms, "s")
+    return bool(classified) and gate_cases.oracle_admits(hers, granted, terms, letter)
 
 
 def minor(born: str):

@@ -6,8 +6,9 @@ import base64
 import hashlib
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -16,8 +17,14 @@ from django.conf import settings
 from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Person
+from consent import delegations
+from consent.delegations import Offer
+from consent.ledger import Reading
+from consent.models import Delegation, Relationship
+from consent.terms import Terms
 from gateway import clients
 from gateway.models import Application
 from records import sources, store
@@ -55,6 +62,25 @@ def store_observations(person: Person, **by_category: int) -> None:
             owner_id=person.pk, source_id=source.pk, resources=resources, at=datetime(2026, 1, 2, tzinfo=UTC)
         )
     assert outcome.refused == []
+
+
+def act_for(
+    owner: Person, person: Person, *granted: str, guardian: bool = False, ends: datetime | None = None, **terms: Any
+) -> Delegation:
+    """She asked this person, who said yes; ``apps=False`` where the person may not let apps in."""
+    at = timezone.now()
+    offer = Offer(
+        name=person.name or "Ben",
+        email=person.email,
+        relationship=Relationship.PARENT if guardian else Relationship.SPOUSE,
+        guardian=guardian,
+        granted=granted or ("patient/*.rs",),
+        terms=Terms(**{"apps": True, **terms}),
+        ends=ends or at + timedelta(days=365),
+    )
+    delegation, _ = delegations.invite(owner, offer, read=Reading("1", "en"), at=at)
+    delegations.accept(delegation, person, at=at)
+    return delegation
 
 
 @dataclass
@@ -108,13 +134,26 @@ class App:
         assert response["Location"].startswith("/oauth/consent/"), response["Location"]
         return str(response["Location"])
 
-    def ask(self, person: Person, scope: str, *, keep: Any = None, length: str = "90", **changes: str | None) -> str:
-        """Runs the flow in her browser until the code; ``keep`` chooses among the ticked boxes."""
+    def ask(
+        self,
+        person: Person,
+        scope: str,
+        *,
+        keep: Any = None,
+        length: str = "90",
+        acting: Delegation | None = None,
+        label: Sequence[str] = (),
+        **changes: str | None,
+    ) -> str:
+        """Runs the flow in her browser until the code; ``keep`` chooses among the ticked boxes.
+
+        ``acting``: for the record of whom she acts for by it. ``label``: the sensitive kinds she includes.
+        """
         browser = Client()
         browser.force_login(person)
-        page = self.send_to_consent(browser, scope, **changes)
+        page = self.send_to_consent(browser, scope, **changes) + (f"/for/{acting.uid}" if acting else "")
         ticked = [box for box in boxes(browser.get(page)) if keep is None or keep(box)]
-        answer = browser.post(page, {"answer": "allow", "box": ticked, "length": length})
+        answer = browser.post(page, {"answer": "allow", "box": ticked, "label": label, "length": length})
         assert answer.status_code == 303, answer.content.decode()
         returned = query_of(answer["Location"])
         assert returned["state"] == self.state

@@ -53,6 +53,8 @@ class Meeting:
     person: Person
     app: App
     browser: Client
+    place: str = ""
+    """Where the page is about somebody else's record: what follows its address."""
 
 
 @pytest.fixture
@@ -151,14 +153,13 @@ choices = st.fixed_dictionaries(
 
 def choose(meeting: Meeting, said: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The address of the page, and the form with these choices."""
-    address = meeting.app.send_to_consent(meeting.browser, f"{said['asked']} offline_access openid")
+    address = meeting.app.send_to_consent(meeting.browser, f"{said['asked']} offline_access openid") + meeting.place
     page = meeting.browser.get(address).content.decode()
     offered = fields(page, "source")
-    kept = offered if said["sources"] is None else [offered[place] for place in said["sources"]]
+    kept = offered if said["sources"] is None else [offered[place] for place in said["sources"] if offered]
     return address, {
         "box": [box for place, box in enumerate(fields(page, "box")) if place not in said["drop"]] + ["identity"],
-        "by_source": "1",
-        "source": kept,
+        **({"by_source": "1", "source": kept} if offered else {}),
         "label": sorted(said["labels"]),
         "first": said["first"],
         "last": said["last"],
@@ -212,6 +213,66 @@ def test_the_access_log_is_counted_as_the_first_look_finds_it(meeting):
     told = events.matching(meeting.person.pk).exclude(interaction="hide").count()
     assert figures(page)["box=AuditEvent"] == first == 2
     assert (second, told) == (first + 1, first + 2), "her own hiding is not told, every look is"
+
+
+delegations_given = st.fixed_dictionaries(
+    {
+        "granted": st.sampled_from(
+            [
+                ("patient/*.rs",),
+                ("patient/Patient.rs", f"patient/Observation.rs?category={LAB}", "patient/Condition.rs"),
+                ("patient/Observation.rs", "patient/DocumentReference.rs", "patient/Provenance.rs"),
+                (f"patient/Observation.rs?category={LAB}", f"patient/Observation.rs?category={VITALS}"),
+            ]
+        ),
+        "sources": st.sampled_from([None, ["Riverside"], ["Cedar"]]),
+        "labels": st.sets(st.sampled_from(["HIV", "PSY"])),
+        "since": st.sampled_from([None, 2013]),
+        "until": st.sampled_from([None, 2019]),
+        "hidden": st.booleans(),
+    }
+)
+
+
+def agree_for_another(meeting: Meeting, given_to_her: dict[str, Any], said: dict[str, Any]) -> None:
+    """The same for somebody who acts for the owner: neither the page nor the token knows of more than she may see."""
+    ben, owner, at = parties.sign_up(), meeting.person, datetime.now(UTC)
+    delegation = parties.act_for(owner, ben, *given_to_her["granted"], **terms_of(given_to_her))
+    if given_to_her["hidden"]:
+        whom = {"kind": "person", "grantee": str(delegation.uid)}
+        ledger.hide(owner=owner, actor=owner, record="Observation/o1-0", read=READ, at=at, **whom)
+    browser = Client()
+    browser.force_login(ben)
+    form = choose(theirs := Meeting(owner, meeting.app, browser, f"/for/{delegation.uid}"), said)[1]
+    if set(form["box"]) <= {"identity", "offline"}:
+        return
+
+    agree(theirs, said)
+
+
+def terms_of(said: dict[str, Any]) -> dict[str, Any]:
+    year = {name: None if said[name] is None else datetime(said[name], 1, 1, tzinfo=UTC) for name in ("since", "until")}
+    chosen = said["sources"] and [
+        sources.ensure(SourceKind.EHR, name, f"https://{name.lower()}.example/fhir").pk for name in said["sources"]
+    ]
+    return {
+        "sources": None if chosen is None else frozenset(chosen),
+        "labels": frozenset(said["labels"]),
+        **{name: None if at is None else int(at.timestamp()) * 1_000_000 for name, at in year.items()},
+    }
+
+
+@given(given_to_her=delegations_given, said=choices)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_number_a_delegate_sees_is_the_number_her_app_receives(meeting, given_to_her, said):
+    agree_for_another(meeting, given_to_her, said)
+
+
+@pytest.mark.thorough
+@given(given_to_her=delegations_given, said=choices)
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_number_a_delegate_sees_is_the_number_her_app_receives_in_hundreds_of_cases(meeting, given_to_her, said):
+    agree_for_another(meeting, given_to_her, said)
 
 
 def test_unticking_a_source_takes_its_records_out_of_every_number(meeting):

@@ -152,7 +152,7 @@ def test_a_delegation_whose_mail_could_not_be_sent_is_told_in_the_next_round(mon
         raise ConnectionRefusedError
 
     with monkeypatch.context() as broken:
-        broken.setattr("portal.invitations.send_mail", refuse)
+        broken.setattr("gateway.notices.send_mail", refuse)
         assert reminders.remind_of_delegations(at=timezone.now()) == 0
 
     assert reminders.remind_of_delegations(at=timezone.now()) == 1
