@@ -28,11 +28,16 @@ class OutOfTurn(Exception):
 
 def queue() -> QuerySet[Review]:
     """What waits, the longest waiting first."""
-    return Review.objects.filter(state=State.SUBMITTED).select_related("application__user").order_by("submitted")
+    return _shown().filter(state=State.SUBMITTED).order_by("submitted")
 
 
 def decided() -> QuerySet[Review]:
-    return Review.objects.exclude(state=State.SUBMITTED).select_related("application__user").order_by("-created")
+    return _shown().exclude(state=State.SUBMITTED).order_by("-created")
+
+
+def _shown() -> QuerySet[Review]:
+    """With what a list shows of the app; its picture has an address of its own."""
+    return Review.objects.select_related("application__user", "application__logo").defer("application__logo__png")
 
 
 def submit(application: Application, *, at: datetime) -> None:

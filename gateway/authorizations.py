@@ -87,7 +87,7 @@ def begin(
     and nothing wider it lives no longer than the sign-in that ``session_key`` names. Raises TrialOnly for an app on
     trial and a person who is not made up.
     """
-    if not application.admits(person):
+    if not application.admits(person) or (delegation is not None and not application.admits(delegation.owner)):
         raise TrialOnly(f"application {application.pk}")
     about = delegation.owner if delegation else launch.about if launch else None
     # Two approvals at once wait for each other here, so that the live one is the newest decision's.

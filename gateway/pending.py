@@ -52,7 +52,8 @@ def keep(application: Application, params: dict[str, str], offered: list[str], *
 def waiting(uid: uuid.UUID, *, at: datetime) -> AuthorizationRequest | None:
     """The request, if it is still to be answered and its app still active."""
     return (
-        AuthorizationRequest.objects.select_related("application", "launch__about", "launch__delegation__owner")
+        AuthorizationRequest.objects.select_related("application__logo", "launch__about", "launch__delegation__owner")
+        .defer("application__logo__png")
         .filter(pk=uid, answered__isnull=True, expires__gt=at, application__active=True)
         .first()
     )

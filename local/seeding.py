@@ -234,11 +234,11 @@ def _let_app_in(visitor: Visitor, person: sites.Site, app: Mapping[str, Any]) ->
 
 
 def ask_delegate(visitor: Visitor, person: sites.Site, name: str) -> dict[str, Any]:
-    """She asks somebody by mail to look after part of her record; that person signs up and says yes."""
+    """She asks somebody by mail to look after part of her record, with apps or without; that person says yes."""
     delegate, account = _sign_up(person, name)
     form = visitor.open(f"{person.url}/people/invite/").form("email", "relationship", "kinds")
     sources = [value for box, value, ticked in form.boxes if box == "sources" and ticked]
-    said = {"name": name, "email": account["email"], "relationship": "FRND"}
+    said = {"name": name, "email": account["email"], "relationship": "FRND", "apps": "on"}
     visitor.send(form, said, ticked=["laboratory", "medications", "allergies", *sources])
     page = delegate.open(f"{person.url}{_mailed(person, '/people/invitation/')}")
     page = delegate.send(page.form("answer"), press=("answer", "accept"))

@@ -12,7 +12,7 @@ from django.db import transaction
 from joserfc.jwk import RSAKey
 
 from gateway import clients, secrets
-from gateway.models import Application, AuthMethod
+from gateway.models import Application, AuthMethod, Deletion, Resale, Retention
 from sandbox import keepsakes
 
 HANDOVER: Final = "client.json"
@@ -47,6 +47,8 @@ class DemoApp:
     name: str
     type: str
     description: str
+    promised: tuple[Retention, Resale, Deletion] = (Retention.UNSAID, Resale.UNSAID, Deletion.UNSAID)
+    """Its privacy label."""
 
     @property
     def signs(self) -> bool:
@@ -54,10 +56,34 @@ class DemoApp:
 
 
 APPS: Final = (
-    DemoApp("demo-lab-lens", "Lab Lens", "public", "Draws your laboratory results as lines over time."),
-    DemoApp("demo-care-notes", "Care Notes", "symmetric", "Puts your record in order before a visit."),
-    DemoApp("demo-study-bridge", "Study Bridge", "asymmetric", "Brings your record to a study that you chose."),
-    DemoApp("demo-heart-cohort", "Heart Cohort", "backend", "Follows the hearts of many people over years."),
+    DemoApp(
+        "demo-lab-lens",
+        "Lab Lens",
+        "public",
+        "Draws your laboratory results as lines over time.",
+        (Retention.SESSION, Resale.NEVER, Deletion.ITSELF),
+    ),
+    DemoApp(
+        "demo-care-notes",
+        "Care Notes",
+        "symmetric",
+        "Puts your record in order before a visit.",
+        (Retention.CONNECTED, Resale.NEVER, Deletion.ITSELF),
+    ),
+    DemoApp(
+        "demo-study-bridge",
+        "Study Bridge",
+        "asymmetric",
+        "Brings your record to a study that you chose.",
+        (Retention.LONGER, Resale.NAMELESS, Deletion.ASKED),
+    ),
+    DemoApp(
+        "demo-heart-cohort",
+        "Heart Cohort",
+        "backend",
+        "Follows the hearts of many people over years.",
+        (Retention.YEAR, Resale.NAMELESS, Deletion.NEVER),
+    ),
 )
 _METHODS: Final = {
     "public": AuthMethod.NONE,
@@ -112,7 +138,7 @@ def _ensure(app: DemoApp, redirect_uri: str, scope: str, known: Mapping[str, Any
             client_id=app.client_id,
             description=app.description,
         )
-        secret = registered.secret or ""
+        application, secret = registered.application, registered.secret or ""
     else:
         if app.type == "symmetric" and not secrets.matches(secret, application.client_secret):
             secret = clients.renew_secret(application)
@@ -120,7 +146,8 @@ def _ensure(app: DemoApp, redirect_uri: str, scope: str, known: Mapping[str, Any
             jwk = _new_key()
             application.client_jwks = json.dumps({"keys": [_public(jwk)]})
         application.redirect_uris = redirect_uri
-        application.save(update_fields=["redirect_uris", "client_jwks", "updated"])
+    application.retention, application.resale, application.deletion = app.promised
+    application.save(update_fields=["redirect_uris", "client_jwks", "updated", "retention", "resale", "deletion"])
     return Credentials(app.name, app.client_id, app.type, redirect_uri, scope, secret, jwk)
 
 

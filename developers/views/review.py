@@ -27,7 +27,9 @@ def queue(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @pages.of_staff
 def one(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
-    review = get_object_or_404(Review.objects.select_related("application__user"), application__uid=uid)
+    review = get_object_or_404(
+        Review.objects.select_related("application__user", "application__logo"), application__uid=uid
+    )
     orders = [order for order, (_state, allowed) in reviews.LEADS.items() if review.state in allowed]
     if request.method == "POST":
         return _decide(request, review, request.POST.get("order", ""))

@@ -76,7 +76,7 @@ def _whose(
         record = owners.of(person, delegation, waiting.application, at=at)
         if record is not None:
             return _asked(request, record, waiting, at=at)
-        return _opens_nothing(request, waiting, at=at) if launched else answering.see_other(_address(waiting))
+        return _opens_nothing(request, waiting, at=at) if launched else _not_hers(request)
     if request.POST.get("answer") == "switch":
         logout(request)
         return _sign_in(request, waiting)
@@ -190,6 +190,12 @@ def _ask(
     response = answering.page(request, "gateway/consent.html", context, status=400 if problem else 200)
     answering.let_forms_reach(response, [waiting.params["redirect_uri"]])
     return response
+
+
+def _not_hers(request: HttpRequest) -> HttpResponse:
+    """The same for a delegation of others, one that has ended, and one that never was."""
+    why = _("You cannot let an app into this record, or no longer. Start again in the app.")
+    return refuse_page(request, why, status=404)
 
 
 def _over(request: HttpRequest) -> HttpResponse:

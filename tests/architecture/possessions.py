@@ -23,7 +23,8 @@ from developers import dynamic, webhooks
 from developers import people as made_up
 from developers.models import Delivery, EventKind
 from fhirapi.bulk import runs
-from gateway import authorizations
+from gateway import authorizations, clients, pending
+from gateway.models import AuthorizationRequest
 from records import patient
 from tests.architecture.addresses import UID, Route
 from tests.developers import builders
@@ -37,6 +38,7 @@ NAME = "Zenobia Quillfeather"
 _FORM, _FHIR = "application/x-www-form-urlencoded", "application/fhir+json"
 NOWHERE = 2_000_000_000
 READ = ledger.Reading("1", "en")
+LAUNCHED = "opened-from-here"
 
 METADATA = {
     "client_name": "By itself",
@@ -82,6 +84,8 @@ class Estate:
     ids: dict[str, Ids]
     holders: dict[str, Asker]
     strangers: dict[str, Asker]
+    forms: dict[str, dict[str, str]]
+    """What a form has to say besides, by route."""
 
     def hers(self, route: Route) -> dict[str, Any]:
         return self._values(route, 0)
@@ -120,7 +124,7 @@ def estate() -> Estate:
     holders = {"": Asker(people.browser_of(owner))}
     for give in (_portal, _accounts, _developers, _api, _exports):
         give(owner, ids, holders)
-    return Estate(owner, ids, holders, _strangers())
+    return Estate(owner, ids, holders, _strangers(), {"portal:for_open_app": {"app": LAUNCHED}})
 
 
 def _portal(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> None:
@@ -129,7 +133,7 @@ def _portal(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
     active, paused = (people.let_in(owner, "patient/*.rs", "offline_access") for _ in range(2))
     authorizations.pause(paused, by=owner, at=timezone.now())
     helper = people.sign_up(name="Helper")
-    acted, resting = delegate(owner, helper), delegate(owner, people.sign_up())
+    acted, resting = delegate(owner, helper, apps=True), delegate(owner, people.sign_up())
     delegations.pause(resting, at=timezone.now())
     ids["portal"] = {
         "logical_id": ("hers", "none"),
@@ -147,8 +151,25 @@ def _portal(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
     ids["portal:receipt_file"] = {"form": ("receipt", "receipt")}
     ids["portal:resume_app"] = {"authorization_id": (paused.pk, NOWHERE)}
     ids["portal:resume_delegation"] = {"uid": (resting.uid, UID)}
-    for name in ("portal:for_home", "portal:for_records", "portal:for_record"):
+    waiting = _asking_app()
+    ids["gateway:consent-for"] = {"uid": (waiting.pk, waiting.pk), "delegation": (acted.uid, UID)}
+    for name in (
+        "portal:for_home",
+        "portal:for_records",
+        "portal:for_record",
+        "portal:for_open_app",
+        "gateway:consent-for",
+    ):
         holders[name] = Asker(people.browser_of(helper))
+
+
+def _asking_app() -> AuthorizationRequest:
+    """An app that waits for an answer of anybody's, and can be opened from here."""
+    known = {"redirect_uris": [builders.REDIRECT], "method": "none", "scopes_allowed": ("patient/*.rs",)}
+    made = clients.register("Opened", launch_uri="https://app.example/launch", client_id=LAUNCHED, **known).application
+    params = {"redirect_uri": builders.REDIRECT, "state": "s", "offered": ["patient/*.rs"]}
+    params |= {"code_challenge": "c" * 43, "code_challenge_method": "S256"}
+    return pending.keep(made, params, ["patient/*.rs"], at=timezone.now())
 
 
 def _accounts(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> None:
@@ -208,12 +229,12 @@ def _program(registered: dynamic.Answer) -> Asker:
     return Asker(Client(), {"Authorization": f"Bearer {registered.body['registration_access_token']}"})
 
 
-def delegate(owner: Person, person: Person) -> Delegation:
+def delegate(owner: Person, person: Person, *, apps: bool = False) -> Delegation:
     """Asked, and accepted."""
     at = timezone.now()
     offer = Offer(
         name="Ben", email=person.email, relationship=Relationship.SPOUSE, guardian=False, granted=("patient/*.rs",),
-        terms=Terms(), ends=at + timedelta(days=90),
+        terms=Terms(apps=apps), ends=at + timedelta(days=90),
     )  # fmt: skip
     delegation, _ = delegations.invite(owner, offer, read=READ, at=at)
     delegations.accept(delegation, person, at=at)

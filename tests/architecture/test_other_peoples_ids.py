@@ -37,6 +37,7 @@ OF_NOBODY = {
     "fhirapi:type-history": "a kind of record",
     "fhirapi:whole-compartment": "a search that nobody gets",
     "gateway:consent": "a question that nobody has answered yet; who does answers for herself",
+    "gateway:consent-own": "a question that nobody has answered yet; who does answers for herself",
     "gateway:logo": "pictures of apps are public",
     "gateway:smart-style": "colours of the site",
     "portal:access_file": "a kind of file",
@@ -83,9 +84,11 @@ def undone() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
-def told(asker: Asker, method: str, path: str, ids: list[str]) -> tuple[int, str, str]:
+def told(
+    asker: Asker, method: str, path: str, ids: list[str], form: dict[str, str] | None = None
+) -> tuple[int, str, str]:
     """Status, where it leads and what it says, without what differs anyway: ids, and the form's secret."""
-    answer = asker.ask(method, path, FORM if method == "post" else None)
+    answer = asker.ask(method, path, {**FORM, **(form or {})} if method == "post" else None)
     body = b"".join(answer.streaming_content) if answer.streaming else answer.content
     said = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", body.decode(errors="replace"))
     leads = answer.headers.get("Location", "")
@@ -103,14 +106,14 @@ def test_nobody_is_told_more_of_what_is_hers_than_of_nothing(estate):
         hers, nobodys = estate.hers(route), estate.nobodys(route)
         paths = route.path(hers), route.path(nobodys)
         ids = [str(one) for values in (hers, nobodys) for one in values.values()]
-        shown = False
+        shown, form = False, estate.forms.get(route.name)
         for method in METHODS:
             with undone():
-                got, nothing = (told(estate.holder(route), method, path, ids) for path in paths)
+                got, nothing = (told(estate.holder(route), method, path, ids, form) for path in paths)
             shown = shown or (got != nothing and got[0] < 400 <= nothing[0])
             for who, asker in estate.strangers.items():
                 with undone():
-                    got, nothing = (told(asker, method, path, ids) for path in paths)
+                    got, nothing = (told(asker, method, path, ids, form) for path in paths)
                     assert possessions.fingerprint(estate.owner) == before, (route.name, method, who)
                 assert got == nothing, (route.name, method, who)
                 assert not any(word in got[2] for word in estate.words()), (route.name, method, who)

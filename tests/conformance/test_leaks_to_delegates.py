@@ -1,7 +1,8 @@
-"""Nothing hidden shows on the pages of somebody who acts for an owner, in every world with something to hide."""
+"""Nothing hidden shows on the pages of somebody who acts for an owner, nor to an app that this person let in."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,11 +10,15 @@ from django.utils import timezone
 
 from consent import delegations, ledger
 from consent.delegations import Offer
-from consent.models import Grantee, Relationship
+from consent.models import Delegation, Grantee, Relationship
 from consent.terms import Terms
+from gateway import authorizations, clients
 from portal.kinds import KINDS
+from records import labels
+from tests.conformance import test_leaks_everywhere as everywhere
 from tests.conformance import worlds
 from tests.conformance.worlds import WORD, hidden_id, shown_id
+from tests.fhirapi import people as api
 from tests.portal import people
 from tests.portal.test_people import told
 
@@ -49,6 +54,57 @@ def test_no_page_shows_a_delegate_what_is_hidden(name):
     assert shown or name == "outside the time", "the delegate could see something"
 
 
+@pytest.mark.parametrize("name", worlds.WORLDS)
+def test_every_route_answers_a_delegates_app_for_a_hidden_record_as_for_none(name):
+    """The delegate may see what the app of this world may; hers was granted everything, and still sees no more."""
+    world = worlds.WORLDS[name]()
+    delegate, uid = act_for(world.reader, world.hidden)
+    app = let_in_by(delegate, uid, "openid", "fhirUser", worlds.EVERYTHING.replace("cruds", "rs"))
+    theirs = replace(world, reader=app)
+    shown = sum(app.get(f"/{kind}/{shown_id(kind)}").status_code == 200 for kind in world.shown)
+
+    everywhere.answer_alike(theirs, everywhere.main(theirs)[:1])
+    everywhere.test_totals_are_of_what_the_pages_show(theirs)
+
+    assert app.get(f"/RelatedPerson/{uid}").status_code == 200
+    assert shown or name == "outside the time", "the app could see something"
+
+
+def let_in_by(delegate, uid, *granted: str) -> api.App:
+    """She grants these scopes of the owner's record to a new app; it holds a token."""
+    delegation = Delegation.objects.select_related("owner", "delegate").get(pk=uid)
+    application = clients.register(
+        "Hers", redirect_uris=["https://app.example/back"], method="none", scopes_allowed=granted
+    ).application
+    at, owner = timezone.now(), delegation.owner
+    decision = ledger.grant(
+        owner=owner,
+        actor=delegation.delegate,
+        kind=Grantee.DELEGATE_APP,
+        grantee=delegations.grantee_of_app(uid, application.client_id),
+        grantee_name="Hers",
+        asked=granted,
+        granted=granted,
+        terms=Terms(labels=frozenset(labels.names(labels.SENSITIVE))),
+        purpose="",
+        ends=None,
+        read=READ,
+        at=at,
+    )
+    authorization = authorizations.begin(
+        decision,
+        person=delegation.delegate,
+        application=application,
+        granted=list(granted),
+        ends=at + timedelta(days=30),
+        authenticated=at,
+        at=at,
+        delegation=delegation,
+    )
+    token = api.hold_token(authorization, " ".join(granted))
+    return api.App(owner, application, decision, authorization, token)
+
+
 def act_for(reader, hidden):
     """A delegate who was given what the app of this world was given, and the same single records hidden from her."""
     delegate, at = people.sign_up(name="Ben Example"), timezone.now()
@@ -59,7 +115,7 @@ def act_for(reader, hidden):
         relationship=Relationship.FRIEND,
         guardian=False,
         granted=tuple(decision.scopes_granted),
-        terms=Terms.of(decision.terms),
+        terms=replace(Terms.of(decision.terms), apps=True),
         ends=at + timedelta(days=1),
     )
     delegation, _ = delegations.invite(reader.person, offer, read=READ, at=at)

@@ -120,17 +120,22 @@ def let_in(person: Person, *scopes: str, terms: Terms | None = None) -> App:
     ).application
     decision = decisions.grant(person, application, *scopes, terms=terms)
     authorization = decisions.authorize(decision, person, application)
+    return App(person, application, decision, authorization, hold_token(authorization, " ".join(scopes)))
+
+
+def hold_token(authorization: Authorization, scope: str) -> str:
+    """An access token of it, for an hour."""
     token = secrets.token_urlsafe(32)
     AccessToken.objects.create(
-        user=person,
-        application=application,
+        user=authorization.person,
+        application=authorization.application,
         authorization=authorization,
         token="",
         token_checksum=tokens.digest(token),
         expires=timezone.now() + timedelta(hours=1),
-        scope=" ".join(scopes),
+        scope=scope,
     )
-    return App(person, application, decision, authorization, token)
+    return token
 
 
 def with_record() -> Person:

@@ -16,8 +16,9 @@ from django.utils import timezone
 
 from audit import events, resources
 from audit.models import Agent
-from consent import delegations, gate, ledger
+from consent import delegations, ledger
 from consent.models import Act, Decision, Delegation, Grantee
+from consent.terms import Terms
 from gateway import authorizations, keys, launches
 from gateway.models import Authorization
 from records import sources, store
@@ -108,7 +109,7 @@ def test_the_app_gets_the_record_that_was_chosen(owner, ben, app):
 
 
 @pytest.mark.parametrize("why", ["not allowed", "ended", "of another", "of nobody"])
-def test_for_a_record_that_is_not_theirs_to_share_they_are_asked_again(owner, ben, app, why):
+def test_a_record_that_is_not_theirs_to_share_is_refused_as_one_that_never_was(owner, ben, app, why):
     delegation = parties.act_for(owner, ben, apps=why != "not allowed")
     if why == "ended":
         delegations.end(delegation, by=owner, at=timezone.now())
@@ -118,7 +119,8 @@ def test_for_a_record_that_is_not_theirs_to_share_they_are_asked_again(owner, be
 
     answers = [browser.get(f"{address}/for/{uid}"), browser.post(f"{address}/for/{uid}", {"answer": "allow"})]
 
-    assert [(one.status_code, one["Location"]) for one in answers] == [(303, address)] * 2
+    assert [one.status_code for one in answers] == [404, 404]
+    assert "Ana Example" not in answers[0].content.decode()
     assert browser.get(f"{address}/own").status_code == 200
     assert not Authorization.objects.exists()
 
@@ -145,7 +147,7 @@ def test_an_app_on_trial_meets_nobody_who_is_real_behind_somebody_made_up(owner,
     address = app.send_to_consent(browser, WHOLE)
 
     assert "Let Heart Diary see your record?" in browser.get(address).content.decode()
-    assert browser.get(f"{address}/for/{delegation.uid}").status_code == 303
+    assert browser.get(f"{address}/for/{delegation.uid}").status_code == 404
     owner.is_synthetic = True
     owner.save()
     assert browser.get(f"{address}/for/{delegation.uid}").status_code == 200
@@ -262,13 +264,13 @@ def test_what_becomes_of_the_delegate_becomes_of_her_app_at_its_next_call(owner,
         case "expired":
             delegations.renew(delegation, ends=at + timedelta(microseconds=1), read=READ, at=at)
         case "may not":
-            ledger.grant(**again, **told, granted=["patient/*.rs"], terms=gate.Terms())
+            ledger.grant(**again, **told, granted=["patient/*.rs"], terms=Terms())
         case "closed":
             ben.is_active = False
             ben.save()
         case "narrowed":
             granted = [f"patient/Observation.rs?category={LAB}"]
-            ledger.grant(**again, **told, granted=granted, terms=gate.Terms(apps=True))
+            ledger.grant(**again, **told, granted=granted, terms=Terms(apps=True))
 
     if how == "narrowed":
         assert total(app, given["access_token"]) == 3

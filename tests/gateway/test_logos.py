@@ -7,9 +7,13 @@ import zlib
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from developers import reviews
 from gateway import logos
 from gateway.errors import InvalidRegistration
+from tests.developers import builders
+from tests.gateway import parties
 from tests.gateway.parties import App
 
 
@@ -55,3 +59,27 @@ def test_logo_is_served_as_a_picture():
     answer = Client().get(f"/oauth/logo/{app.uid}")
 
     assert (answer["Content-Type"], answer.content[:4]) == ("image/png", b"\x89PNG")
+
+
+@pytest.mark.django_db
+def test_logo_stands_beside_the_name_wherever_people_meet_the_app():
+    """Decorative, so without words, and of a fixed size, so that nothing moves when it arrives."""
+    person, developer, staff = parties.sign_up(), builders.developer(), builders.staff()
+    app = App.register()
+    app.let_in(person, "patient/*.rs")
+    tried = builders.app(developer).application
+    reviews.submit(tried, at=timezone.now())
+    browser, reviewer = Client(), builders.browser(staff)
+    browser.force_login(person)
+    consent = app.send_to_consent(browser, "patient/*.rs")
+    seen = [(browser, consent, app.application, 56), (browser, "/apps/", app.application, 40)]
+    seen += [(reviewer, "/developers/review/", tried, 40), (reviewer, f"/developers/review/{tried.uid}/", tried, 56)]
+    for at, address, application, _ in seen:
+        assert f"/oauth/logo/{application.uid}" not in at.get(address).content.decode()
+
+    for application in (app.application, tried):
+        logos.keep(application, png())
+
+    for at, address, application, size in seen:
+        picture = f'<img class="logo" src="/oauth/logo/{application.uid}" alt="" width="{size}" height="{size}"'
+        assert picture in at.get(address).content.decode(), address

@@ -61,7 +61,7 @@ def test_the_owner_says_whether_apps_may_be_let_in(owner, ben, app):
     plain = delegate(owner, ben)
     assert "may not let apps in" in words(browser_of(owner).get("/people/"))
     address = app.send_to_consent(browser_of(ben), WHOLE)
-    assert browser_of(ben).get(f"{address}/for/{plain.uid}").status_code == 303
+    assert browser_of(ben).get(f"{address}/for/{plain.uid}").status_code == 404
 
     wider = delegate(owner, ben, apps="on")
 
