@@ -113,7 +113,7 @@ def ask(
     terms = selection.terms(record.person.zone)
     tally = counting.Tally(record.owner.pk, application.client_id, tuple(granted), terms, within=record.bounds)
     called = sources.called(tally.sources())
-    groups = _groups(boxes, tally, called, chosen)
+    groups = _groups(boxes, tally, called, chosen, of_another=record.delegation is not None)
     return Question(
         record=record,
         application=application,
@@ -194,12 +194,13 @@ def _writing(wishes: tuple[Wish, ...], chosen: Collection[str]) -> Iterator[Writ
 
 
 def _groups(
-    boxes: tuple[Box, ...], tally: counting.Tally, called: dict[int, str], chosen: Collection[str]
+    boxes: tuple[Box, ...], tally: counting.Tally, called: dict[int, str], chosen: Collection[str], *, of_another: bool
 ) -> list[Group]:
     by_kind: dict[str, list[Choice]] = {}
     for box in boxes:
         found = tally.of_box(box)
         parts = tuple(Part(called[source], total) for source, total in found.most_common() if source in called)
-        choice = Choice(box.key, wording.label(box), found.total(), box.key in chosen, parts if len(called) > 1 else ())
+        label = wording.label(box, of_another=of_another)
+        choice = Choice(box.key, label, found.total(), box.key in chosen, parts if len(called) > 1 else ())
         by_kind.setdefault(box.resource, []).append(choice)
-    return [Group(wording.kind(resource), tuple(found)) for resource, found in by_kind.items()]
+    return [Group(wording.kind(resource, of_another=of_another), tuple(found)) for resource, found in by_kind.items()]

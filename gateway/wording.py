@@ -84,6 +84,9 @@ WRITING: Final[dict[str, Kind]] = {
 
 REST: Final = _("Everything else of this kind (only together with all of the above)")
 REST_OF_ALL: Final = _("Everything else (only together with all of the above)")
+ABOUT_ANOTHER: Final = Kind(
+    _("About this person"), _("Name, birth date, address, phone and the numbers the clinics use.")
+)
 WHO_SHE_IS: Final = Kind(_("Know who you are"), _("The app can recognise you when you come back."))
 KEEP_ACCESS: Final = Kind(
     _("Keep access when you are not using it"),
@@ -151,7 +154,7 @@ def promised(said: Mapping[str, str]) -> tuple[Text, ...]:
     )
 
 
-def label(box: Box) -> Text:
+def label(box: Box, *, of_another: bool = False) -> Text:
     """The words beside a box."""
     if box.resource == EVERYTHING_ELSE:
         return REST_OF_ALL
@@ -160,7 +163,7 @@ def label(box: Box) -> Text:
     if box.category:
         code = box.category.rpartition("|")[2]
         return CATEGORIES.get(code, code)
-    return kind(box.resource).name
+    return kind(box.resource, of_another=of_another).name
 
 
 def wish(choice: Wish) -> Text:
@@ -169,8 +172,10 @@ def wish(choice: Wish) -> Text:
     return CATEGORIES.get(code, code) if code else kind(choice.resource).name
 
 
-def kind(resource: str) -> Kind:
-    """The words for a kind; one that has none is called by FHIR's own name."""
+def kind(resource: str, *, of_another: bool = False) -> Kind:
+    """The words for a kind; one that has none is called by FHIR's own name. ``of_another``: not of who reads them."""
+    if of_another and resource == "Patient":
+        return ABOUT_ANOTHER
     return KINDS.get(resource) or Kind(resource, _("A kind of record that apps seldom ask for."))
 
 

@@ -16,7 +16,7 @@ from consent.models import Delegation
 from consent.terms import Terms
 from gateway import authorizations, wording
 from gateway.models import Application, Authorization
-from gateway.scopes import reading
+from gateway.scopes import OPENID, reading
 from portal import names, sources, when
 from standards.smart import scopes
 from standards.smart.scopes import InvalidScope, NamedScope, ResourceScope
@@ -83,7 +83,7 @@ def of(
         stoppable=not (delegated and mine),
         name=authorization.application.name,
         description=authorization.application.description,
-        sees=sees(authorization.scopes),
+        sees=sees(authorization.scopes) if delegated is None else _sees_of_another(authorization.scopes),
         writes=writes(authorization.scopes),
         since=when.moment(authorization.created),
         until=when.moment(authorization.expires if live else ended),
@@ -93,6 +93,12 @@ def of(
         renewable=mine and authorizations.is_renewable(authorization),
         limits=tuple(limits(Terms.of(authorization.decision.terms))),
     )
+
+
+def _sees_of_another(scopes_granted: Iterable[str]) -> tuple[str, ...]:
+    """The same for two readers, of whom the record is one's and the sign-in the other's."""
+    told = sees(text for text in scopes_granted if text != OPENID)
+    return tuple(_("The whole record") if each == _("Everything in your record") else each for each in told)
 
 
 def _called(person: Person | None) -> str:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from audit.models import Action, Agent, Event, Outcome
 from consent import delegations
-from consent.models import Decision
+from consent.models import Decision, Grantee
 from portal import doors, names, when
 
 WHO: dict[str, str | Promise] = {
@@ -231,4 +231,7 @@ def amounts(alike: Iterable[Event]) -> list[str]:
 def _permission(decision: Decision | None) -> str:
     if decision is None:
         return ""
-    return _("by your decision of %(moment)s") % {"moment": when.moment(decision.decided)}
+    moment = {"moment": when.moment(decision.decided)}
+    if decision.grantee_kind == Grantee.DELEGATE_APP:
+        return _("by a decision of %(moment)s, taken for you") % moment
+    return _("by your decision of %(moment)s") % moment

@@ -12,6 +12,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Person
+from consent import delegations
 from developers import tasks, webhooks
 from developers.models import Delivery, EventKind, Subscription
 from gateway import authorizations
@@ -146,6 +147,35 @@ def test_saying_yes_again_is_no_end(receiver):
 
     assert Authorization.objects.filter(revoked__isnull=False).exists()
     assert receiver.heard == []
+
+
+@pytest.mark.django_db
+def test_a_delegates_app_is_told_of_what_she_may_see_while_she_may(receiver):
+    app, made = app_on_trial()
+    webhooks.subscribe(made, receiver.url, BOTH, at=timezone.now())
+    owner, ben = (parties.sign_up(is_synthetic=True) for _ in range(2))
+    delegation = parties.act_for(owner, ben, LAB)
+    app.let_in(ben, "launch/patient patient/Observation.rs", acting=delegation)
+    app.let_in(owner, "launch/patient patient/Observation.rs")
+    own, theirs = Authorization.objects.get(person=owner), Authorization.objects.get(person=ben)
+    tell(at=timezone.now())
+    written = timezone.now() + timedelta(seconds=60)
+    store_at(owner, written, laboratory=2, vital_signs=3)
+
+    tell(at=written + timedelta(seconds=30))
+
+    told = {message.body["data"]["authorization"]: message.body["data"] for message in receiver.heard}
+    assert told[str(theirs.uid)]["resources"] == {"Observation": 2}
+    assert told[str(theirs.uid)]["patient"] == owner.patient_id
+    assert told[str(own.uid)]["resources"] == {"Observation": 5}
+    delegations.pause(delegation, at=timezone.now())
+    store_at(owner, written + timedelta(seconds=40), laboratory=4)
+    tell(at=written + timedelta(seconds=80))
+    assert [one.body["data"]["authorization"] for one in receiver.heard[2:]] == [str(own.uid)]
+    authorizations.end(theirs, by=owner, at=timezone.now())
+    tell(at=written + timedelta(seconds=81))
+    last = receiver.heard[-1].body
+    assert (last["type"], last["data"]["authorization"]) == ("authorization.revoked", str(theirs.uid))
 
 
 @pytest.mark.django_db
