@@ -116,6 +116,9 @@ SAME: Ids = {
 }
 
 
+_FORMS = {"portal:for_open_app": {"app": LAUNCHED}, "portal:schedule_hospital": {"schedule": "daily"}}
+
+
 def estate() -> Estate:
     owner = people.sign_up(name=NAME, role="developer")
     people.store_records(owner, [people.condition(owner, "hers", code={"text": WORD}), people.observation(owner, "hb")])
@@ -124,7 +127,7 @@ def estate() -> Estate:
     holders = {"": Asker(people.browser_of(owner))}
     for give in (_portal, _accounts, _developers, _api, _exports):
         give(owner, ids, holders)
-    return Estate(owner, ids, holders, _strangers(), {"portal:for_open_app": {"app": LAUNCHED}})
+    return Estate(owner, ids, holders, _strangers(), _FORMS)
 
 
 def _portal(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> None:
