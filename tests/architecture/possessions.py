@@ -116,7 +116,7 @@ SAME: Ids = {
 }
 
 
-_FORMS = {"portal:for_open_app": {"app": LAUNCHED}, "portal:schedule_hospital": {"schedule": "daily"}}
+_FORMS = {"portal:for_open_app": {"app": LAUNCHED}}
 
 
 def estate() -> Estate:
