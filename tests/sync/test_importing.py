@@ -17,6 +17,7 @@ from standards.fhir import json as fhir_json
 from sync import archives, importing, staging, uploads
 from sync.models import DocumentState, Upload, UploadedDocument, UploadState
 from sync.sources.upload import source
+from tests.fakes.issuer import Issuer, file_of
 from tests.portal import people
 from tests.sync import files
 from tests.sync.sources.ccda import documents as ccda
@@ -441,3 +442,24 @@ def test_characters_that_no_text_has_end_no_worker():
     upload = files.give(people.browser_of(person), files.bundle(files.patient(), odd))
 
     assert upload.state == UploadState.DONE
+
+
+def test_health_card_becomes_records_under_its_issuers_signature(settings):
+    settings.SANDBOX = True
+    person = people.sign_up(name="Ana Example")
+    issuer = Issuer()
+    her = {key: value for key, value in files.patient().items() if key != "id"}
+    shot = {
+        "resourceType": "Immunization",
+        "status": "completed",
+        "vaccineCode": {"coding": [{"system": "http://hl7.org/fhir/sid/cvx", "code": "207"}]},
+        "patient": {"reference": "resource:0"},
+        "occurrenceDateTime": "2021-01-01",
+    }
+
+    upload = files.give(people.browser_of(person), file_of(issuer.card(her, shot)), "covid.smart-health-card")
+
+    issuer.close()
+    held = records(person)
+    assert held["Immunization"][0]["patient"] == {"reference": f"Patient/{person.patient_id}"}
+    assert ("information", "verified", issuer.address) in files.told(files.only_document(upload))

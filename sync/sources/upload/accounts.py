@@ -35,6 +35,7 @@ class Reason(StrEnum):
     REPAIRED = "repaired"
     VERIFIED = "verified"
     UNVERIFIED = "unverified"
+    FORGED = "forged"
     # as text
     NARRATIVE = "narrative"
     WHOLE = "whole"
@@ -76,6 +77,7 @@ _ISSUE_TYPE: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.REPAIRED: "structure",
         Reason.VERIFIED: "informational",
         Reason.UNVERIFIED: "security",
+        Reason.FORGED: "security",
         Reason.NARRATIVE: "not-supported",
         Reason.WHOLE: "informational",
         Reason.UNCODED: "code-invalid",

@@ -8,6 +8,7 @@ from typing import Final
 from standards import sniffing
 from standards.sniffing import Form
 from sync.sources.bundles import mapping as bundles
+from sync.sources.cards import source as cards
 from sync.sources.ccda import mapping as ccda
 from sync.sources.hl7v2 import mapping as hl7v2
 from sync.sources.papers import mapping as papers
@@ -30,6 +31,8 @@ class Document:
 def read(document: Document) -> Reading:
     """Raises Refused."""
     sniffed = sniffing.sniff(document.data)
+    if sniffed.form is Form.CARD or (sniffed.form is Form.JSON and cards.is_card_file(document.data)):
+        return cards.read(document.data, title=document.name, received=document.received)
     if sniffed.form is Form.JSON:
         return bundles.read(document.data)
     if sniffed.form is Form.XML:
