@@ -28,9 +28,9 @@ class Claim(leases.Lease[Run]):
         self.update(heartbeat=at, attempts=0)
         self.attempts = 0
 
-    def put_off(self, *, until: datetime, attempts: int) -> None:
-        """Let go of the run until then. Raises ClaimLost."""
-        self.update(claim=None, due=until, state=RunState.QUEUED, attempts=attempts)
+    def put_off(self, *, until: datetime, attempts: int, problem: str) -> None:
+        """Let go of the run until then, and say why. Raises ClaimLost."""
+        self.update(claim=None, due=until, state=RunState.QUEUED, attempts=attempts, problem=problem)
 
     def finish(self, state: RunState, *, problem: str, at: datetime) -> None:
         """Raises ClaimLost."""
@@ -42,7 +42,7 @@ def take(run_id: int, *, at: datetime) -> Claim | None:
     if Connection.objects.filter(runs=run_id, removal__isnull=False).exists():
         return None
     free = Run.objects.filter(pk=run_id).claimable(at=at, lease=settings.SYNC_LEASE)
-    key = leases.take(free, at=at, claimed=at, state=RunState.RUNNING, started=Coalesce(F("started"), at))
+    key = leases.take(free, at=at, claimed=at, state=RunState.RUNNING, problem="", started=Coalesce(F("started"), at))
     if key is None:
         return None
     run = Run.objects.select_related("connection__hospital__source", "connection__owner").get(pk=run_id)

@@ -7,10 +7,15 @@ from django.utils.text import slugify
 
 from records import sealing, sources
 from records.models import SourceKind
-from sync import directory, tokens
+from sync import directory, tokens, vendors
 from sync.models import AuthMethod, Hospital
 
 SCOPES = "launch/patient openid fhirUser offline_access patient/*.rs"
+
+
+def scopes_for(vendor: str) -> str:
+    """What is asked for at the systems of a vendor."""
+    return vendors.of(vendor).scopes or SCOPES
 
 
 @transaction.atomic
@@ -23,14 +28,14 @@ def register(
     slug: str = "",
     secret: str | None = None,
     private_jwk: str | None = None,
-    scopes: str = SCOPES,
+    scopes: str = "",
     vendor: str = "",
 ) -> Hospital:
     """Enter a hospital, or bring its entry up to date; ``fhir_base`` tells which. The slug never changes: it stands in
     the redirect address that the hospital has on file.
 
-    ``secret`` makes us a confidential client there, ``private_jwk`` (the JSON of an RSA or EC key with its kid) one
-    that signs; neither, a public one.
+    ``scopes``: what is asked for there, else what its vendor has. ``secret`` makes us a confidential client there,
+    ``private_jwk`` (the JSON of an RSA or EC key with its kid) one that signs; neither, a public one.
     """
     kept = secret or private_jwk
     method = AuthMethod.KEY if private_jwk else AuthMethod.SECRET if secret else AuthMethod.NONE
@@ -42,7 +47,7 @@ def register(
         "client_id": client_id,
         "auth_method": method,
         "sealed_secret": sealing.seal_site_secret(tokens.secret_purpose(fhir_base), kept.encode()) if kept else None,
-        "scopes": scopes,
+        "scopes": scopes or scopes_for(vendor),
         "vendor": vendor,
         "active": True,
     }

@@ -103,7 +103,7 @@ def _hospital(entry: Entry, source: Source, vendor: str) -> Hospital:
         source=source,
         vendor=vendor,
         fhir_version=entry.fhir_version,
-        scopes=hospitals.SCOPES,
+        scopes=hospitals.scopes_for(vendor),
     )
 
 

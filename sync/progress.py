@@ -157,7 +157,7 @@ def _run(run: Run, steps: Sequence[RunStep], hospital: str) -> RunProgress:
         changed=sum(step.changed for step in steps),
         deleted=sum(step.deleted for step in steps),
         kinds=tuple(_kind(name, group, hospital) for name, group in _by_type(steps).items()),
-        problem=explain(Problem.BUSY if waits else run.problem, hospital),
+        problem=explain(run.problem, hospital),
     )
 
 

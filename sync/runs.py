@@ -110,6 +110,8 @@ def _walk(claim: Claim, source: FhirSource, step: RunStep) -> None:
             _account_for(claim, source, step, search, address or source.first_address(search), error, requested)
             return
         page = _page(listed)
+        if listed.mapped.outdated:
+            step.problem = Problem.OLD_FHIR
         _follow(source, step, page)
         pages.keep(claim, step, page, source.frame)
 
@@ -172,12 +174,11 @@ def _account_for(
 def _stumble(claim: Claim, error: SourceError) -> None:
     """Something that stops the whole run: put it off, ask her to sign in, or end it with what it has."""
     try:
-        if error.problem is Problem.OUR_TURN and error.wait is not None:
-            # No fault of the hospital's, and no try of ours.
-            claim.put_off(until=timezone.now() + error.wait * random.uniform(1, 1.25), attempts=claim.attempts - 1)  # noqa: S311 - no secret
-            return
         if error.remedy is Remedy.RETRY and claim.attempts < MAX_ATTEMPTS:
-            claim.put_off(until=timezone.now() + _pause(claim.attempts, error.wait), attempts=claim.attempts)
+            # Waiting for our own turn is no fault of the hospital's, and no try of ours.
+            ours = error.problem is Problem.OUR_TURN
+            until = timezone.now() + _pause(claim.attempts, error.wait)
+            claim.put_off(until=until, attempts=claim.attempts - ours, problem=error.problem)
             return
         if error.remedy is Remedy.REAUTHORIZE:
             connections.ask_to_sign_in(claim.connection.pk)
@@ -215,8 +216,9 @@ def _verdict(run: Run, problem: str) -> tuple[RunState, str]:
     steps = RunStep.objects.filter(run=run)
     lost = steps.filter(state__in=[StepState.FAILED, StepState.SHORT]).exclude(problem="").first()
     problem = problem or (lost.problem if lost else "")
-    if not problem and steps.exclude(state=StepState.REPLACED).filter(unusable__gt=0).exists():
-        problem = Problem.UNUSABLE
+    if not problem:
+        damaged = steps.exclude(state=StepState.REPLACED).filter(unusable__gt=0).first()
+        problem = (damaged.problem or Problem.UNUSABLE) if damaged else ""
     if not problem:
         return RunState.COMPLETE, ""
     arrived = steps.filter(pages_got__gt=0).exists()

@@ -34,6 +34,7 @@ class Vendor:
     ``token_seconds``: how long a token lives that does not say. ``forbidden_means_ended``: it answers 403 to a token
     that has ended. ``next_by_query``: its next links name an inner address; only their query counts.
     ``totals_are_estimates``: a listing is not short because its total is higher. ``page_size``: the most it takes.
+    ``scopes``: what is asked for there, where it is not everything.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Vendor:
     next_by_query: bool = False
     totals_are_estimates: bool = False
     page_size: int | None = None
+    scopes: str = ""
 
     def audience(self, fhir_base: str) -> str | None:
         """The ``aud`` of an authorization request; None where there must be none."""
@@ -77,6 +79,12 @@ VENDORS: Final[Mapping[str, Vendor]] = {
     "nextgen": Vendor("NextGen", sends_aud=False),
     "allscripts": Vendor("Veradigm (Allscripts)", accept="application/json+fhir, application/json"),
     "hapi": Vendor("HAPI FHIR behind another address", next_by_query=True),
+    "bluebutton": Vendor(
+        "Medicare (Blue Button 2.0, v2)",
+        scopes="launch/patient openid patient/Patient.rs patient/Coverage.rs patient/ExplanationOfBenefit.rs",
+        page_size=50,
+        requests_a_minute=120,
+    ),
     "plan": Vendor(
         "A health plan that wants to know which states of a claim",
         also={"ExplanationOfBenefit": "status=active,cancelled,draft,entered-in-error"},

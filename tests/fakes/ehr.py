@@ -76,6 +76,7 @@ class FakeEHR:
         self.stated: bool = True
         self.searches_by_id = True
         self.wants_category: set[str] = set()
+        self.finds_by: dict[str, str] = {}
         self.knows_total = True
         self.before: Callable[[Asked], None] = lambda _: None
         self.spoil: Callable[[Asked, Reply], Reply] = lambda _, reply: reply
@@ -389,7 +390,10 @@ class FakeEHR:
                         {
                             "type": name,
                             "interaction": [{"code": "read"}, {"code": "search-type"}],
-                            "searchParam": [*by_id, *([] if name in SHARED else [{"name": "patient"}])],
+                            "searchParam": [
+                                *by_id,
+                                *([] if name in SHARED else [{"name": self.finds_by.get(name, "patient")}]),
+                            ],
                         }
                         for name in sorted(held)
                     ],

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from records import identity
-from standards.fhir import references, types
+from standards.fhir import references, types, versions
 from sync.sources.fhir_rest import plan
 
 SUBJECT_ELEMENTS: Final = ("subject", "patient", "beneficiary", "individual", "for", "target")
@@ -42,7 +42,8 @@ class Mapped:
     """A page, sorted. ``received`` + ``included`` = len(resources) + repeated + unusable + held_back.
 
     ``resources`` have their final ids and references; ``listing`` are the remote ids of the matches in order.
-    ``warnings`` are OperationOutcomes and careless JSON, which are no data.
+    ``warnings`` are OperationOutcomes and careless JSON, which are no data. ``outdated``: how many of the unusable ones
+    are FHIR before R4.
     """
 
     resources: list[dict[str, Any]] = field(default_factory=list)
@@ -54,6 +55,7 @@ class Mapped:
     repeated: int = 0
     held_back: int = 0
     warnings: int = 0
+    outdated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def merge(into: Mapped, other: Mapped) -> None:
     into.listing += other.listing
     into.pointed |= other.pointed
     into.unusable += other.unusable
-    for name in ("received", "included", "repeated", "held_back", "warnings"):
+    for name in ("received", "included", "repeated", "held_back", "warnings", "outdated"):
         setattr(into, name, getattr(into, name) + getattr(other, name))
 
 
@@ -133,6 +135,10 @@ def _take(index: int, entry: object, frame: Frame, mapped: Mapped) -> dict[str, 
     reason = flaw(found)
     if reason is not None or not isinstance(found, dict):
         mapped.unusable.append(Unusable(index, reason or "no resource"))
+        return None
+    if versions.is_before_r4(found):
+        mapped.unusable.append(Unusable(index, "FHIR before R4"))
+        mapped.outdated += 1
         return None
     if mode != "include":
         mapped.listing.append(Pointed(found["resourceType"], found["id"]))

@@ -169,8 +169,9 @@ def parameters(
     """The search parameters of the first page. ``with_total``: ask how many there are, which some only tell then;
     ``also``: ``name=value`` pairs that this server wants of the type."""
     offer = capability.offers.get(search.resource_type, Offer())
-    by_subject = "subject" in offer.parameters and "patient" not in offer.parameters
-    asked = {"subject": f"Patient/{patient}"} if by_subject else {"patient": patient}
+    # Payers know a Coverage by its beneficiary alone (Blue Button); a few servers know only the subject.
+    other = next((name for name in ("subject", "beneficiary") if name in offer.parameters), "")
+    asked = {other: f"Patient/{patient}"} if other and "patient" not in offer.parameters else {"patient": patient}
     asked |= dict(part.split("=", 1) for part in f"{also}&{search.query}".split("&") if part)
     if "Provenance:target" in offer.reverse_includes:
         asked["_revinclude"] = "Provenance:target"
@@ -183,7 +184,7 @@ def _lists(capability: Capability, resource_type: str) -> bool:
     offer = capability.offers.get(resource_type)
     if offer is None or not offer.searchable:
         return False
-    named = offer.parameters & {"patient", "subject"}
+    named = offer.parameters & {"patient", "subject", "beneficiary"}
     return bool(named) or (not offer.parameters and resource_type in US_CORE)
 
 
