@@ -28,8 +28,9 @@ class Claim(leases.Lease[Run]):
         self.update(heartbeat=at, attempts=0)
         self.attempts = 0
 
-    def put_off(self, *, until: datetime, attempts: int, problem: str) -> None:
-        """Let go of the run until then, and say why. Raises ClaimLost."""
+    def put_off(self, *, until: datetime, problem: str = "", tried: bool = True) -> None:
+        """Let go of the run until then, and say why; whether it counts as a try. Raises ClaimLost."""
+        attempts = self.attempts if tried else self.attempts - 1
         self.update(claim=None, due=until, state=RunState.QUEUED, attempts=attempts, problem=problem)
 
     def finish(self, state: RunState, *, problem: str, at: datetime) -> None:

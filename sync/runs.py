@@ -176,9 +176,9 @@ def _stumble(claim: Claim, error: SourceError) -> None:
     try:
         if error.remedy is Remedy.RETRY and claim.attempts < MAX_ATTEMPTS:
             # Waiting for our own turn is no fault of the hospital's, and no try of ours.
-            ours = error.problem is Problem.OUR_TURN
+            tried = error.problem is not Problem.OUR_TURN
             until = timezone.now() + _pause(claim.attempts, error.wait)
-            claim.put_off(until=until, attempts=claim.attempts - ours, problem=error.problem)
+            claim.put_off(until=until, problem=error.problem, tried=tried)
             return
         if error.remedy is Remedy.REAUTHORIZE:
             connections.ask_to_sign_in(claim.connection.pk)
