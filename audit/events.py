@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import QuerySet
-from psycopg import Cursor
 
+from audit import cursors
 from audit.models import Action, Agent, Event, Outcome
 
 NOBODY: Final = 0
@@ -58,11 +57,7 @@ def append(
         origin=origin,
         detail=detail,
     )
-    # A prepared statement, its connection looked up once: every read of a record appends one.
-    ours = connections[DEFAULT_DB_ALIAS]
-    ours.ensure_connection()
-    with ours.wrap_database_errors, Cursor(ours.connection) as cursor:
-        cursor.execute(f"SELECT {APPENDED}", event)
+    cursors.run(f"SELECT {APPENDED}", event)
 
 
 def values(

@@ -8,36 +8,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
-from psycopg import Cursor
+from django.db import OperationalError, connection
+
+from audit import cursors
 
 
-def read(text: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
+def read(text: str, values: cursors.Values) -> list[tuple[Any, ...]]:
     """All rows; bytea as bytes, jsonb as Python values, timestamps aware. Raises Django's database errors.
 
     A connection that was lost since it was last used is made anew: asked of one that failed, not before every use.
     """
     try:
-        return _read(text, values)
+        return cursors.rows(text, values)
     except OperationalError:
         if connection.in_atomic_block or connection.is_usable():
             raise
     connection.close()
-    return _read(text, values)
-
-
-def _read(text: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    ours = connections[DEFAULT_DB_ALIAS]  # looked up once: ``connection`` does it at every attribute
-    ours.ensure_connection()
-    with ours.wrap_database_errors, Cursor(ours.connection) as cursor:
-        return cursor.execute(text, values, binary=True).fetchall()
+    return cursors.rows(text, values)
 
 
 def write(text: str, values: Sequence[Any]) -> None:
     """A statement that answers nothing. Raises Django's database errors."""
-    connection.ensure_connection()
-    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-        cursor.execute(text, values)
+    cursors.run(text, values)
 
 
 def change(text: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -45,4 +37,4 @@ def change(text: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
 
     It is never tried again: nobody can tell whether the first time counted.
     """
-    return _read(text, values)
+    return cursors.rows(text, values)

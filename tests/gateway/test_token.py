@@ -12,9 +12,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from audit import cursors
 from gateway import renewals, tokens
 from gateway.models import AccessToken, Authorization, Grant, RefreshToken
-from records import statements
 from tests.gateway import parties
 from tests.gateway.parties import LAB, App
 
@@ -239,13 +239,13 @@ def test_revoking_a_foreign_token_is_refused():
 def statements_run() -> Iterator[list[str]]:
     """The first words of the prepared statements that run inside."""
     run: list[str] = []
-    read = statements._read
+    rows = cursors.rows
 
     def noting(text, values):
         run.append(text.split()[0])
-        return read(text, values)
+        return rows(text, values)
 
-    with mock.patch.object(statements, "_read", noting):
+    with mock.patch.object(cursors, "rows", noting):
         yield run
 
 
