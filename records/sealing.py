@@ -21,12 +21,23 @@ from records import keys
 
 FORMAT: Final = 1
 NONCE_BYTES: Final = 12
+_HEAD: Final = 1 + NONCE_BYTES
 LEVEL: Final = 3
 # No body is larger: what a decompression may grow to.
 BODY_BYTES_MAX: Final = 64 * 1024 * 1024
 
 _DICTIONARIES: Final = {1: Path(__file__).parent / "dictionaries" / "fhir-1.zdict"}
-_local = threading.local()
+
+
+class _Contexts(threading.local):
+    """zstandard's contexts, a set for each thread: they are not to be shared."""
+
+    def __init__(self) -> None:
+        self.compressor: zstandard.ZstdCompressor | None = None
+        self.decompressors: dict[int, zstandard.ZstdDecompressor] = {}
+
+
+_contexts = _Contexts()
 
 
 class Tampered(Exception):
@@ -39,20 +50,17 @@ def _dictionary(number: int) -> zstandard.ZstdCompressionDict:
 
 
 def _compressor() -> zstandard.ZstdCompressor:
-    """One per thread: zstandard's contexts are not to be shared."""
-    if not hasattr(_local, "compressor"):
+    if _contexts.compressor is None:
         dictionary = zstandard.ZstdCompressionDict(_DICTIONARIES[FORMAT].read_bytes())
         dictionary.precompute_compress(level=LEVEL)
-        _local.compressor = zstandard.ZstdCompressor(dict_data=dictionary, write_dict_id=False)
-    compressor: zstandard.ZstdCompressor = _local.compressor
-    return compressor
+        _contexts.compressor = zstandard.ZstdCompressor(dict_data=dictionary, write_dict_id=False)
+    return _contexts.compressor
 
 
 def _decompressor(number: int) -> zstandard.ZstdDecompressor:
-    known: dict[int, zstandard.ZstdDecompressor] = _local.__dict__.setdefault("decompressors", {})
-    if number not in known:
-        known[number] = zstandard.ZstdDecompressor(dict_data=_dictionary(number), max_window_size=BODY_BYTES_MAX)
-    return known[number]
+    """The one of this dictionary, made on first use."""
+    made = zstandard.ZstdDecompressor(dict_data=_dictionary(number), max_window_size=BODY_BYTES_MAX)
+    return _contexts.decompressors.setdefault(number, made)
 
 
 def place(owner_id: int, resource_type: int, logical_id: str, version_id: int) -> bytes:
@@ -68,10 +76,11 @@ def seal(cipher: AESGCM, body: bytes, where: bytes) -> bytes:
 def open_body(cipher: AESGCM, sealed: bytes, where: bytes) -> bytes:
     """Raises Tampered."""
     try:
-        packed = cipher.decrypt(sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :], where)
+        packed = cipher.decrypt(sealed[1:_HEAD], sealed[_HEAD:], where)
     except InvalidTag as error:
         raise Tampered(f"the body at {where.decode()} does not open") from error
-    return _decompressor(sealed[0]).decompress(packed, max_output_size=BODY_BYTES_MAX)
+    decompressor = _contexts.decompressors.get(sealed[0]) or _decompressor(sealed[0])
+    return decompressor.decompress(packed, BODY_BYTES_MAX)
 
 
 def seal_secret(owner_id: int, purpose: str, secret: bytes) -> bytes:

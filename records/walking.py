@@ -71,7 +71,7 @@ def stretch(records: RecordSet, queries: Sequence[Query], span: Span, *, after: 
         return Stretch([], None)
     rows = searching.run(_statement(records, queries[0].resource_type, plans, span, after), count)
     kept = [row for row in rows if _is_wanted(records, plans, owner_keys, row)]
-    told = records._told([records._stored(owner_keys, row) for row in kept])
+    told = records._told(records._opened(owner_keys, kept))
     entries = [one for row, one in zip(kept, told, strict=True) if one is not None and _is_told(plans, row, one)]
     return Stretch(entries, rows[-1][10] if len(rows) == count else None)
 
