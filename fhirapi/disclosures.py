@@ -46,7 +46,7 @@ class Disclosure:
     """The access log has it already, from the transaction of the change itself."""
 
     def add(self, entries: Iterable[Entry]) -> None:
-        self.types.update(entry.resource_type for entry in entries)
+        self.types.update([entry.resource_type for entry in entries])
 
     def add_category(self, resource_type: str, category: str | None) -> None:
         """Every record of the type in this answer is of this category, as the search or the scopes demanded."""

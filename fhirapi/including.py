@@ -6,7 +6,7 @@ goes further than one step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -95,11 +95,13 @@ def along(
     records: RecordSet,
     matches: Sequence[Stored],
     *,
-    included: Iterable[Path],
-    revincluded: Iterable[Path],
+    included: Collection[Path],
+    revincluded: Collection[Path],
     reaches: Reaches,
 ) -> Company:
     """What the paths lead to from these matches, each once and none that is a match itself."""
+    if not included and not revincluded:
+        return Company([], complete=True)
     known = {_name(match) for match in matches}
     found: dict[str, Stored] = {}
     for query in (*_to(matches, included, reaches), *_from(matches, revincluded, reaches)):

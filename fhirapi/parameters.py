@@ -5,6 +5,7 @@ REST framework's own reading replaces what is no UTF-8 and believes any ``charse
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -19,6 +20,8 @@ PAIRS_MAX: Final = 100
 NAME_LENGTH_MAX: Final = 200
 VALUE_LENGTH_MAX: Final = 20_000
 """Enough for 500 ids; more is no search but an attack."""
+
+_CONTROL: Final = re.compile("[\x00-\x1f]")
 
 Pairs = list[tuple[str, str]]
 
@@ -64,6 +67,6 @@ def checked(pairs: Pairs) -> Pairs:
             raise InvalidSearch(name, "is no name of a parameter")
         if len(value) > VALUE_LENGTH_MAX:
             raise InvalidSearch(name, "is too long")
-        if any(character < " " for character in value):
+        if _CONTROL.search(value):
             raise InvalidSearch(name, "holds a control character")
     return pairs

@@ -58,11 +58,11 @@ class Search:
     chains: tuple[Chain, ...] = ()
     subset: Subset | None = None
 
-    def cut(self, stored: Stored) -> Stored:
-        """A match as far as it was asked for, decimals as written."""
+    def cut(self, found: list[Stored]) -> list[Stored]:
+        """Matches as far as they were asked for, decimals as written."""
         if self.subset is None:
-            return stored
-        return stored._replace(body=json.dumps(self.subset(stored.resource)))
+            return found
+        return [stored._replace(body=json.dumps(self.subset(stored.resource))) for stored in found]
 
     @property
     def names(self) -> list[str]:

@@ -62,6 +62,7 @@ class FhirView(APIView):
     parser_classes = [parameters.FormParser]
     renderer_classes = [FhirRenderer]
     content_negotiation_class = FhirNegotiation
+    format_kwarg = None
     interaction = "read"
     """What the gate is asked."""
     about_patient = False
@@ -81,7 +82,13 @@ class FhirView(APIView):
         self.bearer = bearer
         if self.bearer is not None and self.bearer.staff:
             self.bearer = charts.turned(self.bearer, request, kwargs, about_patient=self.about_patient)
-        super().initial(request, *args, **kwargs)
+        # The rest of what the framework does here is for versions, permissions and throttles, of which it has none.
+        request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """None: which methods there are need not be said to whoever reads and is answered (RFC 9110 10.2.1)."""
+        return {}
 
     def authenticated(self, request: Request) -> Bearer | None:
         bearer = request.auth
@@ -130,6 +137,8 @@ class FhirView(APIView):
             self._note(request, response.status_code)
         except DatabaseError as error:
             response = errors.answer(error)
+        if response.status_code >= 400 or request.method not in ("GET", "HEAD"):
+            response["Allow"] = ", ".join(self.allowed_methods)
         if request.method == "HEAD":
             response["Content-Length"] = str(len(response.content))
             response.content = b""
@@ -268,7 +277,7 @@ class SearchView(FhirView):
             links.append(("next", bundles.address(base, path, [*pairs, (searching.CURSOR, page.next)])))
         return bundles.searchset(
             base,
-            [search.cut(stored) for stored in page.entries],
+            search.cut(page.entries),
             at=at,
             links=links,
             total=_total(records, search, query, page),

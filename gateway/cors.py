@@ -37,9 +37,10 @@ class CorsMiddleware:
         is_open, is_guarded = OPEN.fullmatch(request.path), REGISTERED.fullmatch(request.path)
         if not (is_open or is_guarded):
             return self.get_response(request)
-        origin = request.headers.get("Origin", "")
+        # From META: ``request.headers`` is a copy of all of them under other names.
+        origin = request.META.get("HTTP_ORIGIN", "")
         allowed = "*" if is_open else (origin if origin and is_registered(origin) else "")
-        asks_first = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        asks_first = request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META
         response = HttpResponse(status=204) if asks_first else self.get_response(request)
         if not is_open:
             patch_vary_headers(response, ["Origin"])

@@ -176,8 +176,8 @@ class RecordSet(WithPast):
         while True:
             rows = searching.run(self._statement(made, query, owner_keys, after), at_once)
             # Of a page of exact dates there is nothing left to ask.
-            asked = made.tests or any(row[8] != _EXACT for row in rows)
-            yield from (row for row in rows if self._passes(made, owner_keys, row)) if asked else rows
+            asked = made.tests or {row[8] for row in rows} != {_EXACT}
+            yield from [row for row in rows if self._passes(made, owner_keys, row)] if asked else rows
             if len(rows) < at_once:
                 return
             after = _place(query, rows[-1])

@@ -35,6 +35,7 @@ _DRIVING: Final = (
     "clinical-status",
     "lifecycle-status",
 )
+_RANK: Final = {PARAMETER_NUMBER[code]: rank for rank, code in enumerate(_DRIVING)}
 _ABOUT_OWNER: Final = frozenset({"patient", "subject", "beneficiary"})
 _ALWAYS_THERE: Final = frozenset({"_id", "_lastUpdated"})
 
@@ -119,8 +120,7 @@ def plan(query: Query, *, owner_id: int, patient_id: str, blind_key: bytes) -> P
 
 
 def _rank(rows: _Rows) -> int:
-    order = [PARAMETER_NUMBER[code] for code in _DRIVING]
-    return order.index(rows.parameter) if rows.parameter in order else len(order)
+    return _RANK.get(rows.parameter, len(_RANK))
 
 
 @dataclass(frozen=True, slots=True)

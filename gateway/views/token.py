@@ -60,7 +60,7 @@ def answered(request: HttpRequest, act: Callable[[Asked], HttpResponse]) -> Http
     """The act's answer, or the refusal for whatever it raised; guesses are counted."""
     client_id, origin = "", answering.origin(request)
     try:
-        authorization = request.headers.get("Authorization", "")
+        authorization = request.META.get("HTTP_AUTHORIZATION", "")
         form = renewals.naming_client(parameters.of_form(request), authorization)
         asked = Asked(form, authorization, origin, timezone.now())
         client_id = named_client(request, form)
@@ -82,6 +82,6 @@ def answered(request: HttpRequest, act: Callable[[Asked], HttpResponse]) -> Http
 def named_client(request: HttpRequest, form: Mapping[str, str]) -> str:
     """Who the client says it is, to count its failures by; believed by nobody."""
     try:
-        return credentials.presented(request.headers.get("Authorization", ""), form).client_id
+        return credentials.presented(request.META.get("HTTP_AUTHORIZATION", ""), form).client_id
     except GatewayError:
         return ""
