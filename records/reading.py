@@ -49,8 +49,9 @@ class RecordSet(WithPast):
             if size <= 0:
                 break
         taken = len(entries)
-        told = self._bodies_told([(one.resource_type, one.body) for one in entries])
-        entries = [one._replace(body=body) for one, body in zip(entries, told, strict=True) if body is not None]
+        if self._looks_through(provenances.KIND) and any(one.resource_type == provenances.KIND for one in entries):
+            told = self._bodies_told([(one.resource_type, one.body) for one in entries])
+            entries = [one._replace(body=body) for one, body in zip(entries, told, strict=True) if body is not None]
         return sweeping.Stretch(entries, sweeping.cursor(rows[taken - 1][0]) if taken < len(rows) else None)
 
     def search(self, query: Query) -> Page:
