@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from records import keys, provenances, searching
+from records import keys, predicates, provenances, searching, statements
 from records.models import Record, RecordVersion
 from records.numbering import TYPE_NUMBER
 from records.opening import Opener, Stored
 from records.rules import Rule
-from records.searching import Sql
+from records.statements import Sql
 from standards.fhir import json
 
 
@@ -35,7 +35,7 @@ class Admitted:
             .add("AND r.logical_id = %s AND", logical_id)
             .extend(self._predicate(resource_type))
         )
-        rows = searching.run(sql)
+        rows = statements.run(sql)
         return self._told(self._opened(owner_keys, rows[:1]))[0] if rows else None
 
     def holds(self, resource_type: str, logical_id: str) -> bool:
@@ -47,7 +47,7 @@ class Admitted:
 
     def _predicate(self, resource_type: str) -> Sql:
         blind_key = keys.of(self.owner_id).blind
-        return searching.predicate(self.rules, resource_type, owner_id=self.owner_id, blind_key=blind_key)
+        return predicates.predicate(self.rules, resource_type, owner_id=self.owner_id, blind_key=blind_key)
 
     def _opened(self, owner_keys: keys.OwnerKeys, rows: Sequence[tuple[Any, ...]]) -> list[Stored]:
         opener = Opener(self.owner_id, owner_keys.cipher)
@@ -104,5 +104,5 @@ class Admitted:
                 .add("AND r.logical_id = ANY(%s) AND", asked)
                 .extend(self._predicate(kind))
             )
-            found |= {(kind, row[0]) for row in searching.run(sql)}
+            found |= {(kind, row[0]) for row in statements.run(sql)}
         return found

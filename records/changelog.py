@@ -16,7 +16,7 @@ from typing import Any, Final
 from records import searching
 from records.numbering import TYPE_NUMBER
 from records.query import InvalidSearch, read_cursor, write_cursor
-from records.searching import Sql
+from records.statements import Sql
 
 # As searching.COLUMNS, but what a version has of its own: nobody keeps what broke the models in the past.
 _OLDER: Final = (

@@ -10,11 +10,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from records import blind, keys, labels, searching
+from records import blind, keys, labels, predicates, statements
 from records.models import Counter
 from records.numbering import PARAMETER_NUMBER, TYPE_NAME, TYPE_NUMBER
 from records.rules import Rule
-from records.searching import Sql
+from records.statements import Sql
 from standards.smart import scopes
 
 # Categories that the person's pages and the consent page name; a record in none of them is in the category "".
@@ -108,8 +108,8 @@ def _without_hidden(owner_id: int, rules: tuple[Rule, ...], blind_key: bytes, ro
     types = {text.partition("/")[0] for text in hiding.hidden} & TYPE_NUMBER.keys()
     less: dict[Any, _Row] = {}
     for name in sorted(types | {"Binary"}):
-        predicate = searching.hidden(hiding, name, owner_id=owner_id, blind_key=blind_key)
-        found = searching.run(_few_counted(owner_id, TYPE_NUMBER[name], predicate))
+        predicate = predicates.hidden(hiding, name, owner_id=owner_id, blind_key=blind_key)
+        found = statements.run(_few_counted(owner_id, TYPE_NUMBER[name], predicate))
         less |= {_group(row): row for row in found}
     again = {row[0] for row in rows if (one := less.get(_group(row))) and _is_newest(one, row)}
     newest = {
@@ -161,10 +161,10 @@ def _of_type(owner_id: int, number: int, *, rules: tuple[Rule, ...], blind_key: 
             owner_id,
             number,
         )
-        .extend(searching.predicate(rules, TYPE_NAME[number], owner_id=owner_id, blind_key=blind_key))
+        .extend(predicates.predicate(rules, TYPE_NAME[number], owner_id=owner_id, blind_key=blind_key))
         .add("GROUP BY 1, 2, 3, 4")
     )
-    return searching.run(sql)
+    return statements.run(sql)
 
 
 def _kind(blind_key: bytes, row: _Row) -> KindCount:

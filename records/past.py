@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from records import changelog, keys, labels, searching, tagging
+from records import changelog, keys, labels, statements, tagging
 from records.admitting import Admitted
 from records.models import Record, RecordVersion
 from records.numbering import TYPE_NUMBER
@@ -82,7 +82,7 @@ class WithPast(Admitted):
         owner_keys = keys.ensure(self.owner_id)
         admitted, at_once = self._predicate(changes.resource_type), wanted
         while True:
-            rows = searching.run(
+            rows = statements.run(
                 changelog.statement(changes, admitted=admitted, owner_id=self.owner_id, after=after, limit=at_once)
             )
             for row, stored in zip(rows, self._opened(owner_keys, rows), strict=True):

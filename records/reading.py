@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from records import indexing, keys, kinds, provenances, sealing, searching, sweeping
+from records import indexing, keys, kinds, planning, provenances, sealing, searching, statements, sweeping
 from records.kinds import KindCount
 from records.models import Dating
 from records.numbering import TYPE_NAME, TYPE_NUMBER
@@ -21,7 +21,7 @@ from records.opening import Stored as Stored
 from records.past import WithPast
 from records.query import COUNT_MAX, Position, Query, position
 from records.rules import Rule
-from records.searching import Sql
+from records.statements import Sql
 
 # How many rows are opened at a time when a clause has to be asked of the resources themselves.
 _OPENED_AT_ONCE: Final = 500
@@ -38,7 +38,7 @@ class RecordSet(WithPast):
         """
         owner_keys = keys.ensure(self.owner_id)
         statement = sweeping.statement(sweep, self.rules, owner_id=self.owner_id, blind_key=owner_keys.blind)
-        rows = [] if statement is None else searching.run(statement, count + 1)
+        rows = [] if statement is None else statements.run(statement, count + 1)
         entries: list[sweeping.Taken] = []
         opener = Opener(self.owner_id, owner_keys.cipher)
         for _, number, logical_id, version_id, sealed, attachment, bits in rows[:count]:
@@ -57,7 +57,7 @@ class RecordSet(WithPast):
     def search(self, query: Query) -> Page:
         """One page in reading order. Raises query.InvalidSearch."""
         owner_keys = keys.ensure(self.owner_id)
-        made = searching.plan(query, owner_id=self.owner_id, patient_id=self.patient_id, blind_key=owner_keys.blind)
+        made = planning.plan(query, owner_id=self.owner_id, patient_id=self.patient_id, blind_key=owner_keys.blind)
         after = position(query)
         if made.nothing or not self._reaches(query.resource_type) or not query.count:
             return Page([], None)
@@ -68,7 +68,7 @@ class RecordSet(WithPast):
             more = len(found) == wanted
             return Page(entries, _place(query, found[query.count - 1][0]).cursor(query.sort) if more else None)
         if not made.tests and not made.doubtful:
-            rows = searching.run(self._statement(made, query, owner_keys, after), wanted)
+            rows = statements.run(self._statement(made, query, owner_keys, after), wanted)
         else:
             rows = self._tested(made, query, owner_keys, after, wanted)
         entries = self._opened(owner_keys, rows[: query.count])
@@ -89,7 +89,7 @@ class RecordSet(WithPast):
     def count(self, query: Query) -> int:
         """How many records match; the cursor and the page size do not matter. Raises query.InvalidSearch."""
         owner_keys = keys.ensure(self.owner_id)
-        made = searching.plan(query, owner_id=self.owner_id, patient_id=self.patient_id, blind_key=owner_keys.blind)
+        made = planning.plan(query, owner_id=self.owner_id, patient_id=self.patient_id, blind_key=owner_keys.blind)
         if made.nothing or not self._reaches(query.resource_type):
             return 0
         if self._looks_through(query.resource_type):
@@ -100,7 +100,7 @@ class RecordSet(WithPast):
             return sum(1 for _ in self._all_tested(made, query, owner_keys, None))
         statement = self._statement(made, query, owner_keys, None)
         counted = Sql().add("SELECT count(*) FROM (").extend(statement).add(") c")
-        return int(searching.run(counted)[0][0])
+        return int(statements.run(counted)[0][0])
 
     def counts(self) -> list[KindCount]:
         """What there is, by kind; of Provenances also those that name nothing these rules admit: see told_counts."""
@@ -129,8 +129,8 @@ class RecordSet(WithPast):
         found: list[tuple[Any, ...]] = []
         for resource_type in sorted({kind.resource_type for kind in self.counts()} - {"Binary", "Patient"}):
             query = Query.of(resource_type)
-            plan = searching.plan(query, owner_id=self.owner_id, patient_id=self.patient_id, blind_key=owner_keys.blind)
-            found += searching.run(self._statement(plan, query, owner_keys, None), limit)
+            plan = planning.plan(query, owner_id=self.owner_id, patient_id=self.patient_id, blind_key=owner_keys.blind)
+            found += statements.run(self._statement(plan, query, owner_keys, None), limit)
         found.sort(key=lambda row: (row[1], row[0]), reverse=True)
         told = self._told(self._opened(owner_keys, found[:limit]))
         return [one for one in told if one is not None]
@@ -151,15 +151,15 @@ class RecordSet(WithPast):
             TYPE_NUMBER["Binary"],
             bits,
         )
-        return self._opened(owner_keys, searching.run(sql, count))
+        return self._opened(owner_keys, statements.run(sql, count))
 
-    def _statement(self, made: searching.Plan, query: Query, owner_keys: keys.OwnerKeys, after: Position | None) -> Sql:
+    def _statement(self, made: planning.Plan, query: Query, owner_keys: keys.OwnerKeys, after: Position | None) -> Sql:
         return searching.statement(
             made, self.rules, query, owner_id=self.owner_id, blind_key=owner_keys.blind, after=after
         )
 
     def _tested(
-        self, made: searching.Plan, query: Query, owner_keys: keys.OwnerKeys, after: Position | None, wanted: int
+        self, made: planning.Plan, query: Query, owner_keys: keys.OwnerKeys, after: Position | None, wanted: int
     ) -> list[tuple[Any, ...]]:
         # A doubtful date is rare: then a page of candidates is nearly always the page itself.
         at_once = _OPENED_AT_ONCE if made.tests else wanted
@@ -167,7 +167,7 @@ class RecordSet(WithPast):
 
     def _all_tested(
         self,
-        made: searching.Plan,
+        made: planning.Plan,
         query: Query,
         owner_keys: keys.OwnerKeys,
         after: Position | None,
@@ -175,7 +175,7 @@ class RecordSet(WithPast):
     ) -> Iterator[tuple[Any, ...]]:
         """The candidates that also pass the clauses without rows, opened in batches."""
         while True:
-            rows = searching.run(self._statement(made, query, owner_keys, after), at_once)
+            rows = statements.run(self._statement(made, query, owner_keys, after), at_once)
             # Of a page of exact dates there is nothing left to ask.
             asked = made.tests or {row[8] for row in rows} != {_EXACT}
             yield from [row for row in rows if self._passes(made, owner_keys, row)] if asked else rows
@@ -185,7 +185,7 @@ class RecordSet(WithPast):
 
     def _told_rows(
         self,
-        made: searching.Plan,
+        made: planning.Plan,
         query: Query,
         owner_keys: keys.OwnerKeys,
         after: Position | None,
@@ -193,7 +193,7 @@ class RecordSet(WithPast):
     ) -> Iterator[tuple[tuple[Any, ...], Stored]]:
         """The rows of Provenances that answer the query by what they may name, opened in batches."""
         while True:
-            rows = searching.run(self._statement(made, query, owner_keys, after), at_once)
+            rows = statements.run(self._statement(made, query, owner_keys, after), at_once)
             told = self._told(self._opened(owner_keys, rows))
             for row, stored in zip(rows, told, strict=True):
                 if stored is not None and made.holds(stored.resource):
@@ -202,7 +202,7 @@ class RecordSet(WithPast):
                 return
             after, at_once = _place(query, rows[-1]), _OPENED_AT_ONCE
 
-    def _passes(self, made: searching.Plan, owner_keys: keys.OwnerKeys, row: tuple[Any, ...]) -> bool:
+    def _passes(self, made: planning.Plan, owner_keys: keys.OwnerKeys, row: tuple[Any, ...]) -> bool:
         tests = made.tests if row[8] == _EXACT else [*made.tests, *made.doubtful]
         if not tests:
             return True

@@ -5,12 +5,45 @@ The ORM builds and compiles a statement anew each time, which costs more than ru
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import OperationalError, connection
 
 from audit import cursors
+
+
+@dataclass(slots=True)
+class Sql:
+    """Text and its values, kept together."""
+
+    text: list[str] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+
+    def add(self, text: str, *values: Any) -> Sql:
+        self.text.append(text)
+        self.values.extend(values)
+        return self
+
+    def extend(self, other: Sql) -> Sql:
+        return self.add(" ".join(other.text), *other.values)
+
+    def __str__(self) -> str:
+        return " ".join(self.text)
+
+
+def any_of(parts: Iterable[Sql]) -> Sql:
+    """One of the parts is enough; of none, nothing fits."""
+    joined = Sql().add("(false")
+    for part in parts:
+        joined.add("OR").extend(part)
+    return joined.add(")")
+
+
+def run(sql: Sql, limit: int | None = None) -> list[tuple[Any, ...]]:
+    """All rows of a statement, or the first ``limit``."""
+    return read(f"{sql} LIMIT {limit:d}" if limit is not None else str(sql), sql.values)
 
 
 def read(text: str, values: cursors.Values) -> list[tuple[Any, ...]]:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from records import indexing, searching
+from records import indexing, predicates
 from records.numbering import TYPE_NUMBER
 from records.query import InvalidSearch, read_cursor, write_cursor
 from records.rules import Rule
-from records.searching import Sql
+from records.statements import Sql
 
 COLUMNS: Final = "r.id, r.resource_type, r.logical_id, r.version_id, r.body, r.attachment, r.labels"
 """Only what is handed on: a sweep is long."""
@@ -99,7 +99,7 @@ def _groups(
     groups: dict[str, tuple[list[int], Sql]] = {}
     for resource_type in sorted(types):
         if any(rule.reaches(resource_type) for rule in rules):
-            admitted = searching.predicate(rules, resource_type, owner_id=owner_id, blind_key=blind_key)
+            admitted = predicates.predicate(rules, resource_type, owner_id=owner_id, blind_key=blind_key)
             same: Any = (str(admitted), admitted.values)
             groups.setdefault(repr(same), ([], admitted))[0].append(TYPE_NUMBER[resource_type])
     return list(groups.values())

@@ -13,12 +13,13 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 
-from records import keys, provenances, searching
+from records import keys, planning, provenances, searching, statements
 from records.keys import OwnerKeys
 from records.numbering import TYPE_NAME, TYPE_NUMBER
+from records.planning import Plan
 from records.query import Query
 from records.reading import RecordSet, Stored
-from records.searching import Plan, Sql
+from records.statements import Sql
 from records.writer import WRITER_LOCK
 
 _MILLISECONDS: Final = "date_trunc('milliseconds', r.last_updated)"
@@ -56,20 +57,20 @@ def settle(owner_id: int) -> None:
 
 def check(query: Query) -> None:
     """Raises query.InvalidSearch for what no walk could ask, before anybody's record is touched."""
-    searching.plan(query, owner_id=0, patient_id="", blind_key=bytes(keys.KEY_BYTES))
+    planning.plan(query, owner_id=0, patient_id="", blind_key=bytes(keys.KEY_BYTES))
 
 
 def stretch(records: RecordSet, queries: Sequence[Query], span: Span, *, after: str, count: int) -> Stretch:
     """The next records that any of the queries finds; all queries are of one type. Raises query.InvalidSearch."""
     owner_keys = keys.ensure(records.owner_id)
     planned = (
-        searching.plan(query, owner_id=records.owner_id, patient_id=records.patient_id, blind_key=owner_keys.blind)
+        planning.plan(query, owner_id=records.owner_id, patient_id=records.patient_id, blind_key=owner_keys.blind)
         for query in queries
     )
     plans = [made for made in planned if not made.nothing]
     if not plans:
         return Stretch([], None)
-    rows = searching.run(_statement(records, queries[0].resource_type, plans, span, after), count)
+    rows = statements.run(_statement(records, queries[0].resource_type, plans, span, after), count)
     kept = [row for row in rows if _is_wanted(records, plans, owner_keys, row)]
     told = records._told(records._opened(owner_keys, kept))
     entries = [one for row, one in zip(kept, told, strict=True) if one is not None and _is_told(plans, row, one)]
@@ -80,12 +81,12 @@ def gone(records: RecordSet, span: Span) -> list[tuple[str, str]]:
     """(type, id) of records deleted in this time, as far as the rules still tell that they were admitted."""
     within = Sql().add("FROM records_record r WHERE r.owner_id = %s AND r.deleted AND", records.owner_id)
     within.extend(span.sql())
-    types = searching.run(Sql().add("SELECT DISTINCT r.resource_type").extend(within).add("ORDER BY 1"))
+    types = statements.run(Sql().add("SELECT DISTINCT r.resource_type").extend(within).add("ORDER BY 1"))
     found: list[tuple[str, str]] = []
     for (number,) in types:
         sql = Sql().add("SELECT r.logical_id").extend(within).add("AND r.resource_type = %s AND", number)
         sql.extend(records._predicate(TYPE_NAME[number])).add("ORDER BY r.logical_id")
-        names = [(TYPE_NAME[number], str(row[0])) for row in searching.run(sql)]
+        names = [(TYPE_NAME[number], str(row[0])) for row in statements.run(sql)]
         hiding = records._looks_through(TYPE_NAME[number])
         found += [name for name in names if not hiding or records.read(*name) is not None]
     return found

@@ -13,7 +13,7 @@ from audit.models import Action, Outcome
 from consent import contributions, ledger
 from consent.terms import Terms
 from fhirapi import catalogue
-from records import searching
+from records import planning
 from records.query import Query
 from standards.fhir import json, validation
 from tests.fhirapi import people, population, writing
@@ -103,7 +103,7 @@ def test_what_is_there_already_is_looked_up_and_not_searched_through(person, kin
     """``If-None-Exist`` by identifier opens no record, however many there are (docs/adr/0003-search-rows.md)."""
     query = Query.of(kind).where("identifier", "urn:x|1")
 
-    made = searching.plan(query, owner_id=person.pk, patient_id=person.patient_id, blind_key=bytes(32))
+    made = planning.plan(query, owner_id=person.pk, patient_id=person.patient_id, blind_key=bytes(32))
 
     assert made.driver is not None
     assert made.tests == []

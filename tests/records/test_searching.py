@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from records import searching
+from records import searching, statements
 from records.models import Counter
 from records.query import NEWEST_FIRST, OLDEST_FIRST, Query
 from tests.records.people import observation, own, put, sign_up
@@ -106,7 +106,7 @@ def test_a_read_of_an_owner_newer_than_the_statistics_goes_by_the_id(monkeypatch
         cursor.execute("SET LOCAL enable_seqscan = off")
     newcomer, asked = own(sign_up()), []
     with monkeypatch.context() as patched:
-        patched.setattr(searching, "run", lambda sql, limit=None: asked.append(sql) or [])
+        patched.setattr(statements, "run", lambda sql, limit=None: asked.append(sql) or [])
         newcomer.read("Observation", "new-1")
 
     with connection.cursor() as cursor:
