@@ -1,25 +1,25 @@
-"""Writing and proving the ledger: a decision is a new row, chained to the one before it (DESIGN D7)."""
+"""The ledger of what she decides: a decision is a new row, chained to the one before it (DESIGN D7)."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import Person
-from consent import texts
+from consent import chain
+from consent.chain import verify as verify
 from consent.models import CONSENTS, DECISIVE, STANDING, Act, Decision, Grantee, HiddenRecord
+from consent.standing import STANDS as STANDS
+from consent.standing import Standing as Standing
+from consent.standing import standing as standing
 from consent.terms import Terms
-from records import sources, statements
+from records import sources
 
-JUST_NOW: Final = timedelta(milliseconds=100)
-_LEDGER_LOCK: Final = 3
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -65,7 +65,7 @@ def grant(
     kind: str = Grantee.APP,
 ) -> Decision:
     """She lets somebody read: replaces whatever stood for this grantee before."""
-    return _decide(
+    return chain.append(
         owner,
         act=Act.GRANT,
         actor=actor,
@@ -95,7 +95,7 @@ def refuse(
     kind: str = Grantee.APP,
 ) -> Decision:
     """She says no to everything that was asked; what she granted before stands."""
-    return _decide(
+    return chain.append(
         owner,
         act=Act.REFUSE,
         actor=actor,
@@ -173,7 +173,7 @@ def hide(
     grantee_name: str = "",
 ) -> Decision | None:
     """She hides one record (``Type/id``) from everyone but herself or from one grantee. None if it is hidden so."""
-    _lock(owner.pk)
+    chain.lock(owner.pk)
     rows = HiddenRecord.objects.filter(owner=owner, grantee_kind=kind, grantee=grantee, record=record)
     if rows.exists():
         return None
@@ -194,7 +194,7 @@ def show(
     grantee_name: str = "",
 ) -> Decision | None:
     """She takes a ``hide`` back; what consent does not reach stays out of reach. None if it was not hidden so."""
-    _lock(owner.pk)
+    chain.lock(owner.pk)
     rows = HiddenRecord.objects.filter(owner=owner, grantee_kind=kind, grantee=grantee, record=record)
     if not rows.delete()[0]:
         return None
@@ -250,55 +250,6 @@ def current(owner_id: int, grantee: str, *, kind: str = Grantee.APP) -> Decision
     return last if last is not None and last.act in STANDING else None
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What the gate needs of a decision that stood when it was ``asked`` for; the rest are the columns of STANDS.
-
-    ``patient_id`` is that of the owner's one Patient. ``hidden``: ``Type/id`` of the records she hid from everyone or
-    from this grantee.
-    """
-
-    asked: datetime
-    pk: int
-    owner_id: int
-    grantee_kind: str
-    grantee: str
-    scopes_granted: list[str]
-    terms: dict[str, Any]
-    decided: datetime
-    patient_id: str
-    hidden: list[str]
-
-    def answers(self, decision_id: int, *, owner_id: int, grantee: str, kind: str, at: datetime) -> bool:
-        """Whether this is the decision in question, read just now: a long request asks again and again."""
-        known = (self.pk, self.owner_id, self.grantee_kind, self.grantee)
-        return known == (decision_id, owner_id, kind, grantee) and timedelta() <= at - self.asked <= JUST_NOW
-
-
-STANDS: Final = """
-    SELECT d.id, d.owner_id, d.grantee_kind, d.grantee, d.scopes_granted, d.terms, d.decided, o.patient_id, ARRAY(
-        SELECT h.record FROM consent_hiddenrecord h WHERE h.owner_id = d.owner_id
-        AND ((h.grantee_kind = d.grantee_kind AND h.grantee = d.grantee) OR h.grantee_kind = 'everyone'))
-    FROM consent_decision d JOIN accounts_person o ON o.id = d.owner_id
-    WHERE d.id = {decision} AND d.owner_id = {owner} AND d.grantee_kind = {kind} AND d.grantee = {grantee}
-    AND d.act IN ('grant', 'resume', 'renew') AND (d.ends IS NULL OR d.ends > {at}) AND NOT EXISTS (
-        SELECT 1 FROM consent_decision n WHERE n.owner_id = d.owner_id AND n.grantee_kind = d.grantee_kind
-        AND n.grantee = d.grantee AND n.act IN ('grant', 'resume', 'renew', 'withdraw', 'pause')
-        AND n.sequence > d.sequence)
-"""
-"""The same question as _standing, for prepared statements: its blanks are placeholders, or columns of what joins it."""
-
-_ASK_STANDING: Final = STANDS.format(decision="%s", owner="%s", kind="%s", grantee="%s", at="%s")
-
-
-def standing(
-    decision_id: int, *, owner_id: int, grantee: str, at: datetime, kind: str = Grantee.APP
-) -> Standing | None:
-    """This very decision, if it lets read, has not ended and nothing newer was decided for the same grantee."""
-    rows = statements.read(_ASK_STANDING, [decision_id, owner_id, str(kind), grantee, at])
-    return Standing(at, *rows[0]) if rows else None
-
-
 def consents(owner_id: int, terms: Terms) -> list[Decision]:
     """The decisions that are FHIR Consents of their own, newest first, as far as these terms reach: they are from
     ourselves, and happened when she decided.
@@ -320,31 +271,8 @@ def grants_to(grantee: str, *, at: datetime) -> QuerySet[Decision]:
     )
 
 
-def verify(owner_id: int) -> list[str]:
-    """What is wrong with an owner's ledger, in words; empty when every decision is as it was written."""
-    wrong, previous, expected = [], b"", 1
-    hidden: set[tuple[str, str, str]] = set()
-    for decision in Decision.objects.filter(owner_id=owner_id).order_by("sequence"):
-        if decision.sequence != expected:
-            wrong.append(f"a decision before {decision.sequence} is missing")
-        elif bytes(decision.previous_hash) != previous:
-            wrong.append(f"decision {decision.sequence} does not follow the one before it")
-        if bytes(decision.hash) != _hash(decision):
-            wrong.append(f"decision {decision.sequence} was altered")
-        if decision.text_hash and decision.text_hash != texts.digest(decision.text_version, decision.language):
-            wrong.append(f"the text that decision {decision.sequence} names is not the one that is kept")
-        if decision.record:
-            one = (decision.grantee_kind, decision.grantee, decision.record)
-            (hidden.add if decision.act == Act.HIDE else hidden.discard)(one)
-        previous, expected = bytes(decision.hash), decision.sequence + 1
-    kept = set(HiddenRecord.objects.filter(owner_id=owner_id).values_list("grantee_kind", "grantee", "record"))
-    wrong += [f"{record} is not kept hidden as she decided" for _, _, record in sorted(hidden - kept)]
-    wrong += [f"{record} is hidden without a decision" for _, _, record in sorted(kept - hidden)]
-    return wrong
-
-
 def _newest_locked(owner_id: int, grantee: str, kind: str) -> Decision | None:
-    _lock(owner_id)
+    chain.lock(owner_id)
     return newest(owner_id, grantee, kind=kind)
 
 
@@ -370,7 +298,7 @@ def _again(last: Decision, act: Act, *, actor: Person, at: datetime, **changes: 
         "shown",
     )
     said = {name: getattr(last, name) for name in copied} | changes
-    return _decide(last.owner, act=act, actor=actor, decided=at, **said)
+    return chain.append(last.owner, act=act, actor=actor, decided=at, **said)
 
 
 def _about_record(
@@ -384,7 +312,7 @@ def _about_record(
     read: Reading,
     at: datetime,
 ) -> Decision:
-    return _decide(
+    return chain.append(
         owner,
         act=act,
         actor=actor,
@@ -415,57 +343,5 @@ def _standing(*, at: datetime) -> QuerySet[Decision]:
     return Decision.objects.filter(Q(ends__isnull=True) | Q(ends__gt=at), ~Exists(newer), act__in=STANDING)
 
 
-@transaction.atomic
-def _decide(owner: Person, **said: Any) -> Decision:
-    """Appends under the lock of the owner's ledger: two decisions at once become two rows of one chain."""
-    _lock(owner.pk)
-    last = Decision.objects.filter(owner=owner).order_by("-sequence").first()
-    decision = Decision(
-        owner=owner,
-        sequence=last.sequence + 1 if last else 1,
-        previous_hash=bytes(last.hash) if last else b"",
-        **said,
-    )
-    decision.hash = _hash(decision)
-    decision.save(force_insert=True)
-    return decision
-
-
-def _lock(owner_id: int) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LEDGER_LOCK, owner_id])
-
-
-def _hash(decision: Decision) -> bytes:
-    said: list[Any] = [
-        decision.owner_id,
-        decision.sequence,
-        str(decision.uid),
-        str(decision.act),
-        str(decision.grantee_kind),
-        decision.grantee,
-        decision.grantee_name,
-        decision.scopes_asked,
-        decision.scopes_granted,
-        decision.scopes_refused,
-        decision.terms,
-        decision.purpose,
-        _instant(decision.ends),
-        decision.text_version,
-        decision.language,
-        decision.actor_id,
-        _instant(decision.decided),
-    ]
-    # Decisions from before these existed say nothing of them, and their hash stays what it was.
-    later = {"text_hash": decision.text_hash, "shown": decision.shown, "record": decision.record}
-    said += [{name: value for name, value in later.items() if value}] if any(later.values()) else []
-    text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return sha256(bytes(decision.previous_hash) + text.encode()).digest()
-
-
 def _moment(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
-
-
-def _instant(moment: datetime | None) -> str | None:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds") if moment else None
