@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from csp.constants import NONE, SELF
 from django.utils.text import slugify
 
-from config import env
+from config import beat, env, providers
 
 # --- which site this process is ---------------------------------------------------------------------------------
 SITE = env.read_choice("SITE", "person", ("person", "hospital"))
@@ -188,24 +188,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
 # A hospital withholds what it tagged itself; what else is sensitive is told in the person's own record.
 SENSITIVITY_RULES = SITE == "person"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
-CELERY_BEAT_SCHEDULE = {
-    "ring again for what was lost": {
-        "task": "sync.tasks.ring_again",
-        "schedule": max(1.0, SYNC_LEASE.total_seconds() / 4),
-    },
-    "sweep out what uploads left": {"task": "sync.tasks.sweep_uploads", "schedule": 3600.0},
-    "ring again for exports": {"task": "fhirapi.tasks.ring_again", "schedule": 15.0},
-    "sweep out exports": {"task": "fhirapi.tasks.sweep_exports", "schedule": 300.0},
-    "look what webhooks have to tell": {"task": "developers.tasks.look_for_news", "schedule": 10.0},
-    "sweep out the log of webhooks": {"task": "developers.tasks.sweep", "schedule": 3600.0},
-    "label anew what other value sets labelled": {"task": "records.tasks.relabel_waiting", "schedule": 300.0},
-    "erase whom it is time to erase": {"task": "custody.tasks.erase_due", "schedule": 60.0},
-    "tend the copies that people asked for": {"task": "custody.tasks.tend_downloads", "schedule": 30.0},
-    "remind of access that ends soon": {"task": "portal.tasks.remind", "schedule": 3600.0},
-    "seal the heads of the access logs": {"task": "audit.tasks.take_checkpoints", "schedule": 300.0},
-    "tell a security log outside": {"task": "audit.tasks.export", "schedule": 60.0},
-    "sweep out dead codes and tokens": {"task": "gateway.tasks.sweep", "schedule": 3600.0},
-}
+CELERY_BEAT_SCHEDULE = beat.schedule(SYNC_LEASE)
 
 # --- events for a security log outside -----------------------------------------------------------------------------
 AUDIT_EXPORT = env.read_text("AUDIT_EXPORT", "")
@@ -281,29 +264,7 @@ MFA_TOTP_TOLERANCE = 1
 OIDC_ISSUER = env.read_text("OIDC_ISSUER", "").rstrip("/")
 SOCIALACCOUNT_ADAPTER = "accounts.providers.Adapter"
 SOCIALACCOUNT_FORMS = {"signup": "accounts.forms.ProviderSignUpForm"}
-SOCIALACCOUNT_PROVIDERS = (
-    {
-        "openid_connect": {
-            "OAUTH_PKCE_ENABLED": True,
-            "APPS": [
-                {
-                    "provider_id": "provider",
-                    "name": env.read_text("OIDC_NAME", urlsplit(OIDC_ISSUER).hostname),
-                    "client_id": env.read_text("OIDC_CLIENT_ID"),
-                    "secret": env.read_text("OIDC_CLIENT_SECRET"),
-                    "settings": {
-                        "server_url": OIDC_ISSUER,
-                        "token_auth_method": "client_secret_basic",
-                        "scope": env.read_text("OIDC_SCOPES", "openid profile email").split(),
-                        "auth_params": {"aud": audience} if (audience := env.read_text("OIDC_AUDIENCE", "")) else {},
-                    },
-                }
-            ],
-        }
-    }
-    if OIDC_ISSUER
-    else {}
-)
+SOCIALACCOUNT_PROVIDERS = providers.of(OIDC_ISSUER) if OIDC_ISSUER else {}
 
 # --- mail ---------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = env.read_text("MAIL_FROM", "Tributary <no-reply@localhost>")
