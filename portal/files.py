@@ -77,6 +77,9 @@ _WHY: Final = MappingProxyType(
         Reason.OLD_FHIR: gettext_lazy("It is written in an older FHIR and would be misread here. Ask for FHIR R4."),
         Reason.SEVERAL_PEOPLE: gettext_lazy("It is about several people, and we cannot tell which of them is you."),
         Reason.NOTHING_IN_IT: gettext_lazy("There are no health records in it."),
+        Reason.LINK_OVER: gettext_lazy("The link leads nowhere any more. Ask whoever gave it to you for a new one."),
+        Reason.WRONG_PASSCODE: gettext_lazy("The link wants a passcode: it was missing or wrong. Give us both again."),
+        Reason.UNREACHABLE: gettext_lazy("The link could not be followed. Take it back and try again later."),
         Reason.LOST: gettext_lazy("Reading it failed again and again. We left it aside."),
     }
 )  # fmt: skip

@@ -21,6 +21,7 @@ urlpatterns = [
     path("hospitals/<int:connection_id>/schedule/", hospitals.schedule, name="schedule_hospital"),
     path("hospitals/<int:connection_id>/stop/", hospitals.stop, name="stop_hospital"),
     path("files/", files.listing, name="files"),
+    path("files/link/", files.link, name="give_link"),
     path("files/<uuid:uid>/", files.one, name="file"),
     path("files/<uuid:uid>/take-back/", files.take_back, name="take_back_file"),
     path("files/<uuid:uid>/<int:number>/answer/", files.answer, name="answer_file"),

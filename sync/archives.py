@@ -5,9 +5,10 @@ Nothing is ever written under a member's name, and no more is unpacked than was 
 
 from __future__ import annotations
 
+import io
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, Final
@@ -70,6 +71,15 @@ def read(file: IO[bytes], position: int, *, limit: int) -> bytes:
     if len(data) > info.file_size:
         raise Damaged(Reason.BOMB)
     return data
+
+
+def packed(files: Iterable[tuple[str, bytes]]) -> bytes:
+    """A zip of files that came otherwise, so that they are read like any."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in files:
+            archive.writestr(name, data)
+    return held.getvalue()
 
 
 def _listed(file: IO[bytes]) -> Sequence[zipfile.ZipInfo]:

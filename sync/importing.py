@@ -23,11 +23,14 @@ from sync import archives, identities, leases, staging, uploads
 from sync.identities import Verdict
 from sync.models import DocumentState, Upload, UploadedDocument, UploadState
 from sync.sources.fhir_rest.mapping import Frame
+from sync.sources.links import source as links
 from sync.sources.upload import adoption, source
 from sync.sources.upload.accounts import Account, Fate, Reason
 from sync.sources.upload.readings import Format, Reading, Refused
 
 PAGE: Final = 200
+_HEAD_BYTES: Final = 16
+_LINK_BYTES_MAX: Final = 10_000
 ATTEMPTS_MAX: Final = 3
 _ABOUT: Final = "whom an upload is about"
 _HOLDS_PATIENT: Final = re.compile(rb'"resourceType"\s*:\s*"Patient"')
@@ -74,7 +77,7 @@ def _read(upload: Upload, lease: leases.Lease[Upload]) -> None:
 
 
 def _open(upload: Upload) -> IO[bytes]:
-    staged = staging.Reader(upload.owner_id, upload.uid, upload.size)
+    staged = staging.Reader(upload.owner_id, upload.place, upload.size)
     return cast("IO[bytes]", io.BufferedReader(staged, staging.PIECE_BYTES))
 
 
@@ -82,8 +85,9 @@ def _list(upload: Upload, lease: leases.Lease[Upload]) -> None:
     """A row for each document; those that say who she is come first, since others only refer to it."""
     if UploadedDocument.objects.filter(upload=upload).exists():
         return
+    _follow(upload, lease)
     with _open(upload) as file:
-        is_zip = sniffing.sniff(file.read(16)).form is Form.ZIP
+        is_zip = sniffing.sniff(file.read(_HEAD_BYTES)).form is Form.ZIP
         found = archives.members(file) if is_zip else [archives.Member(uploads.name(upload), -1)]
         ordered = sorted(found, key=lambda member: not _names_patient(file, member, lease)) if is_zip else found
     if not found:
@@ -92,6 +96,28 @@ def _list(upload: Upload, lease: leases.Lease[Upload]) -> None:
     with transaction.atomic():
         lease.lock()
         UploadedDocument.objects.bulk_create(rows)
+
+
+def _follow(upload: Upload, lease: leases.Lease[Upload]) -> None:
+    """A health link is replaced by what it leads to, once: some of its addresses serve a single time."""
+    if upload.folder is not None or upload.size > _LINK_BYTES_MAX:
+        return
+    with _open(upload) as file:
+        data = file.read()
+    if sniffing.sniff(data).form is not Form.LINK:
+        return
+    try:
+        found = links.fetch(data, at=timezone.now())
+    except links.Closed as closed:
+        raise archives.Damaged(closed.reason) from closed
+    fetched = staging.Writer(upload.owner_id)
+    fetched.write(archives.packed((each.name, each.data) for each in found))
+    fetched.close()
+    upload.folder, upload.size = fetched.uid, fetched.size
+    with transaction.atomic():
+        lease.lock()
+        lease.update(folder=fetched.uid, size=fetched.size)
+    staging.remove(upload.uid)
 
 
 def _names_patient(file: IO[bytes], member: archives.Member, lease: leases.Lease[Upload]) -> bool:

@@ -49,6 +49,7 @@ class Upload(models.Model):
     sealed_name = models.BinaryField()
     sealed_about = models.BinaryField(null=True)
     staged = models.BooleanField(default=True)
+    folder = models.UUIDField(null=True, help_text="where its bytes lie, if they are what a link led to")
     source = models.ForeignKey(Source, models.PROTECT, null=True, related_name="+")
     state = models.CharField(max_length=8, choices=UploadState, default=UploadState.QUEUED)
     problem = models.CharField(max_length=32, blank=True, default="")
@@ -76,6 +77,11 @@ class Upload(models.Model):
 
     def __str__(self) -> str:
         return f"Upload {self.pk} ({self.state})"
+
+    @property
+    def place(self) -> uuid.UUID:
+        """Where in storage its bytes lie (staging.py)."""
+        return self.folder or self.uid
 
 
 class DocumentState(models.TextChoices):

@@ -73,7 +73,7 @@ def receive(owner: Person, staged: staging.Writer, *, name: str, at: datetime, o
     upload.uid, upload.size, upload.received, upload.staged = staged.uid, staged.size, at, True
     upload.sealed_name = sealing.seal_secret(owner.pk, _NAME, _plain_name(name).encode())
     upload.state, upload.problem, upload.claim, upload.attempts = UploadState.QUEUED, "", None, 0
-    upload.finished = upload.sealed_about = None
+    upload.finished = upload.sealed_about = upload.folder = None
     upload.save()
     _ring(upload.pk, at=at)
     _note(upload, Action.CREATE, "upload", {"bytes": upload.size}, origin=origin)
@@ -119,7 +119,7 @@ def _close(upload: Upload) -> None:
     upload.staged = asking
     upload.save(update_fields=["state", "claim", "finished", "staged"])
     if not asking:
-        transaction.on_commit(partial(staging.remove, upload.uid), robust=True)
+        _remove_bytes(upload)
 
 
 @transaction.atomic
@@ -153,9 +153,15 @@ def take_back(upload: Upload, *, at: datetime, origin: str = "") -> int:
     upload.state, upload.claim, upload.staged, upload.finished = UploadState.REMOVED, None, False, at
     upload.sealed_about = None
     upload.save()
-    transaction.on_commit(partial(staging.remove, upload.uid), robust=True)
+    _remove_bytes(upload)
     _note(upload, Action.DELETE, "remove-upload", {"records": removed}, origin=origin)
     return removed
+
+
+def _remove_bytes(upload: Upload) -> None:
+    for folder in (upload.uid, upload.folder):
+        if folder is not None:
+            transaction.on_commit(partial(staging.remove, folder), robust=True)
 
 
 def holds(upload: Upload) -> dict[str, int]:
@@ -215,7 +221,8 @@ def ensure_source(upload: Upload, *, maker: str = "") -> None:
 def sweep(*, at: datetime) -> int:
     """Remove what lies in storage and no upload waits for; how many."""
     found = staging.left_behind(at=at)
-    waiting = set(Upload.objects.filter(uid__in=found, staged=True).values_list("uid", flat=True))
+    rows = Upload.objects.filter(Q(uid__in=found) | Q(folder__in=found), staged=True)
+    waiting = {folder for each in rows.values_list("uid", "folder") for folder in each}
     gone = [uid for uid in found if uid not in waiting]
     for uid in gone:
         staging.remove(uid)
@@ -224,8 +231,9 @@ def sweep(*, at: datetime) -> int:
 
 def remove_files(owner: Person) -> None:
     """Everything of hers that lies in storage."""
-    for uid in Upload.objects.filter(owner=owner).values_list("uid", flat=True):
-        staging.remove(uid)
+    for folders in Upload.objects.filter(owner=owner).values_list("uid", "folder"):
+        for folder in filter(None, folders):
+            staging.remove(folder)
 
 
 def _note(upload: Upload, action: Action, interaction: str, detail: dict[str, object], *, origin: str) -> None:

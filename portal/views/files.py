@@ -16,10 +16,14 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal import files, pages, receiving
-from sync import uploads
+from standards.smart import health_links
+from sync import staging, uploads
 from sync.models import Upload, UploadedDocument
+from sync.sources.links import source as links
 
 FIELD = "files"
+LINK_MAX = 4000
+PASSCODE_MAX = 200
 
 
 # Exempt only until the handler is in place: looking for the token reads the body, and with it the files.
@@ -74,6 +78,31 @@ def _received(request: HttpRequest, handler: receiving.Handler) -> HttpResponse:
     if len(received) == 1:
         return redirect("portal:file", uid=received[0].upload.uid)
     return redirect("portal:files")
+
+
+@require_POST
+@pages.of_person
+def link(request: HttpRequest) -> HttpResponse:
+    """A SMART Health Link, with its passcode if it has one, instead of a file."""
+    text, passcode = request.POST.get("link", "")[:LINK_MAX], request.POST.get("passcode", "")[:PASSCODE_MAX]
+    try:
+        health_links.parse(text)
+    except health_links.Malformed:
+        messages.warning(request, _("This is no health link. It begins with shlink:/ or holds that."))
+        return redirect("portal:files")
+    person = pages.person(request)
+    staged = staging.Writer(person.pk)
+    staged.write(links.written(text, passcode))
+    staged.close()
+    try:
+        received = uploads.receive(person, staged, name=_("Health link"), at=timezone.now(), origin=_origin(request))
+    except uploads.TooManyWaiting:
+        staging.remove(staged.uid)
+        messages.warning(request, _("Many of your files still wait to be read. Please try again in a while."))
+        return redirect("portal:files")
+    if received.known:
+        messages.info(request, _("You gave us this link before. Take it back first to read it anew."))
+    return redirect("portal:file", uid=received.upload.uid)
 
 
 @require_safe

@@ -14,6 +14,7 @@ from portal import sources
 from sync import importing, staging, uploads
 from sync.models import Upload
 from tests import browser
+from tests.fakes.link import Sharer
 from tests.portal import people
 from tests.portal.test_pages import sign_in
 from tests.sync import files
@@ -169,3 +170,34 @@ def test_record_says_that_it_came_from_a_file():
 
     called = sources.names([made_by_them.source_id, made_by_nobody.source_id])
     assert list(called.values()) == ["Hill Clinic, from a file", "A file you gave us"]
+
+
+def test_link_is_followed_and_its_files_become_hers(settings):
+    settings.SANDBOX = True
+    sharer = Sharer(("application/fhir+json", files.bundle(files.patient(), files.observation())), passcode="sesame")
+    page = people.browser_of(people.sign_up(name="Ana Example"))
+
+    given = page.post("/files/link/", {"link": sharer.link("P"), "passcode": "sesame"})
+    upload = Upload.objects.get()
+    importing.perform(upload.pk)
+    sharer.close()
+
+    told = words(page.get(given.url))
+    assert "Health link in your record" in told
+    assert "1 × Measurements and findings" in told
+    again = page.post("/files/link/", {"link": sharer.link("P"), "passcode": "sesame"}, follow=True)
+    assert "You gave us this link before." in words(again)
+
+
+def test_link_with_a_wrong_passcode_says_so_and_nonsense_is_not_taken(settings):
+    settings.SANDBOX = True
+    sharer = Sharer(("application/fhir+json", b"{}"), passcode="sesame")
+    page = people.browser_of(people.sign_up(name="Ana Example"))
+
+    given = page.post("/files/link/", {"link": sharer.link("P"), "passcode": "guess"})
+    importing.perform(Upload.objects.get().pk)
+    sharer.close()
+
+    assert "passcode: it was missing or wrong" in words(page.get(given.url))
+    assert "This is no health link." in words(page.post("/files/link/", {"link": "https://x.example/"}, follow=True))
+    assert Upload.objects.count() == 1

@@ -67,6 +67,10 @@ class Reason(StrEnum):
     SEVERAL_PEOPLE = "several_people"
     NOTHING_IN_IT = "nothing_in_it"
     LOST = "lost"
+    # refused by a health link
+    LINK_OVER = "link_over"
+    WRONG_PASSCODE = "wrong_passcode"
+    UNREACHABLE = "unreachable"
 
 
 _ISSUE_TYPE: Final[Mapping[Reason, str]] = MappingProxyType(
@@ -91,6 +95,9 @@ _ISSUE_TYPE: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.ENCRYPTED: "security",
         Reason.SEVERAL_PEOPLE: "business-rule",
         Reason.LOST: "exception",
+        Reason.LINK_OVER: "expired",
+        Reason.WRONG_PASSCODE: "login",
+        Reason.UNREACHABLE: "transient",
         Reason.NOT_CLINICAL: "not-supported",
         Reason.NO_PLACE: "not-supported",
         Reason.UNKNOWN_FORMAT: "not-supported",
