@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local import broker, options, places, postgres, processes
+from local import broker, options, places, postgres, processes, sites
 
 SIZES = (3_000, 30_000)
 FULL_SIZES = (3_000, 30_000, 300_000)
@@ -54,7 +54,7 @@ def _measure(sizes: tuple[int, ...], crowd: int) -> int:
     place = options.var_dir() / "bench"
     server = postgres.ensure(place / "postgres")
     queue = broker.ensure(place / "broker")
-    port, bare_port = processes.free_port(), processes.free_port()
+    port, bare_port, open_port = (processes.free_port() for _ in range(3))
     environment = {
         name: value for name, value in options.surroundings().items() if not name.startswith(("DJANGO_", "ENV_FILE"))
     } | {
@@ -72,16 +72,23 @@ def _measure(sizes: tuple[int, ...], crowd: int) -> int:
         **dict.fromkeys(("RATE_LIMIT_APP", "RATE_LIMIT_PERSON", "RATE_LIMIT_ADDRESS"), "2000000000"),
         "PYTHONPATH": str(options.ROOT),
     }
-    for words in (("migrate", "--verbosity=0"), ("collectstatic", "--noinput", "--verbosity=0")):
+    for role, name in zip((postgres.WEB_ROLE, postgres.WORKER_ROLE), sites.ROLE_URLS, strict=True):
+        environment[name] = server.url_of("bench", role=role)
+    orders = (("migrate", "--verbosity=0"), ("secure_rows",), ("collectstatic", "--noinput", "--verbosity=0"))
+    for words in orders:
         subprocess.run([sys.executable, "manage.py", *words], env=environment, cwd=options.ROOT, check=True)
+    as_owner = {"DATABASE_ROLE": "owner"}
     web = _web("web", "config.settings", port, environment)
-    bare = _web("bare", "benchmarks.settings", bare_port, environment)
+    bare = _web("bare", "benchmarks.settings", bare_port, environment | as_owner)
+    # The same as ours, but under the role that owns the tables: what the policies cost is the difference.
+    unheld = _web("open", "config.settings", open_port, environment | as_owner)
     pids = {}
-    for program in (web, bare):
+    for program in (web, bare, unheld):
         pids[program.name] = processes.start(program, place=place)
         processes.await_ready(program, place=place, seconds=60)
-    asked = json.dumps({"sizes": sizes, "crowd": crowd, "port": port, "bare_port": bare_port, "web_pid": pids["web"]})
-    command = [sys.executable, "-m", "benchmarks.measure", asked]
+    asked = {"sizes": sizes, "crowd": crowd, "port": port, "bare_port": bare_port, "open_port": open_port}
+    asked |= {"web_pid": pids["web"], "open_pid": pids["open"], "database_pid": server.pid}
+    command = [sys.executable, "-m", "benchmarks.measure", json.dumps(asked)]
     return subprocess.run(command, env=environment, cwd=options.ROOT, check=False).returncode
 
 

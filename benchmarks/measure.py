@@ -8,7 +8,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,10 @@ django.setup()
 
 from audit import events  # noqa: E402 - models need the above
 from audit.models import Action, Agent  # noqa: E402
-from benchmarks import access, filling, growth, load, owners, population, pulling, report  # noqa: E402
+from benchmarks import access, filling, growth, load, owners, population, pulling, report, walls  # noqa: E402
 from benchmarks.owners import Owner  # noqa: E402
 from benchmarks.report import Row  # noqa: E402
+from benchmarks.sites import Sites  # noqa: E402
 from consent import gate  # noqa: E402
 from gateway import authorizations, bearer  # noqa: E402
 from gateway.models import Authorization  # noqa: E402
@@ -35,17 +35,9 @@ TOKENS = 400
 WITHDRAWALS = 100
 
 
-@dataclass(frozen=True)
-class Sites:
-    port: int
-    bare_port: int
-    web_pid: int
-
-
-def main(asked: dict[str, object]) -> int:
-    sites = Sites(int(str(asked["port"])), int(str(asked["bare_port"])), int(str(asked["web_pid"])))
-    sizes = [int(size) for size in asked["sizes"]]  # type: ignore[attr-defined]
-    crowd = int(str(asked["crowd"]))
+def main(asked: dict[str, Any]) -> int:
+    sizes, crowd = asked.pop("sizes"), asked.pop("crowd")
+    sites = Sites(**asked)
     rows: list[Row] = []
     owners.crowd(crowd)
     _note(rows, [_ingest()])
@@ -57,6 +49,7 @@ def main(asked: dict[str, object]) -> int:
     for large in searched[1:]:
         _note(grown, growth.rows(sites.port, searched[0], mixed, large))
     _note(rows, _token_endpoint(sites))
+    _note(rows, walls.rows(sites, searched[0]))
     _note(rows, [_check(searched[-1]), _audit(), _sizes(searched[-1]), _memory(sites)])
     _note(rows, [_withdrawal(sites)])
     document = report.text(rows, grown, sizes=sizes, crowd=crowd, postgres=_postgres_version(), notes=_notes())

@@ -64,6 +64,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "accounts.middleware.UnboundMiddleware",
     *(["config.proxy.AddressMiddleware"] if env.read_flag("BEHIND_PROXY") else []),
     "config.headers.SafetyHeadersMiddleware",
     # A simulated hospital can be made to fail; nowhere else does this exist.
@@ -80,6 +81,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.SignedInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "accounts.sessions.SeenMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -117,7 +119,7 @@ def _database(url: str) -> dict[str, object]:
         raise env.Misconfigured("DATABASE_URL must begin with postgresql://")
     options = dict(parse_qsl(parts.query))
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "accounts.database",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
@@ -131,7 +133,21 @@ def _database(url: str) -> dict[str, object]:
     }
 
 
-DATABASES = {"default": _database(env.read_text("DATABASE_URL"))}
+# Under which of its roles this process meets the database (docs/adr/0024). Each has a URL of its own; one that has none
+# uses DATABASE_URL, the role that owns the tables and sees every row. So does a simulated hospital: each of its
+# clinicians sees many patients.
+DATABASE_ROLE = env.read_choice("DATABASE_ROLE", "owner", ("owner", "web", "worker"))
+DATABASE_ROLE = "owner" if SITE == "hospital" else DATABASE_ROLE
+_own = "DATABASE_URL" if DATABASE_ROLE == "owner" else f"DATABASE_URL_{DATABASE_ROLE.upper()}"
+DATABASE_URL = env.read_text(_own, env.read_text("DATABASE_URL", "") or None)
+# Whether rows of others are out of reach for this process, which then says before each statement whom it is about.
+BIND_OWNERS = DATABASE_ROLE == "web" and bool(env.read_text("DATABASE_URL_WEB", ""))
+# To which roles of the server `manage.py secure_rows` gives what they need.
+DATABASE_ROLE_NAMES = {
+    role: unquote(urlsplit(env.read_text(name, "")).username or "")
+    for role, name in (("web", "DATABASE_URL_WEB"), ("worker", "DATABASE_URL_WORKER"))
+}
+DATABASES = {"default": _database(DATABASE_URL) | {"BIND_OWNERS": BIND_OWNERS}}
 
 # --- broker, cache, background work (DESIGN D13) -------------------------------------------------------------------
 BROKER_URL = env.read_text("BROKER_URL")

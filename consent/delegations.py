@@ -2,6 +2,8 @@
 
 What a delegate may see, of which time and until when is a decision in the owner's ledger like any other; its grantee is
 the delegation's ``uid``. Both must hold at every read: the decision stands, and the delegation is bound to who reads.
+
+What the delegate, or who may become her, writes stands among the owner's rows, so the database is told of her for it.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from django.db import transaction
 from django.db.models import CharField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Cast
 
+from accounts import binding
 from accounts.models import Person
 from audit import events
 from audit.models import Action, Agent
@@ -125,34 +128,44 @@ def invite(owner: Person, offer: Offer, *, read: Reading, at: datetime, origin: 
 
 def invitation(token: str, *, at: datetime) -> Standing | None:
     """What a mail's token invites to, while it can be answered."""
-    found = Delegation.objects.select_related("owner").filter(invitation=_digest(token), lapses__gt=at).first()
-    standing = next(iter(_standings([found], at=at)), None) if found else None
+    digest = _digest(token)
+    (owner_id,) = statements.read("SELECT delegation_owner(%s)", [digest])[0]
+    if owner_id is None:
+        return None
+    with binding.bound(owner_id):
+        found = Delegation.objects.select_related("owner").filter(invitation=digest, lapses__gt=at).first()
+        standing = next(iter(_standings([found], at=at)), None) if found else None
     return standing if standing is not None and standing.state is State.WAITING else None
 
 
 @transaction.atomic
 def accept(delegation: Delegation, person: Person, *, at: datetime, origin: str = "") -> None:
     """Binds it to this person. Raises NotInvited; of two clicks, or a click and the owner's end, one wins."""
-    decision = _waiting_decision(delegation, person, at=at)
-    if not _unanswered(delegation, at=at).update(delegate=person, accepted=at, invitation=""):
-        raise NotInvited(str(delegation.uid))
-    _note(delegation, "accept", decision, by=person, origin=origin)
+    with binding.bound(delegation.owner_id):
+        decision = _waiting_decision(delegation, person, at=at)
+        if not _unanswered(delegation, at=at).update(delegate=person, accepted=at, invitation=""):
+            raise NotInvited(str(delegation.uid))
+        _note(delegation, "accept", decision, by=person, origin=origin)
+        delegation.refresh_from_db()
 
 
 @transaction.atomic
 def decline(delegation: Delegation, person: Person, *, at: datetime, origin: str = "") -> None:
     """She does not take it on, and the owner's decision is withdrawn with it. Raises NotInvited."""
-    _waiting_decision(delegation, person, at=at)
-    if not _unanswered(delegation, at=at).update(declined=at, invitation=""):
-        raise NotInvited(str(delegation.uid))
-    _withdraw(delegation, "decline", by=person, at=at, origin=origin)
+    with binding.bound(delegation.owner_id):
+        _waiting_decision(delegation, person, at=at)
+        if not _unanswered(delegation, at=at).update(declined=at, invitation=""):
+            raise NotInvited(str(delegation.uid))
+        _withdraw(delegation, "decline", by=person, at=at, origin=origin)
+        delegation.refresh_from_db()
 
 
 @transaction.atomic
 def end(delegation: Delegation, *, by: Person, at: datetime, origin: str = "") -> None:
     """Either side ends it, also one that nobody has answered. Raises ledger.NothingToWithdraw."""
-    Delegation.objects.filter(pk=delegation.pk).update(invitation="")
-    _withdraw(delegation, "revoke", by=by, at=at, origin=origin)
+    with binding.bound(delegation.owner_id):
+        Delegation.objects.filter(pk=delegation.pk).update(invitation="")
+        _withdraw(delegation, "revoke", by=by, at=at, origin=origin)
 
 
 @transaction.atomic

@@ -24,8 +24,10 @@ from custody import archives
 
 KEYS: Final = "records_ownerkey"
 DESTROYED: Final = "records_destroyedkey"
-# Migrations are made, not restored; sign-ins end with a restore.
-LEFT_OUT: Final = frozenset({KEYS, "django_migrations", "django_session"})
+# Of the place and not of its people: migrations are made, and ``secure_rows`` writes the key that names owners.
+STAYS: Final = frozenset({"accounts_bindingkey", "django_migrations"})
+# Sign-ins end with a restore.
+LEFT_OUT: Final = STAYS | {KEYS, "django_session"}
 COPY_NAME: Final = "keys.copy"
 SITE_KEY: Final = "site.key"
 _COPY_LOCK: Final = 0x6B657973

@@ -57,7 +57,7 @@ def restore(archive: Path, keys_copy: Path) -> Restored:
 
 def _empty(cursor: Any) -> None:
     """What migrations wrote goes too: it is in the archive. Triggers sleep while old rows come back as they were."""
-    found = [Identifier(table) for table, _ in backups.tables(cursor) if table != "django_migrations"]
+    found = [Identifier(table) for table, _ in backups.tables(cursor) if table not in backups.STAYS]
     cursor.execute(SQL("TRUNCATE {}").format(SQL(", ").join(found)))
     for table in found:
         cursor.execute(SQL("ALTER TABLE {} DISABLE TRIGGER USER").format(table))
@@ -122,7 +122,7 @@ def _write_site_key(wrapped: bytes) -> None:
 def _finish(cursor: Any, end: dict[str, Any]) -> None:
     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     for table, _ in backups.tables(cursor):
-        if table != "django_migrations":
+        if table not in backups.STAYS:
             cursor.execute(SQL("ALTER TABLE {} ENABLE TRIGGER USER").format(Identifier(table)))
     for table, rows in end["rows"].items():
         cursor.execute(SQL("SELECT count(*) FROM {}").format(Identifier(table)))

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
+from accounts import binding
 from accounts.models import Person, Role
 from developers.models import SyntheticPerson
 
@@ -49,7 +50,8 @@ def make(developer: Person, *, at: datetime) -> Made:
             f"test-{secrets.token_hex(5)}@people.example", password, is_synthetic=True, role=Role.PATIENT
         )
         SyntheticPerson.objects.create(person=person, developer=developer, created=at)
-    _fill()(person.pk, number, at)
+    with binding.bound(person.pk):
+        _fill()(person.pk, number, at)
     person.refresh_from_db()
     return Made(person, password)
 

@@ -7,6 +7,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from accounts import binding
 from gateway import bearer
 from gateway.bearer import BackendBearer, Bearer
 from gateway.errors import InvalidToken
@@ -37,7 +38,10 @@ class BackendAuthentication(BaseAuthentication):
         except InvalidToken as error:
             request._request.META[_REFUSED] = error
             raise AuthenticationFailed("The access token is not valid.", code="invalid_token") from error
-        return None if found is None else (found, found)
+        if found is None:
+            return None
+        binding.bind_service(found.client_id)
+        return found, found
 
     def authenticate_header(self, request: Request) -> str:
         return bearer.challenge(request._request.META.get(_REFUSED))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypedDict
 
 from django.db import transaction
 
+from accounts import binding
 from accounts.models import Person
 from audit import events
 from audit.models import Action, Agent, Outcome
@@ -123,7 +124,8 @@ def end(authorization: Authorization, *, by: Person, at: datetime, origin: str =
 
     ``by`` is whoever let the app in, or the owner whose record it opens.
     """
-    decision_id = _withdraw(authorization, by=by, at=at)
+    with binding.bound(authorization.owner_id):
+        decision_id = _withdraw(authorization, by=by, at=at)
     revoke(authorization, at=at)
     _note(authorization, "revoke", decision_id, by=by, origin=origin)
 
@@ -149,7 +151,8 @@ def renew(
     authorization: Authorization, *, by: Person, ends: datetime, read: ledger.Reading, at: datetime, origin: str = ""
 ) -> None:
     """She moves the end; the app goes on with the tokens it has. Raises ledger.NothingToResume."""
-    decision = ledger.renew(**_place(authorization), actor=by, ends=ends, read=read, at=at)
+    with binding.bound(authorization.owner_id):
+        decision = ledger.renew(**_place(authorization), actor=by, ends=ends, read=read, at=at)
     Authorization.objects.filter(pk=authorization.pk, revoked__isnull=True).update(
         expires=ends, reminded=None, decision=decision
     )
@@ -277,7 +280,8 @@ def acts_still(of: Authorization | Standing, *, at: datetime) -> bool:
     if of.delegation_id is None:
         return True
     try:
-        gate.letting_in(of.owner_id, person_id=of.person_id, delegation=str(of.delegation_id), at=at)
+        with binding.bound(of.owner_id):
+            gate.letting_in(of.owner_id, person_id=of.person_id, delegation=str(of.delegation_id), at=at)
     except gate.ConsentMissing:
         return False
     return True

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts import binding
 from accounts.models import Role
 from consent import ledger
 from consent.ledger import Standing
@@ -78,15 +79,18 @@ class BackendBearer:
 
 
 # Asked at every call: one prepared statement, not built anew by the ORM (records/statements.py). It also asks the
-# ledger whether the decision stands, so that the gate need not ask again a moment later.
+# ledger whether the decision stands, so that the gate need not ask again a moment later. Where rows are kept to their
+# owner, it first of all binds this session to the token's: that the ledger is asked of ``e.owner_id`` too, behind an
+# OFFSET, keeps it after that.
 _STANDS: Final = ledger.STANDS.format(
     decision="g.decision_id",
-    owner="COALESCE(o.id, p.id)",
+    owner="COALESCE(o.id, p.id, e.owner_id)",
     kind="CASE WHEN g.delegation_id IS NULL THEN 'app' ELSE 'delegate-app' END",
     grantee="COALESCE(g.delegation_id || ':', '') || a.client_id",  # as delegations.grantee_of_app
     at="%s",
 )
 _ASK: Final = f"""
+    WITH e AS MATERIALIZED (SELECT {{enter}} AS owner_id)
     SELECT t.expires, t.scope, t.authorization_id, g.revoked, g.expires, g.last_used, g.context, g.decision_id,
         a.active, a.client_id, a.name, p.is_active AND COALESCE(o.is_active, TRUE), COALESCE(o.id, p.id),
         COALESCE(o.patient_id, p.patient_id), p.subject, p.id, p.role,
@@ -96,14 +100,16 @@ _ASK: Final = f"""
             SELECT 1 FROM django_session ds
             WHERE encode(sha256(ds.session_key::bytea), 'hex') = g.session AND ds.expire_date > %s
         ), s.*
-    FROM gateway_accesstoken t
+    FROM e CROSS JOIN gateway_accesstoken t
     LEFT JOIN gateway_authorization g ON g.id = t.authorization_id
     LEFT JOIN gateway_application a ON a.id = g.application_id
     LEFT JOIN accounts_person p ON p.id = g.person_id
     LEFT JOIN accounts_person o ON o.id = g.about_id
-    LEFT JOIN LATERAL ({_STANDS}) s ON true
+    LEFT JOIN LATERAL ({_STANDS} OFFSET 0) s ON true
     WHERE t.token_checksum = %s
 """  # noqa: S608 - the ledger's constant
+_ASK_ONLY: Final = _ASK.format(enter="NULL::integer")
+_ENTER_AND_ASK: Final = _ASK.format(enter="binding_enter(%s, %s)")
 
 
 def resolve(request: HttpRequest) -> Bearer | None:
@@ -126,10 +132,26 @@ def of(token: str, *, at: datetime) -> Bearer:
     """Raises InvalidToken."""
     if not 0 < len(token) <= TOKEN_LENGTH_MAX:
         raise InvalidToken("no token, or no token of ours")
-    rows = statements.read(_ASK, [at, at, tokens.digest(token)])
+    rows = _ask(tokens.digest(token), at)
     if not rows:
         raise InvalidToken("unknown token")
-    row = rows[0]
+    try:
+        return _judge(rows[0], at)
+    except (InvalidToken, InsufficientScope):
+        binding.bind(None)
+        raise
+
+
+def _ask(digest: str, at: datetime) -> list[tuple[Any, ...]]:
+    if not binding.enforced():
+        return statements.read(_ASK_ONLY, [at, at, digest])
+    with binding.entering() as entry:
+        rows = statements.read(_ENTER_AND_ASK, [digest, binding.proof_of_token(digest), at, at, digest])
+        entry.owner_id = rows[0][12] if rows else None
+    return rows
+
+
+def _judge(row: tuple[Any, ...], at: datetime) -> Bearer:
     if row[0] > at and row[2] is None:
         raise InsufficientScope("a token of a backend service")
     (expires, scope, authorization_id, revoked, ends, used, context, decision_id, *app_and_person) = row[:19]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from accounts import binding
 from accounts.models import Person
 from audit.models import Agent
 from consent import delegations, gate, texts
@@ -87,9 +88,11 @@ def of(person: Person, uid: UUID, application: Application, *, at: datetime) -> 
         return None
     owner = standing.delegation.owner
     try:
-        bounds = gate.letting_in(owner.pk, person_id=person.pk, delegation=str(uid), at=at)
+        with binding.bound(owner.pk):
+            bounds = gate.letting_in(owner.pk, person_id=person.pk, delegation=str(uid), at=at)
     except gate.ConsentMissing:
         return None
+    binding.look_at(owner.pk)
     return Chosen(person, owner, standing.delegation, bounds, standing.decision.ends)
 
 

@@ -78,6 +78,7 @@ def watch(place: Path) -> None:
 def _lay_out(place: Path) -> list[sites.Site]:
     """Servers, databases and configuration of every site, each made if it is not there."""
     given = options.given("DATABASE_URL")
+    roles = {name: url for name in sites.ROLE_URLS if (url := options.given(name))}
     if given:
         databases = {sites.PERSON: given}
         databases |= {slug: postgres.create_beside(given, _hospital_database(slug, given)) for slug in sites.HOSPITALS}
@@ -85,7 +86,9 @@ def _lay_out(place: Path) -> list[sites.Site]:
         server = postgres.ensure(place / "postgres")
         databases = {sites.PERSON: postgres.create_database(server, "tributary")}
         databases |= {slug: postgres.create_database(server, f"hospital_{slug}") for slug in sites.HOSPITALS}
-    everyone = sites.describe(place, _servers(place), databases)
+        named = zip(sites.ROLE_URLS, (postgres.WEB_ROLE, postgres.WORKER_ROLE), strict=True)
+        roles = {name: server.url_of("tributary", role=role) for name, role in named}
+    everyone = sites.describe(place, _servers(place), databases, roles)
     for site in everyone:
         sites.write(site)
     return everyone
@@ -107,7 +110,12 @@ def _servers(place: Path) -> sites.Servers:
 def _prepare(everyone: Sequence[sites.Site]) -> None:
     """Bring every database to the code's schema and gather the static files, all at the same time."""
     orders = [(site, ("migrate", "--no-input", "--verbosity=0")) for site in everyone]
-    orders.append((everyone[0], ("collectstatic", "--no-input", "--verbosity=0")))
+    _carry_out([*orders, (everyone[0], ("collectstatic", "--no-input", "--verbosity=0"))])
+    # The tables are there: now each role gets what it needs of them.
+    _carry_out([(everyone[0], ("secure_rows",))])
+
+
+def _carry_out(orders: Sequence[tuple[sites.Site, Sequence[str]]]) -> None:
     begun = [(site, order, _begin(site, order)) for site, order in orders]
     outcomes = [(site, order, process.communicate()[0], process.returncode) for site, order, process in begun]
     for site, order, said, code in outcomes:
@@ -160,7 +168,7 @@ def _background(site: sites.Site, role: str, *words: str) -> processes.Program:
     return processes.Program(
         name=role,
         argv=(sys.executable, "-m", "celery", "--app=config", role, "--loglevel=INFO", *words),
-        environment=site.environment(),
+        environment=site.environment() | {"DATABASE_ROLE": "worker"},
         cwd=options.ROOT,
     )
 

@@ -14,6 +14,7 @@ import secrets
 import shutil
 import signal
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -24,6 +25,11 @@ from psycopg import sql
 from local import pids, places, privilege
 
 ROLE = "tributary"
+WEB_ROLE = "tributary_web"
+WORKER_ROLE = "tributary_worker"
+# What each may do at all; what of a database's tables, `manage.py secure_rows` says. Who owns the tables can step down
+# to the web role, so that tests see what that sees.
+ROLES = {ROLE: "login createdb", WEB_ROLE: "login", WORKER_ROLE: "login bypassrls"}
 SUPERUSER = "postgres"
 START_SECONDS = 60
 STOP_SECONDS = 30
@@ -61,19 +67,19 @@ class PostgresFailed(Exception):
 
 @dataclass(frozen=True)
 class Server:
-    """A running server. ``url`` leads to its maintenance database, ``url_of`` to any other."""
+    """A running server. ``url`` leads to its maintenance database, ``url_of`` to any other, under any of ROLES."""
 
     directory: Path
     socket: Path
     pid: int
-    password: str
+    passwords: Mapping[str, str]
 
     @property
     def url(self) -> str:
         return self.url_of("postgres")
 
-    def url_of(self, database: str) -> str:
-        return f"postgresql://{ROLE}:{self.password}@/{quote(database, safe='')}?host={quote(str(self.socket))}"
+    def url_of(self, database: str, *, role: str = ROLE) -> str:
+        return f"postgresql://{role}:{self.passwords[role]}@/{quote(database, safe='')}?host={quote(str(self.socket))}"
 
 
 @dataclass(frozen=True)
@@ -124,8 +130,9 @@ def ensure(directory: Path, *, durable: bool = True) -> Server:
             pid = _start(cluster, durable=durable)
             if not _await_ready(cluster, pid):
                 raise PostgresFailed(f"PostgreSQL in {directory} ended while starting: see {cluster.log}")
-        _ensure_role(cluster)
-    return Server(directory=directory, socket=cluster.socket, pid=pid, password=_password(directory, ROLE))
+        _ensure_roles(cluster)
+    passwords = {role: _password(directory, role) for role in ROLES}
+    return Server(directory=directory, socket=cluster.socket, pid=pid, passwords=passwords)
 
 
 def create_database(server: Server, name: str) -> str:
@@ -273,15 +280,19 @@ def _await_ready(cluster: _Cluster, pid: int) -> bool:
             return True
 
 
-def _ensure_role(cluster: _Cluster) -> None:
-    """The role that owns our databases: it may make databases and is otherwise nobody special."""
+def _ensure_roles(cluster: _Cluster) -> None:
+    """The role that owns our databases, which may make them and is otherwise nobody special, and those beside it."""
     with _connect(cluster) as connection:
-        if connection.execute("select 1 from pg_roles where rolname = %s", [ROLE]).fetchone() is None:
+        known = {name for (name,) in connection.execute("select rolname from pg_roles")}
+        for role in [role for role in ROLES if role not in known]:
             connection.execute(
-                sql.SQL("create role {} login createdb password {}").format(
-                    sql.Identifier(ROLE), sql.Literal(_password(cluster.directory, ROLE))
+                sql.SQL("create role {} {} password {}").format(
+                    sql.Identifier(role), sql.SQL(ROLES[role]), sql.Literal(_password(cluster.directory, role))
                 )
             )
+        if WEB_ROLE not in known:
+            step_down = sql.SQL("grant {} to {} with inherit false, set true")
+            connection.execute(step_down.format(sql.Identifier(WEB_ROLE), sql.Identifier(ROLE)))
 
 
 def _connect(cluster: _Cluster) -> psycopg.Connection[tuple[object, ...]]:

@@ -15,6 +15,8 @@ from pathlib import Path
 from local import options, places, processes
 
 PERSON = "person"
+ROLE_URLS = ("DATABASE_URL_WEB", "DATABASE_URL_WORKER")
+"""How the person's web server and worker reach her database, each under a role of its own."""
 HOSPITALS = {"riverside": "Riverside General Hospital", "lakeside": "Lakeside Clinic"}
 FIRST_PORT = 8000
 
@@ -62,11 +64,17 @@ class Site:
         return inherited | {"ENV_FILE": str(self.file), "VAR_DIR": str(self.place)}
 
 
-def describe(place: Path, servers: Servers, databases: Mapping[str, str]) -> list[Site]:
-    """The sites under ``place``, the person's first; ``databases`` maps each slug to its database's URL."""
+def describe(
+    place: Path, servers: Servers, databases: Mapping[str, str], roles: Mapping[str, str] | None = None
+) -> list[Site]:
+    """The sites under ``place``, the person's first; ``databases`` maps each slug to its database's URL.
+
+    ``roles`` are those of ROLE_URLS that there are.
+    """
     ports = assign_ports(place)
     return [
-        _site(slug, place=place, port=port, servers=servers, database=databases[slug]) for slug, port in ports.items()
+        _site(slug, place=place, port=port, servers=servers, database=databases[slug], roles=roles or {})
+        for slug, port in ports.items()
     ]
 
 
@@ -99,7 +107,7 @@ def assign_ports(place: Path) -> dict[str, int]:
     return chosen
 
 
-def _site(slug: str, *, place: Path, port: int, servers: Servers, database: str) -> Site:
+def _site(slug: str, *, place: Path, port: int, servers: Servers, database: str, roles: Mapping[str, str]) -> Site:
     own_place = place if slug == PERSON else place / "hospitals" / slug
     shared = {
         "SECRET_KEY": _secret_key(own_place),
@@ -114,6 +122,7 @@ def _site(slug: str, *, place: Path, port: int, servers: Servers, database: str)
             "SITE": "person",
             "PUBLIC_URL": options.given("PUBLIC_URL") or address,
             "BROKER_URL": servers.broker,
+            **roles,
         }
         if slug == PERSON
         else {

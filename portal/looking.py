@@ -11,6 +11,7 @@ from uuid import UUID
 from django.http import Http404, HttpRequest
 from django.utils import timezone
 
+from accounts import binding
 from accounts.models import Person
 from audit import events
 from audit.models import Action, Agent, Outcome
@@ -64,6 +65,7 @@ def _look(request: HttpRequest, interaction: str, uid: UUID | None) -> Look:
         records = gate.readable(owner_id=person.pk, reader=gate.Owner(person.pk), interaction=interaction, at=at)
         return Look(person, records)
     whose = acting.of(request, uid, at=at)
+    binding.look_at(whose.owner.pk)
     try:
         records = gate.readable(owner_id=whose.owner.pk, reader=whose.reader, interaction=interaction, at=at)
     except gate.ConsentMissing as error:

@@ -18,6 +18,24 @@ from records.numbering import TYPE_NAME, TYPE_NUMBER
 from records.writer import PageOutcome, Standing, Writer, note, standing_of, write_counters, write_rows, writing
 from standards.fhir import json, validation
 
+_RECORD: Final = {
+    "owner_id": "int4",
+    "id": "int8",
+    "occurred": "int8",
+    "occurred_end": "int8",
+    "last_updated": "timestamptz",
+    "source_id": "int4",
+    "labels": "int4",
+    "version_id": "int4",
+    "resource_type": "int2",
+    "dating": "int2",
+    "deleted": "bool",
+    "logical_id": "varchar",
+    "content_hash": "bytea",
+    "body": "bytea",
+    "problems": "bytea",
+    "attachment": "varchar",
+}
 _NUMBERS: Final = "SELECT nextval('records_record_number') FROM generate_series(1, %s)"
 
 
@@ -152,45 +170,40 @@ def _insert(
     if not new:
         return
     numbers = statements.read(_NUMBERS, [len(new)])
-    statement = (
-        "COPY records_record (owner_id, id, occurred, occurred_end, last_updated, source_id, labels, version_id,"
-        " resource_type, dating, deleted, logical_id, content_hash, body, problems, attachment)"
-        " FROM STDIN (FORMAT binary)"
-    )
-    types = "int4 int8 int8 int8 timestamptz int4 int4 int4 int2 int2 bool varchar bytea bytea bytea varchar"
-    with writer.cursor.copy(statement) as copy:
-        copy.set_types(types.split())
-        for (number,), candidate in zip(numbers, new, strict=True):
-            found = homes.index(writer, candidate.resource, of_homes)
-            sealed = _seal(writer, candidate, 1)
-            copy.write_row(
-                (
-                    writer.owner_id,
-                    number,
-                    found.occurred,
-                    found.occurred_end,
-                    writer.at,
-                    writer.source_id,
-                    label[candidate.key],
-                    1,
-                    candidate.type_number,
-                    int(found.dating),
-                    False,
-                    candidate.logical_id,
-                    candidate.content_hash,
-                    sealed.body,
-                    sealed.problems,
-                    sealed.attachment,
-                )
-            )
-            note(
-                writer,
-                candidate.type_number,
-                number,
-                found,
-                labels=label[candidate.key],
-                flagged=sealed.problems is not None,
-            )
+    statements.load(writer.cursor, "records_record", _RECORD, _rows(writer, new, numbers, of_homes, label))
+
+
+def _rows(
+    writer: Writer,
+    new: list[Candidate],
+    numbers: list[tuple[Any, ...]],
+    of_homes: dict[str, indexing.Indexed],
+    label: dict[tuple[int, str], int],
+) -> Iterator[tuple[Any, ...]]:
+    """The rows of _RECORD; each notes its search rows and counts as it is made."""
+    for (number,), candidate in zip(numbers, new, strict=True):
+        found = homes.index(writer, candidate.resource, of_homes)
+        sealed = _seal(writer, candidate, 1)
+        flagged, labels = sealed.problems is not None, label[candidate.key]
+        note(writer, candidate.type_number, number, found, labels=labels, flagged=flagged)
+        yield (
+            writer.owner_id,
+            number,
+            found.occurred,
+            found.occurred_end,
+            writer.at,
+            writer.source_id,
+            labels,
+            1,
+            candidate.type_number,
+            int(found.dating),
+            False,
+            candidate.logical_id,
+            candidate.content_hash,
+            sealed.body,
+            sealed.problems,
+            sealed.attachment,
+        )
 
 
 def _replace(

@@ -160,6 +160,16 @@ def count(writer: Writer, key: CounterKey, sign: int, *, flagged: bool, span: tu
         counter[3] = max(counter[3], indexing.length(*span))
 
 
+_ROW: Final = {
+    "owner_id": "int4",
+    "resource_type": "int2",
+    "param": "int2",
+    "value": "int8",
+    "occurred": "int8",
+    "record": "int8",
+}
+
+
 def write_rows(writer: Writer) -> None:
     """Writes and forgets the rows that were noted; the counts are ``write_counters``."""
     if writer.stale_rows:
@@ -172,14 +182,8 @@ def write_rows(writer: Writer) -> None:
             [*columns, writer.owner_id],
         )
     if writer.rows:
-        statement = (
-            "COPY records_searchrow (owner_id, resource_type, param, value, occurred, record)"
-            " FROM STDIN (FORMAT binary)"
-        )
-        with writer.cursor.copy(statement) as copy:
-            copy.set_types(["int4", "int2", "int2", "int8", "int8", "int8"])
-            for row in writer.rows:
-                copy.write_row((writer.owner_id, *row))
+        rows = ((writer.owner_id, *row) for row in writer.rows)
+        statements.load(writer.cursor, "records_searchrow", _ROW, rows)
     if writer.systems:
         columns = [list(column) for column in zip(*sorted(writer.systems), strict=True)]
         statements.write(_KNOW_SYSTEMS, [writer.owner_id, *columns])

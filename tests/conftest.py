@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.core.management import call_command
 from django.dispatch import receiver
 from django.test.signals import setting_changed
+from pytest_django import DjangoDbBlocker
 from xdist.scheduler import LoadScopeScheduling
 
 from fhirapi import capability
@@ -61,6 +64,13 @@ def _company(nodeid: str) -> str:
 def nothing_counted() -> None:
     """No test is refused for what the tests before it asked within a minute."""
     cache.clear()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """The test database as a deployment leaves it: with policies, and with what the web role needs."""
+    with django_db_blocker.unblock():
+        call_command("secure_rows", stdout=io.StringIO())
 
 
 # One browser for all rooms: a run can drive only one.

@@ -15,12 +15,15 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 from local import broker, options, postgres
 
 SLOTS = 8
 # What this run exported, and where its servers are: its other processes (pytest-xdist) inherit the environment.
 EXPORTED = "TEST_SERVERS"
+# How each role reaches the server; none where the server was given. Not exported: no process has to find the web role.
+ROLE_URLS: dict[str, str] = {}
 
 
 def start() -> str:
@@ -36,6 +39,10 @@ def start() -> str:
     return f"test_tributary_{number}"
 
 
+def url_of(database: str, *, role: str) -> str:
+    return urlsplit(ROLE_URLS[role])._replace(path=f"/{database}").geturl()
+
+
 def _place() -> Path:
     """Where the servers are. What another process of this run exported was meant for its own slot."""
     if EXPORTED not in os.environ:
@@ -49,7 +56,9 @@ def _place() -> Path:
 def _addresses(place: Path, slot: int) -> dict[str, str]:
     addresses = {}
     if not options.given("DATABASE_URL"):
-        addresses["DATABASE_URL"] = _postgres(place / "postgres").url_of("tributary")
+        server = _postgres(place / "postgres")
+        addresses["DATABASE_URL"] = server.url_of("tributary")
+        ROLE_URLS.update((role, server.url_of("tributary", role=role)) for role in postgres.ROLES)
     if not options.given("BROKER_URL"):
         server = replace(broker.ensure(place / "broker", durable=False), share=slot)
         addresses |= {"BROKER_URL": server.broker_url, "CACHE_URL": server.cache_url}

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts import binding
 from audit import events
 from audit.models import Action, Agent, Outcome
 from consent import gate
@@ -104,9 +105,10 @@ def _of_one(part: ExportPart, export: Export, *, service: BackendBearer, origin:
     reader = gate.Backend(service.client_id, part.decision_id, service.scopes)
     logged = False
     for piece in ExportPiece.objects.filter(part=part).order_by("number").iterator():
-        if not gate.stands(reader, owner_id=part.owner_id, at=timezone.now()):
-            return
-        opened = files.read(part, piece)
+        with binding.bound(part.owner_id):
+            if not gate.stands(reader, owner_id=part.owner_id, at=timezone.now()):
+                return
+            opened = files.read(part, piece)
         if not logged:
             _log(part, export, service=service, origin=origin)
             logged = True

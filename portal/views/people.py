@@ -97,7 +97,6 @@ def _answer(request: HttpRequest, standing: Standing) -> HttpResponse:
     except NotInvited:
         return render(request, "portal/no_invitation.html", {"known": False}, status=404)
     del request.session[TOKEN]
-    delegation.refresh_from_db()
     invitations.tell(delegation, "accepted" if accepting else "declined")
     if not accepting:
         messages.success(request, _("You said no. Nothing was shared with you."))

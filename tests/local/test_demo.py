@@ -61,7 +61,7 @@ def test_every_site_answers_from_its_own_database_where_the_address_file_says(pl
     assert get(lakeside.url) == "hospital hospital_lakeside"
     ended = [name for name, pid in running(place).items() if pid is None]
     assert not ended, [processes.last_words(name, place=place) for name in ended]
-    assert sorted((place / "orders").read_text().split()) == ["collectstatic", "migrate"]
+    assert sorted((place / "orders").read_text().split()) == ["collectstatic", "migrate", "secure_rows"]
     assert (place / "hospitals" / "lakeside" / "orders").read_text() == "migrate\n"
     assert json.loads((place / "demo.json").read_text())["portal"] == person.url
     assert (place / "demo.json").stat().st_mode & 0o077 == 0

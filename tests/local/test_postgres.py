@@ -110,7 +110,7 @@ def test_owner_role_is_nobody_special_and_needs_its_password(place: Path):
         assert connection.execute("show data_checksums").fetchone() == ("on",)
         assert connection.execute("show fsync").fetchone() == ("on",)
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        psycopg.connect(server.url.replace(server.password, "guessed"))
+        psycopg.connect(server.url.replace(server.passwords[postgres.ROLE], "guessed"))
     assert server.socket.stat().st_mode & 0o077 == 0
 
 

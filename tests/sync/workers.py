@@ -14,6 +14,9 @@ from urllib.parse import urlsplit, urlunsplit
 from django.conf import settings
 from django.db import connection
 
+from local import postgres
+from tests import servers
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -70,7 +73,18 @@ def _settings() -> dict[str, str]:
     return {
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "DATABASE_URL": urlunsplit(given._replace(path=f"/{connection.settings_dict['NAME']}")),
+        **_role(connection.settings_dict["NAME"]),
         "SECRET_KEY": settings.SECRET_KEY,
         "KEYS_DIR": str(settings.KEYS_DIR),
         "SANDBOX": "yes",
+    }
+
+
+def _role(database: str) -> dict[str, str]:
+    """The worker's own, where the server has it."""
+    if not servers.ROLE_URLS:
+        return {}
+    return {
+        "DATABASE_ROLE": "worker",
+        "DATABASE_URL_WORKER": servers.url_of(database, role=postgres.WORKER_ROLE),
     }
