@@ -463,3 +463,13 @@ def test_health_card_becomes_records_under_its_issuers_signature(settings):
     held = records(person)
     assert held["Immunization"][0]["patient"] == {"reference": f"Patient/{person.patient_id}"}
     assert ("information", "verified", issuer.address) in files.told(files.only_document(upload))
+
+
+def test_file_that_waits_is_removed_with_everything_of_hers():
+    person = people.sign_up(name="Ana Example")
+    files.give(people.browser_of(person), files.bundle(files.patient(given="Berta", family="Other")))
+    assert staged_folders() != []
+
+    uploads.remove_files(person)
+
+    assert staged_folders() == []
