@@ -100,7 +100,8 @@ def _alike(one: Name, other: Name) -> bool:
     if one.family and other.family:
         return bool(one.family & other.family) and _given_alike(one, other)
     shared = one.words & other.words
-    return len(shared) >= 2 or shared == one.words or shared == other.words
+    # One word in common, of a name whose parts are not told apart, is shared by too many.
+    return len(shared) >= 2 or one.words == other.words
 
 
 def _given_alike(one: Name, other: Name) -> bool:

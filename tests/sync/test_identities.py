@@ -37,6 +37,14 @@ def test_nothing_known_is_not_taken_for_a_fit():
     assert verdict({"name": [{"family": "Nunez", "given": ["Maria"]}]}, {}) is Verdict.UNKNOWN
 
 
+def test_one_word_in_common_is_no_fit():
+    assert (
+        verdict({"name": [{"family": "Other", "given": ["Maria"]}]}, {"name": [{"text": "Maria"}]})
+        is Verdict.NAME_DIFFERS
+    )
+    assert verdict({"name": [{"text": "Maria"}]}, {"name": [{"text": "maria"}]}) is Verdict.FITS
+
+
 def test_names_in_other_scripts_are_compared_too():
     known = {"name": [{"family": "山田", "given": ["太郎"]}]}
 
