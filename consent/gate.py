@@ -45,8 +45,8 @@ RELATED_PERSON: Final = "RelatedPerson"
 CONSENT: Final = "Consent"
 AUDIT_EVENT: Final = "AuditEvent"
 PATIENT_LEVEL: Final = "patient"
-_PRIVATE: Final = ("hide", "show", "meta-security")
-"""Her own acts that tell that there is something to hide."""
+_PRIVATE: Final = ("hide", "show", "meta-security", "part", "join")
+"""Her own acts that tell that there is something to hide, or of records that may be hidden."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Without ``offline_access`` she was told that the app must ask her again after this (the consent page's words).
 ATTENDED: Final = timedelta(hours=1)

@@ -52,7 +52,12 @@ class House:
 
 
 PLACES = (
-    Place(_("Record"), "record", "portal:home", frozenset({"home", "records", "record"})),
+    Place(
+        _("Record"),
+        "record",
+        "portal:home",
+        frozenset({"home", "records", "record", "same", "same_kind", "choose_same", "differences"}),
+    ),
     Place(
         _("Hospitals"),
         "hospital",
@@ -64,7 +69,10 @@ PLACES = (
         _("People"),
         "team",
         "portal:people",
-        frozenset({"people", "invite", "invitation", "end_delegation", "for_home", "for_records", "for_record"}),
+        frozenset(
+            {"people", "invite", "invitation", "end_delegation", "for_home", "for_records", "for_record"}
+            | {"for_same", "for_same_kind", "for_differences"}
+        ),
     ),
     Place(_("Who looked"), "eye", "portal:access", frozenset({"access"})),
     Place(_("Account"), "person", "portal:account", frozenset({"account"})),

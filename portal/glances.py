@@ -56,6 +56,8 @@ DID: dict[str, str | Promise] = {
     "password": gettext_lazy("chose a new password"),
     "download": gettext_lazy("downloaded this log"),
     "meta-security": gettext_lazy("said how private a record is"),
+    "part": gettext_lazy("said that records are not the same"),
+    "join": gettext_lazy("said that records are the same"),
     "refresh": gettext_lazy("was let in"),
     "userinfo": gettext_lazy("asked who you are"),
     "disconnect": gettext_lazy("stopped the updates"),

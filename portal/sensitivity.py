@@ -67,6 +67,10 @@ class Held:
     verdicts: Verdicts
 
 
+def sure(said: Sureness) -> Text:
+    return _SURE[said]
+
+
 def name(label: str) -> Text:
     return _FURTHER.get(label) or wording.sensitivity(label)
 

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from portal.views import access, account, apps, download, erasure, files, home, hospitals, people, records, sensitivity
+from portal.views import (
+    access,
+    account,
+    apps,
+    download,
+    erasure,
+    files,
+    home,
+    hospitals,
+    people,
+    records,
+    sameness,
+    sensitivity,
+)
 
 app_name = "portal"
 urlpatterns = [
@@ -13,6 +26,11 @@ urlpatterns = [
     path("record/<str:resource_type>/<str:logical_id>/", records.one, name="record"),
     path("record/<str:resource_type>/<str:logical_id>/hide/", records.hide, name="hide_record"),
     path("record/<str:resource_type>/<str:logical_id>/sensitivity/", sensitivity.mark, name="mark_record"),
+    path("same/", sameness.overview, name="same"),
+    path("same/word/", sameness.say, name="say_same"),
+    path("same/differences/", sameness.differences, name="differences"),
+    path("same/with/<str:resource_type>/<str:logical_id>/", sameness.choose, name="choose_same"),
+    path("same/<slug:kind>/", sameness.listing, name="same_kind"),
     path("private/", sensitivity.listing, name="sensitivity"),
     path("hospitals/", hospitals.listing, name="hospitals"),
     path("hospitals/<int:connection_id>/", hospitals.one, name="hospital"),
@@ -50,6 +68,9 @@ urlpatterns = [
     path("for/<uuid:uid>/apps/open/", apps.open_app, name="for_open_app"),
     path("for/<uuid:uid>/records/<slug:kind>/", records.listing, name="for_records"),
     path("for/<uuid:uid>/record/<str:resource_type>/<str:logical_id>/", records.one, name="for_record"),
+    path("for/<uuid:uid>/same/", sameness.overview, name="for_same"),
+    path("for/<uuid:uid>/same/differences/", sameness.differences, name="for_differences"),
+    path("for/<uuid:uid>/same/<slug:kind>/", sameness.listing, name="for_same_kind"),
     path("access/", access.log, name="access"),
     re_path(r"^access/log\.(?P<form>csv|json|pdf)\Z", access.log_file, name="access_file"),
     path("account/", account.profile, name="account"),

@@ -202,6 +202,37 @@ class LabelMark(models.Model):
         return f"LabelMark {self.owner_id}/{self.logical_id}/{self.number}"
 
 
+class SamenessVerdict(models.IntegerChoices):
+    """What an owner says of two records."""
+
+    AUTOMATIC = 0, "as the rules say"
+    SAME = 1, "the same, whatever the rules say"
+    DIFFERENT = 2, "not the same, whatever the rules say"
+
+
+class SamenessWord(models.Model):
+    """An owner's word on whether two records tell the same fact; the newest counts. Append-only by trigger.
+
+    It stands for the logical ids, so it outlives every sync. What the rules find is kept nowhere (records/sameness).
+    """
+
+    pk = models.CompositePrimaryKey("owner_id", "number")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    number = models.IntegerField()
+    one_type = models.SmallIntegerField()
+    one = models.CharField(max_length=64)
+    other_type = models.SmallIntegerField()
+    other = models.CharField(max_length=64)
+    verdict = models.SmallIntegerField(choices=SamenessVerdict)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    said = models.DateTimeField()
+
+    unguarded = models.Manager()
+
+    def __str__(self) -> str:
+        return f"SamenessWord {self.owner_id}/{self.number}"
+
+
 class SearchRow(models.Model):
     """One searchable value of one record, blind, in reading order: the primary key is the only index.
 

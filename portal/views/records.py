@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import languages
 from accounts.models import Person
 from consent import texts
-from portal import facts, hidings, kinds, lines, looking, names, pages, sensitivity, sources, when
+from portal import facts, hidings, kinds, lines, looking, names, pages, sameness, sensitivity, sources, when
 from records import reading
 from records.query import InvalidSearch
 from standards.fhir import json
@@ -85,9 +85,13 @@ def one(request: HttpRequest, resource_type: str, logical_id: str, uid: UUID | N
         stored = next((each for each in versions if not asked or str(each.version_id) == asked), None)
         if stored is None or stored.deleted:
             raise Http404
-        look.saw([stored])
-        who_gets_it = {} if look.acting else _who_gets_it(look.owner, stored)
-        return render(request, "portal/record.html", {**_shown(stored, versions), "acting": look.acting, **who_gets_it})
+        told_again = sameness.others(look.records, stored) if stored is versions[0] else None
+        kind, fact, members = told_again or (None, None, [stored])
+        look.saw(members)
+        shown = {**_shown(stored, versions), "acting": look.acting, "same_kind": kind, "fact": fact}
+        if not look.acting:
+            shown |= _who_gets_it(look.owner, stored)
+        return render(request, "portal/record.html", shown)
 
 
 def _who_gets_it(owner: Person, stored: reading.Stored) -> dict[str, Any]:

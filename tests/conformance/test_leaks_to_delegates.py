@@ -15,6 +15,7 @@ from consent.terms import Terms
 from gateway import authorizations, clients
 from portal.kinds import KINDS
 from records import labels
+from records.sameness.kinds import Kind
 from tests.conformance import test_leaks_everywhere as everywhere
 from tests.conformance import worlds
 from tests.conformance.worlds import WORD, hidden_id, shown_id
@@ -46,7 +47,12 @@ def test_no_page_shows_a_delegate_what_is_hidden(name):
         page = delegate.get(f"/for/{uid}/record/{kind}/{shown_id(kind)}/")
         shown += page.status_code == 200
         assert WORD not in page.content.decode()
-    for address in (f"/for/{uid}/", *(f"/for/{uid}/records/{kind.slug}/" for kind in KINDS)):
+    together = ("", "differences/", *(f"{kind}/" for kind in Kind))
+    for address in (
+        f"/for/{uid}/",
+        *(f"/for/{uid}/records/{kind.slug}/" for kind in KINDS),
+        *(f"/for/{uid}/same/{rest}" for rest in together),
+    ):
         page = delegate.get(address)
         assert page.status_code == 200
         assert WORD not in page.content.decode()

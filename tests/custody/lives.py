@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.files.storage import storages
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -18,6 +18,9 @@ from audit.models import Action, Agent
 from consent import ledger
 from fhirapi.models import Export
 from records import keys, marks
+from records.models import SamenessVerdict
+from records.sameness import words
+from records.sameness.said import Ref
 from sync import connections
 from sync.models import Connection, Hospital
 from sync.tokens import Tokens
@@ -54,6 +57,9 @@ def live(name: str, ehr: FakeEHR, hospital: Hospital) -> Life:
     app = App.register()
     told = app.redeem(app.ask(person, "openid patient/Observation.rs offline_access")).json()
     marks.mark(person.pk, ("Condition", "bp"), sensitive=True, actor=person, at=timezone.now())
+    with transaction.atomic():
+        pair = frozenset((Ref("Condition", "bp"), Ref("Condition", "other")))
+        words.say(person.pk, [pair], SamenessVerdict.DIFFERENT, actor=person, at=timezone.now())
     _decide_more(person, app)
     events.append(
         owner_id=person.pk,

@@ -63,7 +63,7 @@ def test_no_row_of_any_table_names_her_any_more_and_nobody_else_lost_one(ehr, ho
     assert {
         "accounts_person", "audit_event", "consent_decision", "consent_hiddenrecord",
         "gateway_authorization", "records_labelmark", "records_ownerkey", "records_record", "records_recordversion",
-        "records_searchrow", "sync_connection", "sync_run",
+        "records_samenessword", "records_searchrow", "sync_connection", "sync_run",
     } <= set(naming(hers))  # fmt: skip
     checkpoints.take(at=timezone.now())
     before, stored = naming(other), lives.files()

@@ -82,7 +82,7 @@ def test_of_others_it_learns_who_and_when_and_not_what(she):
     assert "network" not in event["agent"][0]
 
 
-@pytest.mark.parametrize("interaction", ["hide", "show", "meta-security"])
+@pytest.mark.parametrize("interaction", ["hide", "show", "meta-security", "part", "join"])
 def test_that_she_hides_something_is_told_to_nobody(she, interaction):
     app = people.let_in(she, "patient/AuditEvent.rs")
     act(she)

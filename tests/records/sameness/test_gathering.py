@@ -1,0 +1,168 @@
+"""Clusters over a real store: through the gate, from nothing that is kept, and her word outlives every sync."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from django.db import InternalError, connection, transaction
+from django.db.utils import DatabaseError
+
+from consent import sameness
+from records import store
+from records.models import SamenessWord
+from records.reading import RecordSet
+from records.rules import Rule as Admitting
+from records.sameness import gathering
+from records.sameness.kinds import Kind
+from records.sameness.said import Ref
+from tests.records import people
+from tests.records.sameness.telling import allergy, medicine, problem, result
+
+pytestmark = pytest.mark.django_db
+
+A, B = Ref("Condition", "a"), Ref("Condition", "b")
+
+
+@pytest.fixture
+def person():
+    return people.sign_up()
+
+
+@pytest.fixture
+def told_twice(person):
+    people.put(person, problem("a"), source_id=people.source("Riverside"))
+    people.put(person, problem("b"), problem("c", "Gout", "90560007"), source_id=people.source("Cedar"))
+    return person
+
+
+def ids(found) -> set[frozenset[str]]:
+    return {frozenset(member.ref.logical_id for member in cluster.members) for cluster in found.clusters}
+
+
+def problems(person) -> set[frozenset[str]]:
+    return ids(gathering.of_kind(people.own(person), Kind.PROBLEMS))
+
+
+def test_one_list_of_what_two_sources_say(told_twice):
+    assert problems(told_twice) == {frozenset("ab"), frozenset("c")}
+
+
+def test_sources_stay_untouched(told_twice):
+    before = [(each.logical_id, each.version_id, each.body) for each in people.own(told_twice).latest(9)]
+
+    sameness.join(told_twice, A, Ref("Condition", "c"), at=people.AT)
+    sameness.part(told_twice, B, at=people.AT)
+
+    assert [(each.logical_id, each.version_id, each.body) for each in people.own(told_twice).latest(9)] == before
+    assert problems(told_twice) == {frozenset("ac"), frozenset("b")}
+
+
+def test_her_word_outlives_the_next_sync(told_twice):
+    assert sameness.part(told_twice, B, at=people.AT)
+    assert problems(told_twice) == {frozenset("a"), frozenset("b"), frozenset("c")}
+
+    people.put(told_twice, problem("b", note=[{"text": "again"}]), source_id=people.source("Cedar"), at=people.LATER)
+    people.put(told_twice, problem("d"), source_id=people.source("Third"), at=people.LATER)
+
+    assert not any({"a", "b"} <= each for each in problems(told_twice))
+    assert sameness.leave(told_twice, B, at=people.LATER)
+    assert frozenset("abd") in problems(told_twice)
+
+
+def test_joined_again_after_being_parted(told_twice):
+    sameness.part(told_twice, B, at=people.AT)
+    assert sameness.join(told_twice, A, B, at=people.LATER)
+
+    assert problems(told_twice) == {frozenset("ab"), frozenset("c")}
+
+
+def test_only_records_of_her_own_and_of_one_kind_are_spoken_of(told_twice, person):
+    people.put(person, allergy("x", "Peanut"))
+    stranger = people.sign_up()
+
+    assert not sameness.part(stranger, A, at=people.AT)
+    assert not sameness.join(person, A, Ref("AllergyIntolerance", "x"), at=people.AT)
+    assert not sameness.join(person, A, A, at=people.AT)
+    assert not sameness.leave(person, Ref("Condition", "absent"), at=people.AT)
+    assert not sameness.part(person, Ref("Nonsense", "a"), at=people.AT)
+    assert not SamenessWord.unguarded.exists()
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE records_samenessword SET verdict = 0", "DELETE FROM records_samenessword"]
+)
+def test_her_words_are_only_ever_added(told_twice, statement):
+    sameness.part(told_twice, B, at=people.AT)
+
+    with pytest.raises((DatabaseError, InternalError)), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+    assert SamenessWord.unguarded.filter(owner=told_twice).count() == 1
+
+
+def test_a_deleted_record_is_in_no_cluster(told_twice):
+    with transaction.atomic():
+        store.delete(owner_id=told_twice.pk, source_id=people.source("Cedar"), references=[B], at=people.LATER)
+
+    assert problems(told_twice) == {frozenset("a"), frozenset("c")}
+
+
+def test_for_whom_a_record_is_hidden_the_rest_is_as_if_it_never_was(told_twice):
+    people.put(told_twice, problem("d", "asthma", ""), source_id=people.source("Third"))
+    sameness.part(told_twice, B, at=people.AT)
+    without = people.sign_up()
+    people.put(without, problem("a"), source_id=people.source("Riverside"))
+    people.put(without, problem("c", "Gout", "90560007"), source_id=people.source("Cedar"))
+    people.put(without, problem("d", "asthma", ""), source_id=people.source("Third"))
+    reader = RecordSet(told_twice.pk, told_twice.patient_id, (Admitting(hidden=frozenset({"Condition/b"})),))
+    assert any("b" in each for each in problems(told_twice))
+
+    found = gathering.of_kind(reader, Kind.PROBLEMS)
+
+    assert found.clusters == gathering.of_kind(people.own(without), Kind.PROBLEMS).clusters
+    assert found.conflicts == []
+
+
+def test_a_disagreement_with_what_is_hidden_is_none(person):
+    people.put(person, allergy("none", "No known allergies"), source_id=people.source("Riverside"))
+    people.put(person, allergy("nut", "Peanut"), source_id=people.source("Cedar"))
+    reader = RecordSet(person.pk, person.patient_id, (Admitting(hidden=frozenset({"AllergyIntolerance/nut"})),))
+    assert len(gathering.of_kind(people.own(person), Kind.ALLERGIES).conflicts) == 1
+
+    assert gathering.of_kind(reader, Kind.ALLERGIES).conflicts == []
+
+
+def test_a_medicine_that_points_to_another_record_is_known_by_it(person):
+    pointing = {"resourceType": "MedicationStatement", "id": "s", "status": "active",
+                "subject": {"reference": "Patient/p"},
+                "medicationReference": {"reference": "Medication/m"}}  # fmt: skip
+    medication = {"resourceType": "Medication", "id": "m", "code": {"text": "Lisinopril 10 MG Oral Tablet"}}
+    people.put(person, pointing, medication, source_id=people.source("Riverside"))
+    people.put(person, medicine("r", "lisinopril 10 mg"), source_id=people.source("Cedar"))
+
+    assert ids(gathering.of_kind(people.own(person), Kind.MEDICINES)) == {frozenset("sr")}
+
+
+def test_a_result_finds_its_like_among_those_of_its_day(person, django_assert_max_num_queries):
+    at = "2024-05-06T07:08:09Z"
+    many = [result(f"r{number}", Decimal(number), f"20{number % 100:02}-03-01T10:00:00Z") for number in range(100)]
+    people.put(person, result("a", Decimal("13.25"), at), *many, source_id=people.source("Riverside"))
+    people.put(person, result("b", Decimal("13.3"), "2024-05-06T09:08:09+02:00"), source_id=people.source("Cedar"))
+    records = people.own(person)
+    stored = records.read("Observation", "a")
+
+    with django_assert_max_num_queries(6):
+        found = gathering.around(records, stored)
+
+    assert found is not None
+    assert len(found.stored) == 2
+    assert ids(found) == {frozenset("ab")}
+
+
+def test_what_is_not_compared_is_said(person, monkeypatch):
+    monkeypatch.setattr(gathering, "MOST", 1)
+    people.put(person, problem("a", onsetDateTime="2001"), problem("b", onsetDateTime="2002"))
+
+    found = gathering.of_kind(people.own(person), Kind.PROBLEMS)
+
+    assert (ids(found), found.whole) == ({frozenset("b")}, False)
