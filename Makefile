@@ -9,7 +9,7 @@ FILES ?=
 SETTINGS := ENV_FILE=/dev/null SECRET_KEY=unused DATABASE_URL=postgresql:///unused BROKER_URL=memory://
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo stop test conformance fuzz check lint types layers format bench imports messages audit
+.PHONY: help setup browser demo stop test conformance fuzz check lint types layers format bench imports sameness messages audit
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ audit: setup ## Known weaknesses of what requirements.lock names (ADVISORIES=all
 
 imports: setup ## Read every document of the public sets as an upload does, write docs/imports.md
 	@$(BIN)/python -W ignore::RuntimeWarning -m tests.imports
+
+sameness: setup ## Precision and recall of what is found to be the same, write docs/sameness.md
+	@$(BIN)/python -m tests.records.sameness
 
 messages: setup ## Gather the texts to translate and compile the catalogues
 	@$(PYTHON) local/environment.py --gettext

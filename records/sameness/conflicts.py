@@ -143,7 +143,7 @@ def _given(said: Said) -> tuple[str, ...]:
 
 
 def _value(said: Said) -> tuple[str, ...]:
-    return tuple(value.words for _, value in said.values)
+    return tuple(each.value.words for each in said.values)
 
 
 _READ: Final[dict[Kind, dict[Aspect, Read]]] = {

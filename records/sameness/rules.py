@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from records.sameness.kinds import MAKES, Kind
-from records.sameness.said import NPI, Code, Ref, Said, Value
+from records.sameness.said import NPI, Code, Measured, Ref, Said, Value
 from standards.fhir import dates
 
 _MINUTE: Final = 60 * dates.SECOND
@@ -164,7 +164,8 @@ def _result(one: Said, other: Said) -> Found:
         return named if one.values == other.values else None
     if agree(one.values, other.values):
         return Rule.VALUE_AND_TIME, named[1]
-    return (Rule.OTHER_VALUE, named[1]) if one.timed and other.timed and _comparable(one, other) else None
+    differ = one.timed and other.timed and _each(one.values, other.values, _comparable)
+    return (Rule.OTHER_VALUE, named[1]) if differ else None
 
 
 def _visit(one: Said, other: Said) -> Found:
@@ -220,10 +221,20 @@ def _place(one: Said, other: Said, aspect: str) -> bool | None:
     return bool(ours & theirs) if ours and theirs else None
 
 
-def agree(ours: tuple[tuple[str, Value], ...], theirs: tuple[tuple[str, Value], ...]) -> bool:
+def agree(ours: tuple[Measured, ...], theirs: tuple[Measured, ...]) -> bool:
     """Whether all that both measured is the same, rounded to the fewer digits."""
-    mine, yours = dict(ours), dict(theirs)
-    return mine.keys() == yours.keys() and all(_equal(mine[code], yours[code]) for code in mine)
+    return _each(ours, theirs, _equal)
+
+
+def _each(ours: tuple[Measured, ...], theirs: tuple[Measured, ...], holds: Callable[[Value, Value], bool]) -> bool:
+    """Whether each part of one has a part of the other by code or name, and that holds of both values."""
+    if len(ours) != len(theirs):
+        return False
+    return all(any(_is_part(one, other) and holds(one.value, other.value) for other in theirs) for one in ours)
+
+
+def _is_part(one: Measured, other: Measured) -> bool:
+    return one.called == other.called or bool(one.called & other.called)
 
 
 def _equal(one: Value, other: Value) -> bool:
@@ -233,9 +244,9 @@ def _equal(one: Value, other: Value) -> bool:
     return one.unit == other.unit and round(one.number, places) == round(other.number, places)
 
 
-def _comparable(one: Said, other: Said) -> bool:
-    mine, yours = dict(one.values), dict(other.values)
-    return mine.keys() == yours.keys() and all(mine[code].unit == yours[code].unit for code in mine)
+def _comparable(one: Value, other: Value) -> bool:
+    """Two numbers of one unit; of words several may stand side by side, such as the tests ordered."""
+    return one.number is not None and other.number is not None and one.unit == other.unit
 
 
 _JUDGES: Final[dict[Kind, Callable[[Said, Said], Found]]] = {

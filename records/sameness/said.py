@@ -52,6 +52,13 @@ class Value:
     places: int = 0
 
 
+class Measured(NamedTuple):
+    """A value, and what the part of a result it belongs to is called: codes and names; none for the whole."""
+
+    called: frozenset[str]
+    value: Value
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """``low``/``high``: the time it is about, µs since 1970 UTC, half-open; ``high`` of what goes on is endless.
@@ -74,7 +81,7 @@ class Said:
     sure: str = ""
     told: int = 0
     about: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    values: tuple[tuple[str, Value], ...] = ()
+    values: tuple[Measured, ...] = ()
 
 
 def of(
@@ -340,14 +347,15 @@ def _told(resource: Mapping[str, Any], span: dates.Interval | None) -> int:
     return 0 if span is None or span.low == dates.FOREVER_PAST else span.low
 
 
-def _values(resource: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
-    """What was measured: the value, and of parts each under its code."""
+def _values(resource: Mapping[str, Any]) -> Iterator[Measured]:
+    """What was measured: of the whole, and of each part."""
     if (found := _value(resource)) is not None:
-        yield "", found
+        yield Measured(frozenset(), found)
     for part in _every(resource, "component"):
-        code = _text(part, "code", "coding", "code") or wording.name(_text(part, "code", "text"))
+        concepts = [each for each in _every(part, "code") if isinstance(each, Mapping)]
+        called = {each.code for each in _codes(concepts)} | {wording.name(text) for text in _texts(concepts)}
         if (found := _value(part)) is not None:
-            yield code, found
+            yield Measured(frozenset(called), found)
 
 
 def _value(node: Any) -> Value | None:
@@ -356,7 +364,8 @@ def _value(node: Any) -> Value | None:
     if isinstance(node.get("valueQuantity"), Mapping):
         return _quantity(node["valueQuantity"])
     concept = node.get("valueCodeableConcept")
-    words = _text(concept, "coding", "code") or _text(concept, "text") or _text(node, "valueString")
+    texts = (_text(concept, "coding", "display"), _text(concept, "text"), _text(concept, "coding", "code"))
+    words = next((text for text in texts if text), "") or _text(node, "valueString")
     return Value(None, "", wording.name(words)) if words else None
 
 

@@ -1,0 +1,167 @@
+"""How well sameness is found where the truth is known: pairs of records, one of each of two systems."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import json
+import time
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from records.sameness import clusters, kinds, said
+from records.sameness.kinds import MAKES, Kind
+from records.sameness.said import Said
+
+DATA = Path(__file__).parents[4] / "shared" / "data"
+DEALT = DATA / "multi-source" / "derived-two-ehrs"
+SYNTHEA = DATA / "fhir-synthea"
+FIRST, SECOND = 1, 2
+Pair = tuple[str, str]
+"""Logical ids at the first and the second system."""
+
+
+@dataclass
+class Score:
+    """Pairs across the two systems: ``true`` there are, ``found`` by us, ``right`` of those found, ``met`` of those
+    true."""
+
+    true: int = 0
+    found: int = 0
+    right: int = 0
+    met: int = 0
+
+    @property
+    def precision(self) -> float:
+        return self.right / self.found if self.found else 1.0
+
+    @property
+    def recall(self) -> float:
+        return self.met / self.true if self.true else 1.0
+
+
+@dataclass
+class Table:
+    people: int = 0
+    records: int = 0
+    seconds: float = 0.0
+    scores: dict[Kind, Score] = field(default_factory=lambda: defaultdict(Score))
+    unmatched: Counter[str] = field(default_factory=Counter)
+
+    def total(self) -> Score:
+        parts = self.scores.values()
+        return Score(*(sum(getattr(one, name) for one in parts) for name in ("true", "found", "right", "met")))
+
+
+def dealt() -> Table:
+    """One person dealt out to two EHRs; ``truth.csv`` says which records are in both. Every other pair is wrong."""
+    table = Table()
+    for folder in sorted(path for path in DEALT.iterdir() if path.is_dir()):
+        ours, theirs = (_entries(folder / f"ehr-{side}.json") for side in "ab")
+        truth: dict[str, set[Pair]] = defaultdict(set)
+        with (folder / "truth.csv").open(newline="") as file:
+            for row in csv.DictReader(file):
+                if row["side"] == "AB":
+                    truth[row["resourceType"]].add((row["id_in_ehr_a_or_source"], row["id_in_ehr_b"]))
+        _enter(table, ours, theirs, truth)
+    return table
+
+
+def retold() -> Table:
+    """Whole records, of which a second system tells every third anew in its own way.
+
+    Dates without time, names in capitals or without a code, numbers rounded, ids and identifiers of its own.
+    """
+    table = Table()
+    for path in sorted(SYNTHEA.rglob("*.json")):
+        ours = _entries(path)
+        told = [resource for resource in ours if kinds.of(resource["resourceType"]) and _draw(resource["id"], 3) == 0]
+        theirs = [_retell(resource) for resource in told]
+        truth: dict[str, set[Pair]] = defaultdict(set)
+        for resource, again in zip(told, theirs, strict=True):
+            truth[resource["resourceType"]].add((resource["id"], again["id"]))
+        if told:
+            _enter(table, ours, theirs, truth)
+    return table
+
+
+def _enter(table: Table, ours: list[dict[str, Any]], theirs: list[dict[str, Any]], truth: dict[str, set[Pair]]) -> None:
+    began = time.process_time()
+    every = [*_read(ours, FIRST), *_read(theirs, SECOND)]
+    formed = clusters.form(every, {})
+    table.seconds += time.process_time() - began
+    table.people += 1
+    table.records += len(every)
+    codes = {one.ref.logical_id: one.codes for one in every}
+    of_second = {again: first for pairs in truth.values() for first, again in pairs}
+    for kind, one, other in _pairs(formed):
+        score = table.scores[kind]
+        score.found += 1
+        origin = of_second.get(other, other)
+        # Two prescriptions of one medicine are two records and one line: right where it is the same by its code.
+        alike = not MAKES[kind].once and bool(codes.get(one, set()) & codes.get(origin, set()))
+        score.right += origin == one or alike
+        score.met += origin == one
+    for resource_type, pairs in truth.items():
+        kind_of = kinds.of(resource_type)
+        if kind_of is None:
+            table.unmatched[resource_type] += len(pairs)
+        else:
+            table.scores[kind_of].true += len(pairs)
+
+
+def _pairs(formed: list[clusters.Cluster]) -> Iterator[tuple[Kind, str, str]]:
+    for cluster in formed:
+        for one in cluster.members:
+            for other in cluster.members:
+                if (one.source_id, other.source_id) == (FIRST, SECOND):
+                    yield one.kind, one.ref.logical_id, other.ref.logical_id
+
+
+def _read(resources: list[dict[str, Any]], source: int) -> Iterator[Said]:
+    medications = {f"Medication/{one['id']}": one for one in resources if one["resourceType"] == "Medication"}
+    found = (said.of(resource, source_id=source, medications=medications) for resource in resources)
+    return (one for one in found if one is not None)
+
+
+def _entries(path: Path) -> list[dict[str, Any]]:
+    bundle = json.loads(path.read_bytes())
+    entries = bundle.get("entry", []) if isinstance(bundle, dict) else []
+    return [entry["resource"] for entry in entries if isinstance(entry.get("resource", {}).get("id"), str)]
+
+
+def _draw(text: str, of: int) -> int:
+    """The same for the same text, on every machine."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=4).digest()) % of
+
+
+def _retell(resource: dict[str, Any]) -> dict[str, Any]:
+    again: dict[str, Any] = _in_its_way(copy.deepcopy(resource), _draw(resource["id"] + "way", 4))
+    again["id"] = str(uuid.uuid5(uuid.NAMESPACE_URL, resource["id"]))
+    again["identifier"] = [{"system": "https://second.example/ids", "value": again["id"]}]
+    return again
+
+
+def _in_its_way(node: Any, way: int, key: str = "") -> Any:
+    """``way``: 0 as it was, 1 days without times, 2 words instead of codes, in capitals, 3 numbers rounded."""
+    if isinstance(node, list):
+        return [_in_its_way(one, way, key) for one in node]
+    if isinstance(node, dict):
+        if way == 2 and "coding" in node and key != "class" and not key.endswith("Status") and _words(node):
+            return {"text": f"{_words(node)} (as told)".upper()}
+        return {name: _in_its_way(value, way, name) for name, value in node.items()}
+    if way == 1 and isinstance(node, str) and len(node) > 18 and node[4:5] == "-" and node[10:11] == "T":
+        return node[:10]
+    if way == 3 and isinstance(node, float) and key == "value":
+        return round(node, 1)
+    return node
+
+
+def _words(concept: dict[str, Any]) -> str:
+    coding = concept["coding"][0] if concept["coding"] else {}
+    return str(coding.get("display") or concept.get("text") or "")
