@@ -13,10 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import Person
-from portal import names, when
+from portal import names, questions, when
 from standards.fhir import types
 from sync import uploads
-from sync.identities import Verdict
 from sync.models import DocumentState, Upload, UploadedDocument, UploadState
 from sync.sources.upload import accounts
 from sync.sources.upload.accounts import Fate, Reason
@@ -83,13 +82,6 @@ _WHY: Final = MappingProxyType(
         Reason.LOST: gettext_lazy("Reading it failed again and again. We left it aside."),
     }
 )  # fmt: skip
-_ASKED: Final = MappingProxyType(
-    {
-        Verdict.NAME_DIFFERS: gettext_lazy("The name in it is not one that we know you by."),
-        Verdict.BIRTH_DATE_DIFFERS: gettext_lazy("The birth date in it is not yours as we know it."),
-        Verdict.UNKNOWN: gettext_lazy("We do not know enough about you yet to tell whether it is yours."),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -102,15 +94,6 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Question:
-    """A document that does not seem to be hers, and whom it names."""
-
-    name: str
-    born: str
-    why: str
-
-
-@dataclass(frozen=True)
 class Document:
     number: int
     name: str
@@ -118,7 +101,7 @@ class Document:
     waiting: bool
     discarded: bool
     refused: bool
-    question: Question | None
+    question: questions.Question | None
     kept: tuple[Line, ...]
     as_text: tuple[Line, ...]
     dropped: tuple[Line, ...]
@@ -194,8 +177,6 @@ def _lines(told: list[accounts.Line], fate: Fate, *, kept: bool = False) -> Iter
             yield Line(what, line.count, "" if kept else str(_WHY[line.reason]))
 
 
-def _question(document: UploadedDocument) -> Question | None:
+def _question(document: UploadedDocument) -> questions.Question | None:
     told = uploads.subject(document)
-    if told is None:
-        return None
-    return Question(told["name"], told["birthDate"], str(_ASKED[Verdict(told["verdict"])]))
+    return None if told is None else questions.of(told)

@@ -51,6 +51,7 @@ DID: dict[str, str | Promise] = {
     "decline": gettext_lazy("declined to act for you"),
     "token": gettext_lazy("was let in"),
     "connect": gettext_lazy("connected"),
+    "recognize": gettext_lazy("said that an account is hers"),
     "sign-in": gettext_lazy("signed in"),
     "sign-out": gettext_lazy("signed out"),
     "password": gettext_lazy("chose a new password"),

@@ -54,6 +54,7 @@ class Standing:
     active: bool
     stopped: bool
     needs_reconnect: bool
+    held: bool
     removing: bool
     retry: str
     times: tuple[tuple[str, str], ...]
@@ -62,12 +63,13 @@ class Standing:
     @property
     def needs_her(self) -> bool:
         """Whether something is wrong that she may want to know; what she stopped herself is not."""
-        return self.needs_reconnect or (self.active and not self.under_way and self.problem is not None)
+        return self.needs_reconnect or self.held or (self.active and not self.under_way and self.problem is not None)
 
 
 _STATES: dict[str, tuple[str | Promise, str]] = {
     ConnectionState.NEEDS_REAUTH: (gettext_lazy("sign in again"), "mark-care"),
     ConnectionState.STOPPED: (gettext_lazy("stopped"), ""),
+    ConnectionState.HELD: (gettext_lazy("is it yours?"), "mark-care"),
     RunState.QUEUED: (gettext_lazy("about to start"), ""),
     RunState.RUNNING: (gettext_lazy("updating"), ""),
     RunState.COMPLETE: (gettext_lazy("up to date"), "mark-good"),
@@ -142,6 +144,7 @@ def _standing(connection: ConnectionProgress) -> Standing:
         active=active,
         stopped=connection.state == ConnectionState.STOPPED,
         needs_reconnect=connection.state == ConnectionState.NEEDS_REAUTH,
+        held=connection.state == ConnectionState.HELD,
         removing=connection.removing,
         retry=_retry(run) if active and run else "",
         times=tuple(_times(connection)),

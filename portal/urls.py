@@ -37,6 +37,7 @@ urlpatterns = [
     path("hospitals/<int:connection_id>/sync/", hospitals.sync_now, name="sync_hospital"),
     path("hospitals/<int:connection_id>/retry/", hospitals.retry, name="retry_hospital"),
     path("hospitals/<int:connection_id>/schedule/", hospitals.schedule, name="schedule_hospital"),
+    path("hospitals/<int:connection_id>/mine/", hospitals.recognize, name="recognize_hospital"),
     path("hospitals/<int:connection_id>/stop/", hospitals.stop, name="stop_hospital"),
     path("files/", files.listing, name="files"),
     path("files/link/", files.link, name="give_link"),

@@ -47,7 +47,7 @@ def connect(
     connection.token_endpoint = token_endpoint
     connection.revocation_endpoint = revocation_endpoint
     connection.connected = at
-    connection.state = ConnectionState.ACTIVE
+    connection.state, connection.sealed_subject = ConnectionState.ACTIVE, None
     tokens.seal(connection, tokens_given)
     connection.save()
     # The log last: a page under way holds its run, which we may ring for, and then asks for the log.
@@ -99,12 +99,20 @@ def stop(connection: Connection, *, at: datetime, origin: str = "") -> None:
     """No more updates: the tokens are no longer used, the hospital is asked to revoke them, and a run under way ends
     at its next page. What came stays."""
     connection = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-    connection.state = ConnectionState.STOPPED
+    connection.state, connection.sealed_subject = ConnectionState.STOPPED, None
     farewells.prepare(connection)
     connection.sealed_tokens = None
     connection.token_expires = None
     connection.save(
-        update_fields=["state", "sealed_tokens", "token_expires", "sealed_farewell", "farewell", "farewell_tries"]
+        update_fields=[
+            "state",
+            "sealed_subject",
+            "sealed_tokens",
+            "token_expires",
+            "sealed_farewell",
+            "farewell",
+            "farewell_tries",
+        ]
     )
     if connection.farewell == Farewell.WAITING:
         farewells.ring(connection.pk)
@@ -113,6 +121,17 @@ def stop(connection: Connection, *, at: datetime, origin: str = "") -> None:
         state=RunState.PARTIAL, problem=Problem.STOPPED, claim=None, finished=at
     )
     _note(connection, "disconnect", by=connection.owner, origin=origin)
+
+
+@transaction.atomic
+def confirm(connection: Connection, *, at: datetime, origin: str = "") -> bool:
+    """She says that the record there is hers: it is pulled from now on. False where nothing was asked."""
+    asked = Connection.objects.filter(pk=connection.pk, state=ConnectionState.HELD)
+    if not asked.update(state=ConnectionState.ACTIVE, sealed_subject=None, recognized=at):
+        return False
+    update(connection, at=at)
+    _note(connection, "recognize", by=connection.owner, origin=origin)
+    return True
 
 
 def ask_to_sign_in(connection_id: int) -> None:

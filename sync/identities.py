@@ -73,6 +73,23 @@ def of_patient(resource: Mapping[str, Any]) -> Identity:
     return Identity(tuple(name for name in names if name.words), (span,) if span else (), exactly)
 
 
+def told(resource: Mapping[str, Any], verdict: Verdict) -> dict[str, str]:
+    """Whom a Patient that was held back names, and why it was: what she is asked about."""
+    listed = resource.get("name")
+    names = [_whole_name(each) for each in _listed(listed) if isinstance(each, dict)]
+    born = resource.get("birthDate")
+    return {
+        "name": next(iter(names), ""),
+        "birthDate": born if isinstance(born, str) else "",
+        "verdict": verdict.value,
+    }
+
+
+def _whole_name(name: Mapping[str, Any]) -> str:
+    parts = [*_listed(name.get("given")), name.get("family")]
+    return str(name.get("text") or " ".join(part for part in parts if isinstance(part, str)))
+
+
 def compare(known: Identity, said: Identity) -> Verdict:
     """A birth date that differs never fits; a family name may have changed where the exact birth date is the same."""
     if said.is_empty:

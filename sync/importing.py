@@ -265,20 +265,12 @@ def _pages(resources: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, A
 def _hold(
     lease: leases.Lease[Upload], document: UploadedDocument, reading: Reading, subject: str, verdict: Verdict
 ) -> None:
-    said = reading.patients().get(subject, {})
-    names = [_whole_name(each) for each in said.get("name", []) if isinstance(each, dict)]
-    told = {"name": next(iter(names), ""), "birthDate": said.get("birthDate", ""), "verdict": verdict.value}
+    told = identities.told(reading.patients().get(subject, {}), verdict)
     with transaction.atomic():
         lease.lock()
         document.sealed_subject = uploads.seal_subject(document.owner_id, told)
         _record(document, DocumentState.HELD, reading.format, None)
         lease.update(attempts=0)
-
-
-def _whole_name(name: dict[str, Any]) -> str:
-    given = name.get("given")
-    parts = [*(given if isinstance(given, list) else [given]), name.get("family")]
-    return str(name.get("text") or " ".join(part for part in parts if isinstance(part, str)))
 
 
 def _refuse(lease: leases.Lease[Upload], document: UploadedDocument, refused: Refused) -> None:

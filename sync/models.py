@@ -102,6 +102,7 @@ class ConnectionState(models.TextChoices):
     ACTIVE = "active", "updates come"
     NEEDS_REAUTH = "needs_reauth", "the hospital asks her to sign in again"
     STOPPED = "stopped", "she stopped the updates"
+    HELD = "held", "it seems to be about somebody else: she is asked"
 
 
 class Schedule(models.TextChoices):
@@ -129,7 +130,8 @@ class Connection(models.Model):
     them until the hospital has revoked them. ``token_expires`` is null where the hospital did not say.
     ``last_attempt``, ``last_success``, ``last_new_data`` are three different things. ``due``: when the next update
     begins by itself, null while there is none to come. ``removal``: when she asked that what came be deleted; null
-    before, and again once it is.
+    before, and again once it is. ``recognized``: when her Patient there was found to be her, by what it says or by her
+    own word; ``sealed_subject``: whom it names, while she is asked.
     """
 
     owner = models.ForeignKey(
@@ -151,6 +153,8 @@ class Connection(models.Model):
     scope = models.TextField(blank=True)
     state = models.CharField(max_length=16, choices=ConnectionState, default=ConnectionState.ACTIVE)
     connected = models.DateTimeField()
+    recognized = models.DateTimeField(null=True)
+    sealed_subject = models.BinaryField(null=True)
     last_attempt = models.DateTimeField(null=True)
     last_success = models.DateTimeField(null=True)
     last_new_data = models.DateTimeField(null=True)
@@ -173,6 +177,11 @@ class Connection(models.Model):
                 condition=~Q(state=ConnectionState.STOPPED) | Q(sealed_tokens__isnull=True),
             ),
             models.CheckConstraint(condition=~Q(patient=""), name="connection_names_its_patient"),
+            models.CheckConstraint(
+                name="connection_held_says_whom",
+                condition=Q(state=ConnectionState.HELD, sealed_subject__isnull=False)
+                | (~Q(state=ConnectionState.HELD) & Q(sealed_subject__isnull=True)),
+            ),
             models.CheckConstraint(
                 name="connection_waiting_farewell_holds_tokens",
                 condition=Q(farewell=Farewell.WAITING, sealed_farewell__isnull=False)

@@ -38,6 +38,7 @@ class Problem(TextChoices):
     OLD_FHIR = "old_fhir"
     OUR_TURN = "our_turn"
     STOPPED = "stopped"
+    NOT_HERS = "not_hers"
     STUCK = "stuck"
     # Only while connecting:
     CONSENT_REFUSED = "consent_refused"
@@ -123,6 +124,10 @@ WORDS: dict[Problem, Words] = {
         _("Ask the hospital whether it also offers “FHIR R4”."),
     ),
     Problem.STOPPED: Words(_("You stopped the updates from %(hospital)s."), _("Connect again whenever you like.")),
+    Problem.NOT_HERS: Words(
+        _("The record at %(hospital)s seems to be about somebody else, so nothing was taken from it."),
+        _("Look whom it names, and say whether it is yours."),
+    ),
     Problem.STUCK: Words(
         _("The update did not get any further after several tries. What had arrived is kept."),
         _("Start an update again. If it stops again, please tell us."),

@@ -120,6 +120,7 @@ def _connection(connection: Connection, run: Run | None, steps: dict[int, list[R
     problem = {
         ConnectionState.NEEDS_REAUTH.value: Problem.SIGNED_OUT,
         ConnectionState.STOPPED.value: Problem.STOPPED,
+        ConnectionState.HELD.value: Problem.NOT_HERS,
     }.get(connection.state)
     return ConnectionProgress(
         connection_id=connection.pk,

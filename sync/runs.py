@@ -19,7 +19,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from records import patient
-from sync import absences, budgets, claims, connections, pages, pointers, schedules, tokens, vendors
+from sync import absences, budgets, claims, connections, pages, pointers, recognition, schedules, tokens, vendors
 from sync.claims import Claim
 from sync.leases import ClaimLost
 from sync.models import Connection, Run, RunState, RunStep, StepKind, StepState
@@ -113,6 +113,7 @@ def _walk(claim: Claim, source: FhirSource, step: RunStep) -> None:
         if listed.mapped.outdated:
             step.problem = Problem.OLD_FHIR
         _follow(source, step, page)
+        recognition.check(claim, source.frame, page.mapped.resources)
         pages.keep(claim, step, page, source.frame)
 
 

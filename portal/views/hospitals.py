@@ -9,9 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from portal import hospitals, pages
-from sync import connections, letters, removals, schedules
-from sync.models import Connection, Schedule
+from portal import hospitals, pages, questions
+from sync import connections, letters, recognition, removals, schedules
+from sync.models import Connection, ConnectionState, Schedule
 
 
 @require_safe
@@ -34,12 +34,33 @@ def one(request: HttpRequest, connection_id: int) -> HttpResponse:
         raise Http404
     if "part" in request.GET:
         return render(request, "components/arrivals.html", {"connection": standing})
+    connection = _hers(request, connection_id)
+    told = recognition.subject(connection)
     context = {
         "connection": standing,
-        "letter": letters.to_clinic(_hers(request, connection_id)),
+        "question": questions.of(told) if told else None,
+        "letter": letters.to_clinic(connection),
         "schedules": hospitals.schedules(),
     }
     return render(request, "portal/hospital.html", context)
+
+
+@require_POST
+@pages.of_person
+def recognize(request: HttpRequest, connection_id: int) -> HttpResponse:
+    """Her word on an account that seems to be somebody else's; ``mine``: yes or no, which also ends the connection."""
+    connection, said = _hers(request, connection_id), request.POST.get("mine")
+    origin = request.META.get("REMOTE_ADDR", "")
+    if said not in ("yes", "no"):
+        raise Http404
+    if connection.state != ConnectionState.HELD:
+        messages.warning(request, _("You have answered this already."))
+    elif said == "yes":
+        connections.confirm(connection, at=timezone.now(), origin=origin)
+    else:
+        connections.stop(connection, at=timezone.now(), origin=origin)
+        messages.success(request, _("Nothing was taken from there, and we no longer have access."))
+    return redirect("portal:hospital", connection_id=connection_id)
 
 
 @require_POST

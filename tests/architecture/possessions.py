@@ -156,13 +156,9 @@ def _portal(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
     ids["portal:resume_delegation"] = {"uid": (resting.uid, UID)}
     waiting = _asking_app()
     ids["gateway:consent-for"] = {"uid": (waiting.pk, waiting.pk), "delegation": (acted.uid, UID)}
-    for name in (
-        "portal:for_home",
-        "portal:for_records",
-        "portal:for_record",
-        "portal:for_open_app",
-        "gateway:consent-for",
-    ):
+    ids["portal:for_same_kind"] = {"kind": ("problems", "problems")}
+    pages = ("home", "records", "record", "same", "same_kind", "differences", "open_app")
+    for name in (*(f"portal:for_{page}" for page in pages), "gateway:consent-for"):
         holders[name] = Asker(people.browser_of(helper))
 
 

@@ -43,6 +43,7 @@ OF_NOBODY = {
     "portal:access_file": "a kind of file",
     "portal:open_invitation": "a secret out of a mail, good for one address (tests/portal/test_people.py)",
     "portal:records": "a kind of record",
+    "portal:same_kind": "a kind of record",
     "smartlaunch:begin": "a hospital in the directory",
     "smartlaunch:callback": "a hospital in the directory",
 }
