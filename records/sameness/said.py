@@ -193,10 +193,12 @@ def _codes(concepts: Iterable[Mapping[str, Any]]) -> Iterator[Code]:
 
 
 def _texts(concepts: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What its codes are called; the free text only where they have no names. Documents of real systems have the text
+    of a reaction there, which would make one of all allergies that cause it."""
     for concept in concepts:
-        yield from (text for text in _every(concept, "coding", "display") if isinstance(text, str))
-        if isinstance(concept.get("text"), str):
-            yield concept["text"]
+        called = [text for text in _every(concept, "coding", "display") if isinstance(text, str) and text.strip()]
+        text = concept.get("text")
+        yield from called or ([text] if isinstance(text, str) else [])
 
 
 def _identifiers(resource: Mapping[str, Any]) -> Iterator[Code]:

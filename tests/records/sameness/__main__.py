@@ -7,7 +7,7 @@ from pathlib import Path
 from records.sameness.kinds import Kind
 from records.sameness.rules import SCORE
 from tests.records.sameness import yardstick
-from tests.records.sameness.yardstick import Score, Table
+from tests.records.sameness.yardstick import Persona, Score, Table
 
 DOCS = Path(__file__).parents[3] / "docs" / "sameness.md"
 HEAD = """# Sameness: how well it is found
@@ -29,11 +29,27 @@ own and no identifier in common. A pair is right when both come from one origina
 clinicians and organizations, of which one thing may have many records, also when their originals have a code in common.
 Compared at {rate} records a second of one core.
 """
-REST = """## Not measured
+RECONCILED = """## Two documents to reconcile
 
-The two-document reconciliation pairs (`ccda/onc-cures-test-data`) and the personas told by several vendors are C-CDA
-documents, which nothing here reads yet, and no truth comes with the personas. In the sets above no two systems really
-met the same visit: what a second system tells is derived, so how clinics differ in practice is only imitated.
+The pairs of ONC's certification for reconciling (`ccda/onc-cures-test-data`, CIRI), read as uploads are: {people}
+pairs, {records} entries that can be compared. Here a pair is a line of the three lists that both documents tell of;
+what both tell was labelled by reading them.
+"""
+PERSONAS = """## The same personas, exported by several systems
+
+C-CDA documents of vendors and of ONC about one person by name and birth date. No truth comes with them: the last column
+is for the eye. Lines are those of the three lists: problems, allergies, medicines.
+
+| person | documents | entries | lines | told by more than one document |
+|---|---:|---:|---:|---|
+{rows}
+"""
+REST = """## What this does not show
+
+In the first two sets what a second system tells is dealt out or derived, so how clinics differ in practice is only
+imitated; the documents of the last two differ as real systems do, but they are few. A brand name and its ingredient
+(Tylenol, acetaminophen), and two code systems without a common word, are not found to be the same: no terminology
+server is asked. She can put such lines together herself.
 
 ## Rules
 
@@ -44,7 +60,8 @@ met the same visit: what a second system tells is derived, so how clinics differ
 
 
 def main() -> None:
-    dealt, retold = yardstick.dealt(), yardstick.retold()
+    dealt, retold, reconciled = yardstick.dealt(), yardstick.retold(), yardstick.reconciled()
+    personas = yardstick.personas()
     parts = [
         HEAD,
         DEALT.format(people=dealt.people, records=dealt.records, unmatched=_unmatched(dealt)),
@@ -53,12 +70,20 @@ def main() -> None:
             people=retold.people, records=f"{retold.records:,}", rate=f"{retold.records / retold.seconds:,.0f}"
         ),
         _table(retold),
+        RECONCILED.format(people=reconciled.people, records=reconciled.records),
+        _table(reconciled),
+        PERSONAS.format(rows="\n".join(_persona(each) for each in personas)),
         REST.format(
             rules="\n".join(f"| {rule.value.replace('_', ' ')} | {score:.2f} |" for rule, score in SCORE.items())
         ),
     ]
     DOCS.write_text("\n".join(parts))
-    print(f"{DOCS}: {dealt.total()} {retold.total()}")
+    print(f"{DOCS}: {dealt.total()} {retold.total()} {reconciled.total()}")
+
+
+def _persona(one: Persona) -> str:
+    told = ", ".join(one.together) or "–"
+    return f"| {one.name} | {one.documents} | {one.entries} | {one.lines} | {told} |"
 
 
 def _unmatched(table: Table) -> str:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from records.sameness import said
 from records.sameness.rules import Rule
-from tests.records.sameness.telling import CVX, allergy, concept, link, medicine, problem, read, result
+from tests.records.sameness.telling import CVX, SNOMED, allergy, concept, link, medicine, problem, read, result
 
 
 def rule(one, other):
@@ -24,6 +24,23 @@ def test_what_both_say_is_given_as_the_keys():
     assert found is not None
     assert found.keys == ("snomed 195967001",)
     assert found.score == 0.95
+
+
+def test_a_number_in_common_does_not_make_one_of_two_diagnoses():
+    number = {"identifier": [{"system": "urn:ietf:rfc:3986", "value": "urn:uuid:4adc1020-7b14-11db-9fe1-0800200c9a66"}]}
+
+    assert rule(allergy("a", "Codeine", "2670", **number), allergy("b", "Aspirin", "1191", **number)) is None
+    assert rule(problem("a", **number), problem("b", "Gout", "90560007", **number)) is None
+    assert rule(medicine("a", "Codeine", "2670", **number), medicine("b", "Aspirin", "1191", **number)) is None
+
+
+def test_free_text_beside_a_named_code_is_not_its_name():
+    def hives(logical_id, display, code):
+        coded = {"coding": [{"system": SNOMED, "code": code, "display": display}], "text": "Hives"}
+        return allergy(logical_id, "") | {"code": coded}
+
+    assert rule(hives("a", "Aspirin", "1"), hives("b", "Penicillin", "2")) is None
+    assert rule(hives("a", "Aspirin", "1"), hives("b", "ASPIRIN", "3")) is Rule.NAME
 
 
 def test_a_code_counts_by_its_system_however_that_is_spelled():

@@ -14,11 +14,14 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from local import seeding
 from records.sameness import clusters, kinds, said
 from records.sameness.kinds import MAKES, Kind
 from records.sameness.said import Said
+from sync.sources.ccda import mapping
+from sync.sources.upload.readings import Refused
 
-DATA = Path(__file__).parents[4] / "shared" / "data"
+DATA = seeding.SHARED_DATA
 DEALT = DATA / "multi-source" / "derived-two-ehrs"
 SYNTHEA = DATA / "fhir-synthea"
 FIRST, SECOND = 1, 2
@@ -165,3 +168,90 @@ def _in_its_way(node: Any, way: int, key: str = "") -> Any:
 def _words(concept: dict[str, Any]) -> str:
     coding = concept["coding"][0] if concept["coding"] else {}
     return str(coding.get("display") or concept.get("text") or "")
+
+
+CDA = DATA / "ccda"
+_CIRI = CDA / "onc-cures-test-data" / "Cures_Update_Receiver_SUT_Test_Data" / "170.315_b2_CIRI_Amb"
+LISTS = (Kind.PROBLEMS, Kind.ALLERGIES, Kind.MEDICINES)
+# Two documents of one patient to reconcile, and what both of them tell of: labelled by reading them.
+_BOTH_R21 = {Kind.PROBLEMS: {"fever"}, Kind.ALLERGIES: {"penicillin g benzathine"}, Kind.MEDICINES: {"tylenol"}}
+RECONCILED: dict[tuple[str, str], dict[Kind, set[str]]] = {
+    ("170.315_b2_ciri__r11_sample1_v10.xml", "170.315_b2_ciri__r11_sample1_recon_v10.xml"): {
+        Kind.PROBLEMS: {"pneumonia"},
+        Kind.MEDICINES: {"albuterol"},
+    },
+    ("170.315_b2_ciri__r21_sample1_ccd_v12.xml", "170.315_b2_ciri__r21_sample1_ccd_recon_v12.xml"): _BOTH_R21,
+    ("170.315_b2_ciri__r21_sample1_rn_v12.xml", "170.315_b2_ciri__r21_sample1_rn_recon_v12.xml"): _BOTH_R21,
+}
+
+
+def reconciled() -> Table:
+    """The reconciliation pairs of ONC. A pair here is a line of a list that both documents tell of."""
+    table = Table()
+    for names, both in RECONCILED.items():
+        every = [one for source, name in enumerate(names, 1) for one in _document(_CIRI / name, source)[1]]
+        table.people += 1
+        table.records += len(every)
+        shared = {
+            kind: [cluster for cluster in clusters.form(every, {}) if _is_shared(cluster, kind)] for kind in LISTS
+        }
+        for kind, found in shared.items():
+            told = {name for cluster in found for each in cluster.members for name in each.names}
+            right = sum(any(each.names & both.get(kind, set()) for each in cluster.members) for cluster in found)
+            score = table.scores[kind]
+            score.true += len(both.get(kind, ()))
+            score.found += len(found)
+            score.right += right
+            score.met += len(both.get(kind, set()) & told)
+    return table
+
+
+@dataclass(frozen=True)
+class Persona:
+    """Somebody whom several systems exported: entries of the three lists, the lines they become, and the lines that
+    more than one document tells, by name."""
+
+    name: str
+    documents: int
+    entries: int
+    lines: int
+    together: tuple[str, ...]
+
+
+def personas() -> list[Persona]:
+    """The people of the vendors' C-CDA documents whom more than one document is about."""
+    told: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    folders = (CDA / "vendor-samples", CDA / "onc-cures-test-data")
+    for path in sorted(path for folder in folders for path in folder.rglob("*.xml") if "Negative" not in str(path)):
+        try:
+            who, _ = _document(path, 0)
+        except Refused:
+            continue
+        if who[0] and who[1]:
+            told[who].append(path)
+    return [_persona(name, paths) for (name, _), paths in sorted(told.items()) if len(paths) > 1]
+
+
+def _persona(name: str, paths: list[Path]) -> Persona:
+    every = [one for source, path in enumerate(paths) for one in _document(path, source)[1] if one.kind in LISTS]
+    formed = clusters.form(every, {})
+    together = sorted(_called(cluster) for cluster in formed if len(cluster.sources) > 1)
+    return Persona(name, len(paths), len(every), len(formed), tuple(together))
+
+
+def _called(cluster: clusters.Cluster) -> str:
+    return min((name for each in cluster.members for name in each.names), key=len, default="without a name")
+
+
+def _is_shared(cluster: clusters.Cluster, kind: Kind) -> bool:
+    return cluster.members[0].kind is kind and len(cluster.sources) > 1
+
+
+def _document(path: Path, source: int) -> tuple[tuple[str, str], list[Said]]:
+    """Whom a C-CDA document is about (name, birth date), and what it says. Raises Refused."""
+    reading = mapping.read(path.read_bytes(), title=path.name, received="2026-01-01")
+    mine = [{**one, "id": f"{source}-{one['id']}"} for one in reading.resources]
+    person = next(iter(reading.patients().values()), {})
+    name = next(iter(person.get("name", [])), {})
+    called = " ".join([*name.get("given", [])[:1], name.get("family", "")]).strip().title()
+    return (called, person.get("birthDate", "")), list(_read(mine, source))
