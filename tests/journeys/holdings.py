@@ -15,7 +15,8 @@ def people() -> None:
     from standards.fhir import json
 
     for person in Person.objects.order_by("id"):
-        said = {"email": person.email, "patient_id": person.patient_id, "owner_id": person.pk, "role": person.role}
+        said = {"email": person.email, "name": person.name, "patient_id": person.patient_id}
+        said |= {"owner_id": person.pk, "role": person.role}
         sys.stdout.buffer.write(json.dumps(said) + b"\n")
 
 

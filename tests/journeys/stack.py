@@ -51,7 +51,8 @@ class Stack:
             if one["role"] == "patient" and not one["email"].endswith("@journeys.example")
         ]
 
-    def sign_up(self, email: str, *, name: str = "Journey Testperson") -> Visitor:
+    def sign_up(self, email: str, *, name: str) -> Visitor:
+        """``name``: as her hospital knows her, else the first thing she is asked is whether the record there is hers."""
         visitor = Visitor()
         form = visitor.open(f"{self.person.url}/accounts/signup/").form("email", "password1")
         page = visitor.send(form, {"email": email, "password1": PASSWORD, "name": name})

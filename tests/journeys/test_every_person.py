@@ -67,7 +67,7 @@ def test_what_is_stored_of_every_person_is_what_her_hospital_holds_byte_for_byte
     connected = []
     for number, patient in enumerate(patients):
         email = f"{slug}{number}@journeys.example"
-        visitor = stack.sign_up(email)
+        visitor = stack.sign_up(email, name=patient["name"])
         stack.connect(visitor, hospital, patient)
         connected.append((visitor, email, patient))
 
@@ -97,7 +97,7 @@ def test_a_pull_of_ten_thousand_resources_survives_ten_kills_of_its_worker(stack
     hospital, email = stack.hospital("riverside"), "ten-kills@journeys.example"
     holdings(hospital, "big", str(BIG), "big@journeys.example", PASSWORD)
     patient = next(one for one in stack.people_at(hospital) if one["email"] == "big@journeys.example")
-    visitor = stack.sign_up(email)
+    visitor = stack.sign_up(email, name=patient["name"])
     dice = random.Random(20261121)  # noqa: S311 - to choose pages, the same ones each time
 
     def pages():
@@ -134,7 +134,7 @@ def test_ten_thousand_resources_are_pulled_without_a_kill(stack, capsys):
     hospital, email = stack.hospital("riverside"), "ten-thousand@journeys.example"
     holdings(hospital, "big", str(BIG), "big@journeys.example", PASSWORD)
     patient = next(one for one in stack.people_at(hospital) if one["email"] == "big@journeys.example")
-    visitor = stack.sign_up(email)
+    visitor = stack.sign_up(email, name=patient["name"])
     begun = time.monotonic()
 
     stack.connect(visitor, hospital, {**patient, "password": PASSWORD})

@@ -31,7 +31,7 @@ def test_from_the_hospital_to_an_app_until_she_withdraws(stack, open_page, app, 
 
     # She signs up.
     page.goto(f"{stack.person.url}/accounts/signup/")
-    page.get_by_label("Your name").fill("Browser Testperson")
+    page.get_by_label("Your name").fill(login["name"])
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="I agree, create my account").click()
