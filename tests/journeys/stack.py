@@ -52,7 +52,7 @@ class Stack:
         ]
 
     def sign_up(self, email: str, *, name: str) -> Visitor:
-        """``name``: as her hospital knows her, else the first thing she is asked is whether the record there is hers."""
+        """``name``: as her hospital knows her; under another, she is asked whether the record there is hers."""
         visitor = Visitor()
         form = visitor.open(f"{self.person.url}/accounts/signup/").form("email", "password1")
         page = visitor.send(form, {"email": email, "password1": PASSWORD, "name": name})
