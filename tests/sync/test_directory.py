@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from sync import directory, hospitals, listings
@@ -80,3 +82,27 @@ def test_ten_thousand_names_are_answered_as_she_types():
 
     assert len(found) == 40
     assert took < 0.5  # some ten milliseconds on a quiet machine
+
+
+def test_what_staff_enter_is_a_name_like_any_other(tmp_path: Path):
+    credentials = tmp_path / "credentials.json"
+    credentials.write_text('{"client_id": "ours", "secret": "a secret"}')
+
+    for place in ("Sandbox", "Springfield"):
+        call_command(
+            "hospital_enter",
+            "https://riverside.example/fhir/r4",
+            name="Riverside General Hospital",
+            place=place,
+            slug="riverside",
+            vendor="oracle",
+            credentials=credentials,
+        )
+
+    (found,) = directory.found("springf riv", limit=5)
+    assert (found.name, found.hospital.slug, found.hospital.vendor) == (
+        "Riverside General Hospital",
+        "riverside",
+        "oracle",
+    )
+    assert names("sandbox") == []
