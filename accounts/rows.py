@@ -24,6 +24,7 @@ OWNED: Final = {
     "records_ownerkey": "owner_id",
     "records_record": "owner_id",
     "records_recordversion": "owner_id",
+    "records_samenessword": "owner_id",
     "records_searchrow": "owner_id",
     "sync_connection": "owner_id",
     "sync_run": "owner_id",

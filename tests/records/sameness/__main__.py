@@ -14,7 +14,7 @@ HEAD = """# Sameness: how well it is found
 
 Written by `make sameness`. A pair is a record of one system and a record of another in one cluster.
 Precision: of the pairs found, how many are right. Recall: of the pairs there are, how many were found.
-How it works: [ADR 24](adr/0024-sameness-is-found-not-kept.md).
+How it works: [ADR 25](adr/0025-sameness-is-found-not-kept.md).
 """
 DEALT = """## One person dealt out to two EHRs
 
