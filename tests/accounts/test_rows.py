@@ -26,6 +26,9 @@ from gateway import tokens
 from gateway.models import AccessToken
 from local import postgres
 from records import marks
+from records.models import SamenessVerdict
+from records.sameness import words
+from records.sameness.said import Ref
 from sync import connections, hospitals
 from sync.models import PageEntry, PageOutcome, Pointer, RunStep, StepKind
 from sync.tokens import Tokens
@@ -76,6 +79,13 @@ def lead_a_life() -> App:
     people.delete_record(person, "Observation", "one")
     people.store_records(person, [population.observation(person.patient_id, "two")])
     marks.mark(person.pk, ("Observation", "two"), sensitive=True, actor=person, at=at)
+    words.say(
+        person.pk,
+        [frozenset({Ref("Observation", "one"), Ref("Observation", "two")})],
+        SamenessVerdict.SAME,
+        actor=person,
+        at=at,
+    )
     app = people.let_in(person, "patient/*.rs")
     ledger.hide(owner=person, actor=person, record="Observation/two", read=ledger.Reading("1", "en"), at=at)
     assert app.get("/Patient").status_code == 200

@@ -130,7 +130,7 @@ def test_keyboard_reaches_the_content_first(live_server, open_page):
 
 
 def test_every_control_has_a_name(live_server, open_page):
-    person, connection, _ = person_with_everything()
+    person, connection, *_ = person_with_everything()
     page = open_page(**browser.PHONE)
     sign_in(page, live_server.url, person)
 
@@ -167,7 +167,7 @@ def test_arriving_records_are_shown_without_reload(live_server, open_page):
 
 
 def test_it_all_works_without_scripts(live_server, open_page):
-    person, _, authorization = person_with_everything()
+    person, _, authorization, _ = person_with_everything()
     page = open_page(java_script_enabled=False)
     sign_in(page, live_server.url, person)
 

@@ -26,6 +26,7 @@ NOT_THE_CLINICS = {
     Problem.CONSENT_REFUSED,
     Problem.EXPIRED,
     Problem.MISMATCH,
+    Problem.NOT_HERS,
 }
 
 
