@@ -68,8 +68,11 @@ def _ticks(sites: Sites, web_pid: int) -> int:
 
 
 def _times(pid: int) -> list[int]:
-    """utime, stime, cutime and cstime in ticks; see proc_pid_stat(5)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    """utime, stime, cutime and cstime in ticks, none of a process that has just gone; see proc_pid_stat(5)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return [0, 0, 0, 0]
     return [int(field) for field in fields[11:15]]
 
 
