@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal import lines, names, sensitivity, sources, when
+from portal import elements, lines, names, phrases, sensitivity, sources, when
 from records import reading
 from records.kinds import KindCount
 from records.sameness import clusters, gathering, kinds
@@ -57,7 +57,7 @@ _ASPECTS: Final[dict[Aspect, Text]] = {
     Aspect.SURE: gettext_lazy("One confirms it, another rules it out."),
     Aspect.CRITICALITY: gettext_lazy("They do not agree how serious it could be."),
     Aspect.STRENGTH: gettext_lazy("They name different strengths."),
-    Aspect.DOSE: gettext_lazy("They name different doses."),
+    Aspect.DOSE: gettext_lazy("They say differently how to take it."),
     Aspect.VALUE: gettext_lazy("They give different values for the same moment."),
     Aspect.GIVEN: gettext_lazy("One says that it was done, another that it was not."),
     Aspect.BIRTH_DATE: gettext_lazy("They give different dates of birth."),
@@ -238,13 +238,31 @@ def _sureness(score: float) -> Sureness:
 
 def _difference(conflict: Conflict, found: Gathered, called: Mapping[int, str]) -> Difference:
     titles = {side.ref: lines.of(found.stored[side.ref], source="").title for side in conflict.sides}
-    told = (
-        Told(called.get(side.source_id, ""), titles[side.ref], side.ref)
-        if conflict.aspect is Aspect.NONE_KNOWN
-        else _told(side, called)
-        for side in conflict.sides
-    )
+    told = (_told_of(conflict.aspect, side, found, titles, called) for side in conflict.sides)
     return Difference(titles[conflict.sides[0].ref], _ASPECTS[conflict.aspect], tuple(told))
+
+
+def _told_of(aspect: Aspect, side: Side, found: Gathered, titles: Mapping[Ref, str], called: Mapping[int, str]) -> Told:
+    if aspect is Aspect.NONE_KNOWN:
+        return Told(called.get(side.source_id, ""), titles[side.ref], side.ref)
+    if aspect is Aspect.DOSE:
+        return Told(called.get(side.source_id, ""), _how_to_take(found.stored[side.ref].resource), side.ref)
+    return _told(side, called)
+
+
+def _how_to_take(medicine: Mapping[str, Any]) -> str:
+    """Each instruction by its amount and rhythm, or in the source's words where it has neither."""
+    return "; ".join(
+        ", ".join(parts) or elements.text(each, "text")
+        for name in ("dosageInstruction", "dosage")
+        for each in elements.every(medicine, name)
+        if (parts := [words for words in _amount_and_rhythm(each) if words]) or elements.text(each, "text")
+    )
+
+
+def _amount_and_rhythm(instruction: Any) -> tuple[str, str]:
+    amount = elements.first(instruction, "doseAndRate", "doseQuantity")
+    return phrases.of(amount) if amount else "", phrases.of(elements.first(instruction, "timing") or {})
 
 
 def _told(side: Side, called: Mapping[int, str]) -> Told:

@@ -74,6 +74,25 @@ def test_two_doses_are_a_disagreement_and_nothing_is_chosen(person):
     assert "20 mg" in text
 
 
+def test_how_a_medicine_is_taken_is_told_in_words(person):
+    repeat = {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d"}}
+    taken = {
+        "dosageInstruction": [{"timing": repeat, "doseAndRate": [{"doseQuantity": {"value": 1, "unit": "tablet"}}]}]
+    }
+    people.store_records(person, [medicine("often", "Metformin 500 MG", **taken)])
+    people.store_records(
+        person,
+        [medicine("seldom", "Metformin 500 MG", dosageInstruction=[{"text": "Take as needed"}])],
+        hospital="Cedar",
+    )
+
+    text = page(person, "/same/medicines/")
+
+    assert "They say differently how to take it." in text
+    assert "1 tablet, 2 × every 1 days" in text
+    assert "Take as needed" in text
+
+
 def test_all_disagreements_stand_on_one_page(person):
     text = page(person, "/same/differences/")
 
