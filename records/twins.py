@@ -3,13 +3,14 @@
 What can be said of that without judging sameness: two records of one type are twins when both bear the same business
 identifier (``identifier``, system and value), or when they say the same, apart from what each server adds for itself
 (id, meta, generated text) and from references, which are of each server's own. Nothing else counts: the same illness
-in other words is not called a twin here.
+in other words is not called a twin here, and an identifier that one source gives to several records names none of them.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
@@ -30,19 +31,26 @@ _CANDIDATES: Final = """
 """
 
 
+class Marks(NamedTuple):
+    """What a record shares with its twins: all it says, and each of its identifiers."""
+
+    said: str
+    numbers: frozenset[str]
+
+    def all_but(self, shared: set[str]) -> frozenset[str]:
+        return (self.numbers - shared) | {self.said}
+
+
 def count(*, owner_id: int, source_id: int) -> int:
     """How many current records of this source have a twin from another."""
-    mine: list[frozenset[str]] = []
-    elsewhere: set[str] = set()
-    for source, marks in _candidates(owner_id, source_id):
-        if source == source_id:
-            mine.append(marks)
-        else:
-            elsewhere |= marks
-    return sum(not marks.isdisjoint(elsewhere) for marks in mine)
+    found = list(_candidates(owner_id, source_id))
+    borne = Counter((source, mark) for source, marks in found for mark in marks.numbers)
+    shared = {mark for (_, mark), times in borne.items() if times > 1}
+    elsewhere = {mark for source, marks in found if source != source_id for mark in marks.all_but(shared)}
+    return sum(source == source_id and not elsewhere.isdisjoint(marks.all_but(shared)) for source, marks in found)
 
 
-def _candidates(owner_id: int, source_id: int) -> Iterator[tuple[int, frozenset[str]]]:
+def _candidates(owner_id: int, source_id: int) -> Iterator[tuple[int, Marks]]:
     cipher = keys.of(owner_id).cipher
     with connection.cursor() as cursor:
         cursor.execute(_CANDIDATES, {"owner": owner_id, "source": source_id, "own": sources.own().pk})
@@ -52,18 +60,15 @@ def _candidates(owner_id: int, source_id: int) -> Iterator[tuple[int, frozenset[
                 yield source, marks(TYPE_NAME[number], json.loads(sealing.open_body(cipher, bytes(body), where)))
 
 
-def marks(resource_type: str, resource: Mapping[str, Any]) -> frozenset[str]:
-    """What a record shares with its twins: each of its identifiers, and all it says."""
+def marks(resource_type: str, resource: Mapping[str, Any]) -> Marks:
     content = {name: value for name, value in resource.items() if name not in _OWN}
     said = json.dumps(_sorted(_without_references(content))).decode()
     listed = resource.get("identifier")
     given = listed if isinstance(listed, list) else [listed]
     named = [(each.get("system"), each.get("value")) for each in given if isinstance(each, dict)]
-    return frozenset(
-        [
-            f"{resource_type} {said}",
-            *(f"{resource_type} {system}|{value}" for system, value in named if system and value),
-        ]
+    return Marks(
+        f"{resource_type} {said}",
+        frozenset(f"{resource_type} {system}|{value}" for system, value in named if system and value),
     )
 
 

@@ -46,6 +46,22 @@ def test_the_same_words_and_the_same_number_are_twins_and_the_same_illness_is_no
     assert count(person, "Cedar") == 2
 
 
+def test_a_number_that_a_source_gives_to_several_records_names_none_of_them():
+    person = people.sign_up()
+    number = [{"system": "http://lab.example/order", "value": "77"}]
+    people.store_records(person, [people.observation(person, "a", identifier=number, valueString="a")])
+    people.store_records(
+        person, [people.observation(person, "c", identifier=number, valueString="c")], hospital="Cedar"
+    )
+    assert count(person) == 1
+
+    people.store_records(
+        person, [people.observation(person, "d", identifier=number, valueString="d")], hospital="Cedar"
+    )
+
+    assert count(person) == 0
+
+
 def test_what_one_source_says_twice_comes_from_nowhere_else():
     person = people.sign_up()
     people.store_records(person, [people.observation(person, "a"), people.observation(person, "b")])
