@@ -1,6 +1,7 @@
-"""What a site holds, said by that site itself: ``python -m tests.journeys.holdings people | bodies EMAIL [SOURCE]``.
+"""What a site holds, said by that site itself: ``python -m tests.journeys.holdings people | bodies SOURCE EMAIL …``.
 
-Run with the site's ENV_FILE. ``people``: one JSON object a line. ``bodies``: the exact JSON of each record, one a line.
+Run with the site's ENV_FILE. ``people``: one JSON object a line. ``bodies``: the exact JSON of each record, one a line,
+and a blank line after each person; SOURCE is a FHIR base, or ``-`` for records from anywhere.
 ``big RESOURCES EMAIL PASSWORD`` puts a person with that many resources into a hospital.
 """
 
@@ -20,15 +21,17 @@ def people() -> None:
         sys.stdout.buffer.write(json.dumps(said) + b"\n")
 
 
-def bodies(email: str, source_url: str = "") -> None:
+def bodies(source_url: str, *emails: str) -> None:
     from accounts.models import Person
     from records import store
     from records.models import Source
 
-    source_id = Source.objects.get(url=source_url).pk if source_url else None
-    owner = Person.objects.get(email=email)
-    for _, _, body in store.bodies(owner_id=owner.pk, source_id=source_id):
-        sys.stdout.buffer.write(body + b"\n")
+    source_id = None if source_url == "-" else Source.objects.get(url=source_url).pk
+    for email in emails:
+        owner = Person.objects.get(email=email)
+        for _, _, body in store.bodies(owner_id=owner.pk, source_id=source_id):
+            sys.stdout.buffer.write(body + b"\n")
+        sys.stdout.buffer.write(b"\n")
 
 
 def big(resources: str, email: str, password: str) -> None:

@@ -95,6 +95,18 @@ def holdings(site: sites.Site, *words: str) -> list[bytes]:
     return done.stdout.splitlines()
 
 
+def bodies(site: sites.Site, *emails: str, source: str = "-") -> list[list[bytes]]:
+    """The exact JSON of each record, person by person; ``source``: only what came from this FHIR base."""
+    each: list[list[bytes]] = [[]]
+    for line in holdings(site, "bodies", source, *emails):
+        if line:
+            each[-1].append(line)
+        else:
+            each.append([])
+    assert each.pop() == []
+    return each
+
+
 def start_worker(stack: Stack) -> None:
     worker = next(program for program in demo.programs(stack.person) if program.name == "worker")
     processes.start(worker, place=stack.place)

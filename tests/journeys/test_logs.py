@@ -14,7 +14,7 @@ import requests
 
 from standards.fhir import json
 from tests.journeys.app import App
-from tests.journeys.stack import PASSWORD, holdings
+from tests.journeys.stack import PASSWORD, bodies
 
 pytestmark = pytest.mark.slow
 EMAIL = "logs@journeys.example"
@@ -44,11 +44,11 @@ def test_no_process_writes_down_a_name_a_value_or_a_secret(stack, app):
     assert {"web", "worker", "beat", "hospital-lakeside", "hospital-riverside"} <= set(lines)
     assert "sync.tasks.perform_run" in lines["worker"]
     assert "/fhir/r4/Nonsense" in lines["web"], "the lines are seen"
-    bodies = [json.loads(line) for line in holdings(stack.person, "bodies", EMAIL)]
-    assert len(bodies) > 20
+    held = [json.loads(line) for line in bodies(stack.person, EMAIL)[0]]
+    assert len(held) > 20
     looked_for = {
-        "names": {EMAIL, *login["name"].split(), login["email"], *names(bodies), *addresses(stack)},
-        "values": set(values(bodies)),
+        "names": {EMAIL, *login["name"].split(), login["email"], *names(held), *addresses(stack)},
+        "values": set(values(held)),
         "secrets": {
             PASSWORD,
             *sent,
@@ -105,15 +105,15 @@ def written(stack):
     return {file.name.partition(".")[0]: file.read_text(errors="replace") for file in files}
 
 
-def names(bodies):
-    for body in bodies:
+def names(held):
+    for body in held:
         for name in body.get("name", []) if body["resourceType"] == "Patient" else []:
             yield from (word for word in [name.get("family", ""), *name.get("given", [])] if len(word) >= SHORTEST)
 
 
-def values(bodies):
+def values(held):
     """What was measured, found and written, in the words of the record."""
-    for body in bodies:
+    for body in held:
         for text in re.findall(rb'"(?:text|display|div|data)":"((?:[^"\\]|\\.){6,})"', json.dumps(body)):
             said = text.decode()
             if " " in said:

@@ -9,7 +9,7 @@ import pytest
 
 from standards.fhir import json
 from tests.journeys.app import App
-from tests.journeys.stack import PASSWORD, holdings
+from tests.journeys.stack import PASSWORD, bodies
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -50,7 +50,7 @@ def test_from_the_hospital_to_an_app_until_she_withdraws(stack, open_page, app, 
     page.get_by_role("link", name=re.compile("Riverside General Hospital")).first.click()
     page.get_by_role("button", name="Update now").wait_for(timeout=120_000)
     page.goto(stack.person.url)
-    told = [json.loads(line) for line in holdings(hospital, "bodies", login["email"])]
+    told = [json.loads(line) for line in bodies(hospital, login["email"])[0]]
     laboratory = [one for one in told if one["resourceType"] == "Observation" and in_category(one, "laboratory")]
     tile = page.get_by_role("link", name=re.compile("Laboratory results"))
     assert f"{len(laboratory):,}" in tile.inner_text()
