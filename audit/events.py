@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from audit import cursors
@@ -19,12 +20,18 @@ NOBODY: Final = 0
 ERASE: Final = "erase"
 """In the chain of nobody: somebody was erased, and her own chain with her; ``detail["owner"]`` is her number."""
 
-APPENDED: Final = (
-    "audit_append(%(event_owner)s::integer, %(event_action)s::text, %(event_interaction)s::text,"
+_VALUES: Final = (
+    "(%(event_owner)s::integer, %(event_action)s::text, %(event_interaction)s::text,"
     " %(event_outcome)s::text, %(event_agent_kind)s::text, %(event_agent)s::text, %(event_agent_name)s::text,"
     " %(event_consent)s::bigint, %(event_origin)s::text, %(event_detail)s::jsonb)"
 )
+APPENDED: Final = f"audit_append{_VALUES}"
 """Adds one event, as an expression inside a statement that does what the event tells of; ``values`` are its values."""
+
+_WITHIN: Final = f"SELECT {APPENDED}"
+_NOW: Final = f"CALL audit_append_now{_VALUES}"
+"""A transaction of its own: whoever appends to the same chain need not wait until this event is on the disk."""
+_SETTLE: Final = "SELECT pg_logical_emit_message(true, 'audit', '')"
 
 
 def append(
@@ -57,7 +64,12 @@ def append(
         origin=origin,
         detail=detail,
     )
-    cursors.run(f"SELECT {APPENDED}", event)
+    cursors.run(_WITHIN if connection.in_atomic_block else _NOW, event)
+
+
+def settle() -> None:
+    """Returns when every event that can be seen is on the disk: one may be seen a moment before that."""
+    cursors.run(_SETTLE, [])
 
 
 def values(

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from django.db import connection
 
+from audit import events
 from audit.models import Agent, Event, Head, Outcome
 
 AT_ONCE: Final = 500
@@ -41,10 +42,11 @@ def tell(destination: Destination) -> int:
     """Hands over every event not told yet; how many. Raises OSError: what was taken until then is noted."""
     total = 0
     for owner_id, told in _behind():
-        for events in _chunks(owner_id, told):
-            destination.take(events)
-            Head.objects.filter(owner_id=owner_id, told__lt=events[-1].sequence).update(told=events[-1].sequence)
-            total += len(events)
+        for chunk in _chunks(owner_id, told):
+            events.settle()  # what is told outside must not be missing here after a crash
+            destination.take(chunk)
+            Head.objects.filter(owner_id=owner_id, told__lt=chunk[-1].sequence).update(told=chunk[-1].sequence)
+            total += len(chunk)
     return total
 
 
@@ -62,9 +64,9 @@ def _behind() -> Iterator[tuple[int, int]]:
 
 
 def _chunks(owner_id: int, told: int) -> Iterator[list[Event]]:
-    while events := list(Event.objects.filter(owner_id=owner_id, sequence__gt=told).order_by("sequence")[:AT_ONCE]):
-        yield events
-        told = events[-1].sequence
+    while chunk := list(Event.objects.filter(owner_id=owner_id, sequence__gt=told).order_by("sequence")[:AT_ONCE]):
+        yield chunk
+        told = chunk[-1].sequence
 
 
 def line(event: Event) -> str:
