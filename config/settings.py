@@ -419,6 +419,8 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 # The largest file a person may give us at once, and how many; a document in a zip is no larger either. What is kept as
 # it came must fit into one sealed body (records.sealing.BODY_BYTES_MAX), a third longer in base64.
 UPLOAD_BYTES_MAX = env.read_number("UPLOAD_BYTES_MAX", 40_000_000, low=1_000, high=45_000_000)
+# What a phone exports of its health app is read as a stream: as a file, and unpacked, it may be far larger.
+HEALTH_EXPORT_BYTES_MAX = env.read_number("HEALTH_EXPORT_BYTES_MAX", 2_000_000_000, low=1_000_000, high=20_000_000_000)
 UPLOAD_FILES_MAX = DATA_UPLOAD_MAX_NUMBER_FILES = env.read_number("UPLOAD_FILES_MAX", 20, low=1, high=100)
 FILE_UPLOAD_PERMISSIONS = 0o600
 

@@ -35,6 +35,7 @@ _FORMATS: Final[dict[str, str | Promise]] = {
     Format.FHIR: gettext_lazy("FHIR records"),
     Format.CDA: gettext_lazy("doctor's document (C-CDA)"),
     Format.HL7V2: gettext_lazy("message between hospitals (HL7 v2)"),
+    Format.APPLE_HEALTH: gettext_lazy("Apple Health export"),
     Format.CARD: gettext_lazy("health card (SMART)"),
     Format.PDF: gettext_lazy("PDF document"),
     Format.IMAGE: gettext_lazy("picture"),
@@ -49,6 +50,14 @@ _WHY: Final = MappingProxyType(
         Reason.VERIFIED: gettext_lazy("The signature was checked: it is that of the address named here."),
         Reason.UNVERIFIED: gettext_lazy("The signature could not be checked. What it says is kept and marked so."),
         Reason.FORGED: gettext_lazy("The signature is wrong or was withdrawn: only the file is kept."),
+        Reason.EXPORTED: gettext_lazy("The export was made at this time."),
+        Reason.READINGS: gettext_lazy("Readings of this kind. Those of a day and device stand together."),
+        Reason.REPEATED: gettext_lazy("Said more than once in the file, and counted once."),
+        Reason.IN_OTHER_FILES: gettext_lazy("They stand in other files of the zip, which are read by themselves."),
+        Reason.NEWER_STANDS: gettext_lazy("Records as a later export has them already: those were left as they are."),
+        Reason.UNKNOWN_KIND: gettext_lazy("Kinds of readings, or units, that we do not know yet."),
+        Reason.WHEREABOUTS: gettext_lazy("It says where you were, which is no part of your health record."),
+        Reason.SAME_ELSEWHERE: gettext_lazy("It says again what the export itself says, which is read."),
         Reason.WHOLE: gettext_lazy("It is kept whole, as you gave it to us. Nothing in it can be searched or charted."),
         Reason.NARRATIVE: gettext_lazy("Sections that we do not read entry by entry: read them in the document."),
         Reason.UNCODED: gettext_lazy("Entries without a code that we know. Their words are kept."),
@@ -110,7 +119,9 @@ class Document:
 
 @dataclass(frozen=True)
 class File:
-    """``records``: how many are in her record from it; ``problem``: why it could not be read at all."""
+    """``records``: how many are in her record from it; ``problem``: why it could not be read at all.
+    ``beside``: the names of her other files that these records came from as well.
+    """
 
     uid: UUID
     name: str
@@ -122,6 +133,7 @@ class File:
     records: int
     summary: str
     problem: str
+    beside: tuple[str, ...] = ()
 
 
 def of(person: Person) -> list[File]:
@@ -145,6 +157,7 @@ def file(upload: Upload) -> File:
         records=records,
         summary=ngettext("%(count)s record", "%(count)s records", records) % {"count": records} if records else "",
         problem=str(_WHY[Reason(upload.problem)]) if upload.problem else "",
+        beside=tuple(uploads.name(each) or _("File without a name") for each in uploads.beside(upload)),
     )
 
 

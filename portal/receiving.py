@@ -9,7 +9,10 @@ from django.conf import settings
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.http import HttpRequest
 
-from sync import staging
+from standards import sniffing
+from standards.sniffing import Form
+from sync import archives, staging
+from sync.sources.apple_health import export
 
 
 @dataclass(slots=True)
@@ -30,6 +33,7 @@ class Handler(FileUploadHandler):
         super().__init__(request)
         self._owner_id = owner_id
         self._staged: list[staging.Writer] = []
+        self._limit = settings.UPLOAD_BYTES_MAX
         self.too_large: list[str] = []
 
     def new_file(self, *args: Any, **options: Any) -> None:
@@ -38,7 +42,9 @@ class Handler(FileUploadHandler):
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         writer = self._staged[-1]
-        if writer.size + len(raw_data) > settings.UPLOAD_BYTES_MAX:
+        if start == 0:
+            self._limit = _limit(raw_data)
+        if writer.size + len(raw_data) > self._limit:
             staging.remove(self._staged.pop().uid)
             self.too_large.append(self.file_name or "")
             raise SkipFile
@@ -58,3 +64,11 @@ class Handler(FileUploadHandler):
         """Also for what arrived whole and nobody took."""
         for writer in self._staged:
             staging.remove(writer.uid)
+
+
+def _limit(head: bytes) -> int:
+    """Bytes taken of a file that begins so: what is read as a stream, or piece by piece out of a zip, may be large."""
+    large = sniffing.sniff(head[: archives.HEAD_BYTES]).form is Form.ZIP or export.is_export(
+        head[: archives.HEAD_BYTES]
+    )
+    return settings.HEALTH_EXPORT_BYTES_MAX if large else settings.UPLOAD_BYTES_MAX

@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, Final
@@ -22,6 +23,8 @@ RATIO_MAX: Final = 200
 _RATIO_MATTERS_FROM: Final = 1_000_000
 _LITTER: Final = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 _ENCRYPTED: Final = 0x1
+HEAD_BYTES: Final = 2_048
+_UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
 
 
 class Damaged(Exception):
@@ -34,25 +37,28 @@ class Damaged(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """``position``: its place in the archive's list. ``refused``: why it will not be unpacked."""
+    """``position``: its place in the archive's list. ``refused``: why it will not be unpacked. ``size``: in bytes, as
+    the archive states it."""
 
     name: str
     position: int
     refused: Reason | None = None
+    size: int = 0
 
 
-def members(file: IO[bytes]) -> list[Member]:
-    """What there is, in the archive's order; raises Damaged."""
+def members(file: IO[bytes], *, whole: int) -> list[Member]:
+    """What there is, in the archive's order; raises Damaged. Nothing larger than ``whole`` is unpacked into memory."""
     listed = _listed(file)
     if len(listed) > MEMBERS_MAX:
         raise Damaged(Reason.TOO_MANY)
     packed = sum(info.compress_size for info in listed)
     end = file.seek(0, 2)
     # Members that share their bytes pack a thousand files into one (an overlap bomb).
-    if packed > end or sum(info.file_size for info in listed) > UNPACKED_BYTES_MAX:
+    unpacked = sum(info.file_size for info in listed if info.file_size <= whole)
+    if packed > end or unpacked > UNPACKED_BYTES_MAX:
         raise Damaged(Reason.BOMB)
     return [
-        Member(info.filename, position, _refusal(info))
+        Member(info.filename, position, _refusal(info), info.file_size)
         for position, info in enumerate(listed)
         if not info.is_dir() and not any(mark in info.filename for mark in _LITTER)
     ]
@@ -60,17 +66,55 @@ def members(file: IO[bytes]) -> list[Member]:
 
 def read(file: IO[bytes], position: int, *, limit: int) -> bytes:
     """The bytes of a member; raises Damaged, also when there is more than was stated or ``limit`` allows."""
-    info = _listed(file)[position]
-    try:
-        with zipfile.ZipFile(file) as archive, archive.open(info) as member:
-            data = member.read(min(limit, info.file_size) + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        raise Damaged(Reason.DAMAGED) from error
-    if len(data) > limit:
-        raise Damaged(Reason.TOO_LARGE)
-    if len(data) > info.file_size:
-        raise Damaged(Reason.BOMB)
-    return data
+    with stream(file, position, limit=limit) as member:
+        return member.read(limit + 1)
+
+
+def heads(file: IO[bytes], found: Iterable[Member]) -> dict[int, bytes]:
+    """The first bytes of each member by its position; of what is refused or cannot be read, none."""
+    told = {}
+    with zipfile.ZipFile(file) as archive:
+        infos = archive.infolist()
+        for member in found:
+            try:
+                with archive.open(infos[member.position]) as opened:
+                    told[member.position] = b"" if member.refused else opened.read(HEAD_BYTES)
+            except _UNREADABLE:
+                told[member.position] = b""
+    return told
+
+
+class Stream:
+    """A member as it is unpacked. Raises Damaged, also when there is more than was stated or allowed."""
+
+    def __init__(self, member: IO[bytes], *, stated: int, limit: int) -> None:
+        self._member, self._stated, self._limit = member, stated, limit
+        self._given = 0
+
+    def read(self, size: int) -> bytes:
+        try:
+            data = self._member.read(min(size, self._stated + 1 - self._given))
+        except _UNREADABLE as error:
+            raise Damaged(Reason.DAMAGED) from error
+        self._given += len(data)
+        if self._given > self._limit:
+            raise Damaged(Reason.TOO_LARGE)
+        if self._given > self._stated:
+            raise Damaged(Reason.BOMB)
+        return data
+
+
+@contextmanager
+def stream(file: IO[bytes], position: int, *, limit: int) -> Iterator[Stream]:
+    """A member to be read piece by piece. Raises Damaged."""
+    with ExitStack() as stack:
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(file))
+            info = archive.infolist()[position]
+            member = stack.enter_context(archive.open(info))
+        except _UNREADABLE as error:
+            raise Damaged(Reason.DAMAGED) from error
+        yield Stream(member, stated=info.file_size, limit=limit)
 
 
 def packed(files: Iterable[tuple[str, bytes]]) -> bytes:

@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import IO, Any, Final, cast
+from dataclasses import replace
+from typing import IO, Any, Final
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from audit import events
-from audit.models import Action, Agent
-from records import patient, sealing, store
+from records import patient
 from standards import sniffing
 from standards.fhir import dates
 from standards.sniffing import Form
-from sync import archives, identities, leases, staging, uploads
+from sync import archives, documents, identities, leases, staging, streaming, uploads
 from sync.identities import Verdict
 from sync.models import DocumentState, Upload, UploadedDocument, UploadState
+from sync.sources.apple_health import companions, export
+from sync.sources.apple_health import source as apple_health
 from sync.sources.fhir_rest.mapping import Frame
 from sync.sources.links import source as links
 from sync.sources.upload import adoption, source
-from sync.sources.upload.accounts import Account, Fate, Reason
+from sync.sources.upload.accounts import Account, Reason
 from sync.sources.upload.readings import Format, Reading, Refused
 
 PAGE: Final = 200
-_HEAD_BYTES: Final = 16
 _LINK_BYTES_MAX: Final = 10_000
 ATTEMPTS_MAX: Final = 3
-_ABOUT: Final = "whom an upload is about"
 _HOLDS_PATIENT: Final = re.compile(rb'"resourceType"\s*:\s*"Patient"')
-_FITTING: Final = frozenset({Verdict.FITS, Verdict.UNNAMED})
 
 _log = logging.getLogger(__name__)
 
@@ -57,28 +54,26 @@ def perform(upload_id: int) -> bool:
 
 def _read(upload: Upload, lease: leases.Lease[Upload]) -> None:
     """Every document in it that waits. Raises leases.ClaimLost."""
-    documents = UploadedDocument.objects.filter(upload=upload)
-    if upload.attempts > ATTEMPTS_MAX and not documents.exists():
+    listed = UploadedDocument.objects.filter(upload=upload)
+    if upload.attempts > ATTEMPTS_MAX and not listed.exists():
         uploads.fail(lease, Reason.LOST)
         return
-    uploads.ensure_source(upload)
     try:
         _list(upload, lease)
     except archives.Damaged as damaged:
         _refuse_whole(upload, lease, damaged.reason)
-    waiting = documents.filter(state=DocumentState.WAITING).order_by("number")
+    if listed.filter(format=Format.APPLE_HEALTH).exists():
+        uploads.share_source(upload, name=apple_health.NAME, url=apple_health.URL)
+    else:
+        uploads.ensure_source(upload)
+    waiting = listed.filter(state=DocumentState.WAITING).order_by("number")
     if upload.attempts > ATTEMPTS_MAX and (stuck := waiting.first()) is not None:
         # It ended its worker again and again: left aside, so that the others are read.
-        _refuse(lease, stuck, Refused(Reason.LOST))
+        documents.refuse(lease, stuck, Refused(Reason.LOST))
     for number in list(waiting.values_list("number", flat=True)):
         _settle(upload, lease, waiting.get(number=number))
     patient.compose(upload.owner_id, at=timezone.now())
     uploads.end(lease)
-
-
-def _open(upload: Upload) -> IO[bytes]:
-    staged = staging.Reader(upload.owner_id, upload.place, upload.size)
-    return cast("IO[bytes]", io.BufferedReader(staged, staging.PIECE_BYTES))
 
 
 def _list(upload: Upload, lease: leases.Lease[Upload]) -> None:
@@ -86,23 +81,45 @@ def _list(upload: Upload, lease: leases.Lease[Upload]) -> None:
     if UploadedDocument.objects.filter(upload=upload).exists():
         return
     _follow(upload, lease)
-    with _open(upload) as file:
-        is_zip = sniffing.sniff(file.read(_HEAD_BYTES)).form is Form.ZIP
-        found = archives.members(file) if is_zip else [archives.Member(uploads.name(upload), -1)]
-        ordered = sorted(found, key=lambda member: not _names_patient(file, member, lease)) if is_zip else found
-    if not found:
+    with documents.opened(upload) as file:
+        head = file.read(archives.HEAD_BYTES)
+        if sniffing.sniff(head).form is Form.ZIP:
+            rows = _members(upload, file, lease)
+        else:
+            form = Format.APPLE_HEALTH if export.is_export(head) else Format.UNKNOWN
+            rows = [_row(upload, 0, archives.Member(uploads.name(upload), -1), form)]
+    if not rows:
         raise archives.Damaged(Reason.EMPTY)
-    rows = [_row(upload, number, member) for number, member in enumerate(ordered)]
     with transaction.atomic():
         lease.lock()
         UploadedDocument.objects.bulk_create(rows)
+
+
+def _members(upload: Upload, file: IO[bytes], lease: leases.Lease[Upload]) -> list[UploadedDocument]:
+    """Those of a zip. What lies beside an export of Apple's is told by it."""
+    found = archives.members(file, whole=settings.UPLOAD_BYTES_MAX)
+    heads = archives.heads(file, found)
+    exports = {member.position for member in found if export.is_export(heads[member.position])}
+    if exports:
+        found = [member if member.position in exports else companions.sort(member, heads) for member in found]
+    found = [_small_enough(member, streamed=member.position in exports) for member in found]
+    found.sort(key=lambda member: (member.position not in exports, not _names_patient(file, member, exports, lease)))
+    return [
+        _row(upload, number, member, Format.APPLE_HEALTH if member.position in exports else Format.UNKNOWN)
+        for number, member in enumerate(found)
+    ]
+
+
+def _small_enough(member: archives.Member, *, streamed: bool) -> archives.Member:
+    limit = settings.HEALTH_EXPORT_BYTES_MAX if streamed else settings.UPLOAD_BYTES_MAX
+    return member if member.refused or member.size <= limit else replace(member, refused=Reason.TOO_LARGE)
 
 
 def _follow(upload: Upload, lease: leases.Lease[Upload]) -> None:
     """A health link is replaced by what it leads to, once: some of its addresses serve a single time."""
     if upload.folder is not None or upload.size > _LINK_BYTES_MAX:
         return
-    with _open(upload) as file:
+    with documents.opened(upload) as file:
         data = file.read()
     if sniffing.sniff(data).form is not Form.LINK:
         return
@@ -120,9 +137,9 @@ def _follow(upload: Upload, lease: leases.Lease[Upload]) -> None:
     staging.remove(upload.uid)
 
 
-def _names_patient(file: IO[bytes], member: archives.Member, lease: leases.Lease[Upload]) -> bool:
+def _names_patient(file: IO[bytes], member: archives.Member, exports: set[int], lease: leases.Lease[Upload]) -> bool:
     lease.pulse()
-    if member.refused is not None:
+    if member.refused is not None or member.position in exports:
         return False
     try:
         data = archives.read(file, member.position, limit=settings.UPLOAD_BYTES_MAX)
@@ -131,12 +148,13 @@ def _names_patient(file: IO[bytes], member: archives.Member, lease: leases.Lease
     return _HOLDS_PATIENT.search(data) is not None
 
 
-def _row(upload: Upload, number: int, member: archives.Member) -> UploadedDocument:
+def _row(upload: Upload, number: int, member: archives.Member, form: Format = Format.UNKNOWN) -> UploadedDocument:
     row = UploadedDocument(
         owner_id=upload.owner_id,
         upload=upload,
         number=number,
         position=member.position,
+        format=form.value,
         sealed_name=uploads.seal_name(upload.owner_id, member.name),
     )
     if member.refused is not None:
@@ -156,26 +174,30 @@ def _refuse_whole(upload: Upload, lease: leases.Lease[Upload], reason: Reason) -
 
 def _settle(upload: Upload, lease: leases.Lease[Upload], document: UploadedDocument) -> None:
     lease.pulse()
+    if document.format == Format.APPLE_HEALTH:
+        streaming.settle(upload, lease, document)
+        return
     try:
         reading = source.read(
             source.Document(_bytes(upload, document), uploads.document_name(document), dates.instant(upload.received))
         )
         subject = _subject(upload, reading)
     except archives.Damaged as damaged:
-        _refuse(lease, document, Refused(damaged.reason))
+        documents.refuse(lease, document, Refused(damaged.reason))
     except Refused as refused:
-        _refuse(lease, document, refused)
+        documents.refuse(lease, document, refused)
     else:
-        verdict = _verdict(upload, document, reading, subject)
-        if verdict in _FITTING:
+        said = reading.patients().get(subject, {})
+        verdict = documents.verdict(upload, document, said, subject)
+        if verdict in documents.FITTING:
             _keep(upload, lease, document, reading, subject, named=verdict is Verdict.FITS)
         else:
-            _hold(lease, document, reading, subject, verdict)
+            documents.hold(lease, document, reading.format, said, verdict)
 
 
 def _bytes(upload: Upload, document: UploadedDocument) -> bytes:
     limit = settings.UPLOAD_BYTES_MAX
-    with _open(upload) as file:
+    with documents.opened(upload) as file:
         return file.read(limit) if document.position < 0 else archives.read(file, document.position, limit=limit)
 
 
@@ -183,7 +205,9 @@ def _subject(upload: Upload, reading: Reading) -> str:
     """The id by which the document calls the person it is about; "" where it is about nobody. Raises Refused."""
     if reading.patient:
         return reading.patient
-    about, subjects, patients = _about(upload), reading.subjects(), reading.patients()
+    about, subjects, patients = documents.about(upload), reading.subjects(), reading.patients()
+    if companions.are_of(upload.source):
+        about = ""
     if patients:
         known = identities.of_person(upload.owner)
         fitting = [
@@ -202,21 +226,6 @@ def _subject(upload: Upload, reading: Reading) -> str:
     raise Refused(Reason.SEVERAL_PEOPLE, form=reading.format)
 
 
-def _verdict(upload: Upload, document: UploadedDocument, reading: Reading, subject: str) -> Verdict:
-    """Whether it is hers: by her own word, by an earlier document of the same file, or by what it says of her."""
-    if document.confirmed:
-        return Verdict.FITS
-    said = identities.of_patient(reading.patients().get(subject, {}))
-    if said.is_empty and subject and subject == _about(upload):
-        return Verdict.FITS
-    return identities.compare(identities.of_person(upload.owner), said)
-
-
-def _about(upload: Upload) -> str:
-    sealed = upload.sealed_about
-    return sealing.open_secret(upload.owner_id, _ABOUT, bytes(sealed)).decode() if sealed else ""
-
-
 def _keep(
     upload: Upload,
     lease: leases.Lease[Upload],
@@ -229,77 +238,19 @@ def _keep(
     """Into the record page by page; its account follows in the last transaction, so a killed worker's is read anew."""
     uploads.ensure_source(upload, maker=reading.maker)
     assert upload.source is not None
-    frame = Frame(upload.owner_id, upload.source.url, "", subject, upload.owner.patient_id)
+    space = companions.space(upload.source, subject) if companions.are_of(upload.source) else upload.source.url
+    frame = Frame(upload.owner_id, space, "", subject, upload.owner.patient_id)
     resources = adoption.adopt(reading, frame)
     recorded = dates.instant(upload.received)
     resources += adoption.provenance(resources, frame, recorded=recorded, maker=reading.maker)
-    flagged = 0
     for page in _pages(resources):
-        with transaction.atomic():
-            lease.lock()
-            outcome = store.put_page(
-                owner_id=upload.owner_id, source_id=upload.source.pk, resources=page, at=timezone.now()
-            )
-        flagged += outcome.invalid
-        for refusal in outcome.refused:
-            reading.account.add(Fate.MAPPED, Reason.KEPT, page[refusal.index]["resourceType"], -1)
-            reading.account.drop(Reason.TOO_LARGE, page[refusal.index]["resourceType"])
-        lease.pulse()
-    reading.account.note(Reason.FLAGGED, count=flagged)
+        documents.put(upload, lease, page, reading.account)
     if not named:
         reading.account.note(Reason.UNNAMED)
     types = Counter(each["resourceType"] for each in resources)
-    with transaction.atomic():
-        lease.lock()
-        _record(document, DocumentState.KEPT, reading.format, reading.account)
-        upload.sealed_about = sealing.seal_secret(upload.owner_id, _ABOUT, subject.encode()) if subject else None
-        lease.update(attempts=0, sealed_about=upload.sealed_about)
-        _tell(upload, types)
+    documents.keep(upload, lease, document, reading.format, reading.account, types, subject=subject)
 
 
 def _pages(resources: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
     for first in range(0, len(resources), PAGE):
         yield resources[first : first + PAGE]
-
-
-def _hold(
-    lease: leases.Lease[Upload], document: UploadedDocument, reading: Reading, subject: str, verdict: Verdict
-) -> None:
-    told = identities.told(reading.patients().get(subject, {}), verdict)
-    with transaction.atomic():
-        lease.lock()
-        document.sealed_subject = uploads.seal_subject(document.owner_id, told)
-        _record(document, DocumentState.HELD, reading.format, None)
-        lease.update(attempts=0)
-
-
-def _refuse(lease: leases.Lease[Upload], document: UploadedDocument, refused: Refused) -> None:
-    account = Account()
-    account.drop(refused.reason, refused.what)
-    with transaction.atomic():
-        lease.lock()
-        _record(document, DocumentState.REFUSED, refused.form, account)
-        lease.update(attempts=0)
-
-
-def _record(document: UploadedDocument, state: DocumentState, form: Format, account: Account | None) -> None:
-    document.state, document.format = state, form.value
-    if account is not None:
-        document.mapped, document.as_text = account.total(Fate.MAPPED), account.total(Fate.AS_TEXT)
-        document.dropped = account.total(Fate.DROPPED)
-        document.sealed_account = uploads.seal_account(document.owner_id, account.outcome())
-    document.save()
-
-
-def _tell(upload: Upload, types: Counter[str]) -> None:
-    """One event for each document that brought something: the source wrote into her record."""
-    assert upload.source is not None
-    events.append(
-        owner_id=upload.owner_id,
-        action=Action.UPDATE,
-        interaction="import",
-        agent_kind=Agent.SOURCE,
-        agent=upload.source.url,
-        agent_name=upload.source.name,
-        detail={"records": types.total(), "types": dict(types)},
-    )

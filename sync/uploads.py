@@ -16,7 +16,7 @@ import orjson
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.utils import timezone
 
 from accounts.models import Person
@@ -66,7 +66,8 @@ def receive(owner: Person, staged: staging.Writer, *, name: str, at: datetime, o
     if upload is not None and upload.state not in (UploadState.REMOVED, UploadState.FAILED):
         transaction.on_commit(partial(staging.remove, staged.uid), robust=True)
         return Received(upload, known=True)
-    if Upload.objects.filter(owner=owner, state__in=UNREAD).count() >= WAITING_MAX:
+    waiting = Upload.objects.filter(owner=owner, state__in=UNREAD).aggregate(files=Count("pk"), size=Sum("size"))
+    if waiting["files"] >= WAITING_MAX or (waiting["size"] or 0) >= settings.HEALTH_EXPORT_BYTES_MAX:
         raise TooManyWaiting
     upload = upload or Upload(owner=owner, digest=staged.digest)
     UploadedDocument.objects.filter(upload_id=upload.pk).delete()
@@ -141,7 +142,10 @@ def answer(upload: Upload, number: int, *, hers: bool, at: datetime) -> bool:
 
 @transaction.atomic
 def take_back(upload: Upload, *, at: datetime, origin: str = "") -> int:
-    """This import and its records out of her record again; how many records. The same file can be given again."""
+    """This import and its records out of her record again; how many records. The same file can be given again.
+
+    Files beside it (``beside``) go with it.
+    """
     upload = Upload.objects.select_for_update(no_key=True).select_related("owner").get(pk=upload.pk)
     removed = 0
     if upload.source_id is not None:
@@ -149,11 +153,12 @@ def take_back(upload: Upload, *, at: datetime, origin: str = "") -> int:
         references = [(resource_type, logical_id) for resource_type, logical_id, _body in bodies]
         removed = store.delete(owner_id=upload.owner_id, source_id=upload.source_id, references=references, at=at)
         patient.compose(upload.owner_id, at=at)
-    upload.documents.all().delete()
-    upload.state, upload.claim, upload.staged, upload.finished = UploadState.REMOVED, None, False, at
-    upload.sealed_about = None
-    upload.save()
-    _remove_bytes(upload)
+    for each in [upload, *beside(upload).select_for_update(no_key=True)]:
+        each.documents.all().delete()
+        each.state, each.claim, each.staged, each.finished = UploadState.REMOVED, None, False, at
+        each.sealed_about = None
+        each.save()
+        _remove_bytes(each)
     _note(upload, Action.DELETE, "remove-upload", {"records": removed}, origin=origin)
     return removed
 
@@ -216,6 +221,19 @@ def ensure_source(upload: Upload, *, maker: str = "") -> None:
         Upload.objects.filter(pk=upload.pk).update(source=upload.source)
     elif maker and upload.source.name == UNNAMED:
         upload.source = sources.ensure(SourceKind.UPLOAD, maker[:200], url)
+
+
+def share_source(upload: Upload, *, name: str, url: str) -> None:
+    """Of a kind of file that says the same again whenever it is made anew: one source for all of them."""
+    if upload.source is None or upload.source.url != url:
+        upload.source = sources.ensure(SourceKind.UPLOAD, name, url)
+        Upload.objects.filter(pk=upload.pk).update(source=upload.source)
+
+
+def beside(upload: Upload) -> QuerySet[Upload]:
+    """Her other files whose records cannot be told from this one's."""
+    others = of(upload.owner).exclude(pk=upload.pk).exclude(state=UploadState.REMOVED)
+    return others.filter(source=upload.source_id) if upload.source_id is not None else others.none()
 
 
 def sweep(*, at: datetime) -> int:

@@ -48,7 +48,11 @@ def _listing(request: HttpRequest, handler: receiving.Handler) -> HttpResponse:
     return render(
         request,
         "portal/files.html",
-        {"files": files.of(pages.person(request)), "megabytes": settings.UPLOAD_BYTES_MAX // 1_000_000},
+        {
+            "files": files.of(pages.person(request)),
+            "megabytes": settings.UPLOAD_BYTES_MAX // 1_000_000,
+            "gigabytes": f"{settings.HEALTH_EXPORT_BYTES_MAX / 1e9:g}",
+        },
     )
 
 

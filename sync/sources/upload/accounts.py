@@ -36,6 +36,11 @@ class Reason(StrEnum):
     VERIFIED = "verified"
     UNVERIFIED = "unverified"
     FORGED = "forged"
+    READINGS = "readings"
+    REPEATED = "repeated"
+    IN_OTHER_FILES = "in_other_files"
+    EXPORTED = "exported"
+    NEWER_STANDS = "newer_stands"
     # as text
     NARRATIVE = "narrative"
     WHOLE = "whole"
@@ -43,6 +48,9 @@ class Reason(StrEnum):
     # dropped, inside a document
     NO_RESOURCE = "no_resource"
     UNKNOWN_TYPE = "unknown_type"
+    UNKNOWN_KIND = "unknown_kind"
+    WHEREABOUTS = "whereabouts"
+    SAME_ELSEWHERE = "same_elsewhere"
     NOT_CLINICAL = "not_clinical"
     ANOTHER_PERSON = "another_person"
     UNREADABLE_PART = "unreadable_part"
@@ -82,6 +90,14 @@ _ISSUE_TYPE: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.VERIFIED: "informational",
         Reason.UNVERIFIED: "security",
         Reason.FORGED: "security",
+        Reason.READINGS: "informational",
+        Reason.REPEATED: "duplicate",
+        Reason.IN_OTHER_FILES: "informational",
+        Reason.EXPORTED: "informational",
+        Reason.NEWER_STANDS: "informational",
+        Reason.UNKNOWN_KIND: "not-supported",
+        Reason.WHEREABOUTS: "business-rule",
+        Reason.SAME_ELSEWHERE: "duplicate",
         Reason.NARRATIVE: "not-supported",
         Reason.WHOLE: "informational",
         Reason.UNCODED: "code-invalid",

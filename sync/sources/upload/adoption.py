@@ -44,11 +44,12 @@ def provenance(resources: Sequence[dict[str, Any]], frame: Frame, *, recorded: s
             "target": [{"reference": target} for target in targets],
             "recorded": recorded,
             "agent": [
-                _agent("enterer", {"reference": f"Patient/{frame.patient_id}"}),
-                *([_agent("author", {"display": maker})] if maker else []),
+                agent("enterer", {"reference": f"Patient/{frame.patient_id}"}),
+                *([agent("author", {"display": maker})] if maker else []),
             ],
         }
 
 
-def _agent(code: str, who: dict[str, str]) -> dict[str, Any]:
+def agent(code: str, who: dict[str, str]) -> dict[str, Any]:
+    """One of Provenance.agent; ``code`` is of the participant types."""
     return {"type": {"coding": [{"system": _PARTICIPANT, "code": code}]}, "who": who}

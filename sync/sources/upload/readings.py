@@ -23,6 +23,8 @@ class Format(StrEnum):
     HL7V2 = "hl7v2"
     CARD = "card"
     LINK = "link"
+    APPLE_HEALTH = "apple-health"
+    """Apple's export.xml: read as a stream, since it may be larger than memory."""
     PDF = "pdf"
     IMAGE = "image"
     TEXT = "text"

@@ -9,6 +9,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+LOINC: Final = "http://loinc.org"
+
 
 class Shape(StrEnum):
     """How readings of one metric stand to each other."""
@@ -31,7 +33,8 @@ class Metric:
 
     ``day_code``: LOINC of a whole day's amount (or, of a level, of its mean), with its ``day_display``. ``lowest`` and
     ``highest``: LOINC of a level's extremes in 24 hours. ``reach``: for how long a level stands when another device is
-    compared with it. ``digits``: after the point, in what is computed.
+    compared with it. ``digits``: after the point, in what is computed. ``system``: of ``code``, where LOINC has none.
+    ``sensitivity``: a policy of v3-ActCode, for what no value set has.
     """
 
     name: str
@@ -47,6 +50,8 @@ class Metric:
     highest: str = ""
     reach: timedelta = timedelta(minutes=10)
     digits: int = 0
+    system: str = LOINC
+    sensitivity: str = ""
 
 
 _VITAL, _ACTIVITY, _LAB = Category.VITAL_SIGNS, Category.ACTIVITY, Category.LABORATORY
@@ -173,12 +178,15 @@ _CONVERSIONS: Final[Mapping[tuple[str, str], tuple[Decimal, Decimal]]] = {
     ("cm", "m"): (Decimal("0.01"), Decimal(0)),
     ("[mi_i]", "m"): (Decimal("1609.344"), Decimal(0)),
     ("[ft_i]", "m"): (Decimal("0.3048"), Decimal(0)),
+    ("[yd_i]", "m"): (Decimal("0.9144"), Decimal(0)),
+    ("[oz_av]", "kg"): (Decimal("0.028349523125"), Decimal(0)),
+    ("mL", "L"): (Decimal("0.001"), Decimal(0)),
+    ("h", "min"): (Decimal(60), Decimal(0)),
     ("kJ", "kcal"): (1 / Decimal("4.184"), Decimal(0)),
     ("cal", "kcal"): (Decimal("0.001"), Decimal(0)),
     ("[degF]", "Cel"): (Decimal(5) / 9, Decimal(-160) / 9),
     ("1", "%"): (Decimal(100), Decimal(0)),
     ("s", "min"): (1 / Decimal(60), Decimal(0)),
-    ("h", "min"): (Decimal(60), Decimal(0)),
     ("s", "ms"): (Decimal(1000), Decimal(0)),
     ("Hz", "/min"): (Decimal(60), Decimal(0)),
     ("kPa", "mm[Hg]"): (Decimal("7.50061683"), Decimal(0)),
@@ -188,6 +196,11 @@ _PLACES: Final = Decimal("0.001")
 
 class UnknownUnit(ValueError):
     """There is no way from this unit to the metric's own. The message names both."""
+
+
+def converts(unit: str, metric: Metric) -> bool:
+    """Whether values in this UCUM unit can be brought to that of the metric."""
+    return unit == metric.unit or (unit, metric.unit) in _CONVERSIONS
 
 
 def convert(value: Decimal, unit: str, metric: Metric) -> Decimal:

@@ -17,12 +17,23 @@ from typing import Any, Final
 from sync.sources.upload.readings import made_id
 from sync.sources.wearables import metrics, overlaps, packing, readings
 from sync.sources.wearables.metrics import METRICS, Category, Metric, Shape
-from sync.sources.wearables.readings import Device, DeviceKind, Night, Reading, Spot, Stage, Stream, Total, Workout
+from sync.sources.wearables.readings import (
+    Device,
+    DeviceKind,
+    Event,
+    Night,
+    Reading,
+    Spot,
+    Stage,
+    Stream,
+    Total,
+    Workout,
+)
 
-LOINC: Final = "http://loinc.org"
 SYSTEM: Final = "urn:tributary:wearables"
 _CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
 _STATISTIC: Final = "http://terminology.hl7.org/CodeSystem/observation-statistics"
+_ACT_CODE: Final = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 _PARTICIPANT: Final = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 _STAGES: Final[Mapping[Stage, tuple[str, str]]] = {
     Stage.LIGHT: ("93830-8", "Light sleep duration"),
@@ -63,6 +74,7 @@ def compose(found: Sequence[Reading], *, patient: str, assembler: str) -> list[R
     said = {(each.metric.name, each.device.key, each.day) for each in found if isinstance(each, Total)}
     for reading in found:
         for each in _observations(reading, patient, said):
+            _mark(each, reading)
             # Of the same reading said twice the last word stands.
             if each["id"] not in observations:
                 days.setdefault((reading.device, readings.day_of(reading)), []).append(each)
@@ -111,6 +123,17 @@ def _observations(reading: Reading, patient: str, said: set[tuple[str, str, date
             return [_observation(reading.device, patient, **_night(reading))]
         case Workout():
             return [_observation(reading.device, patient, **_workout(reading))]
+        case Event():
+            return [_observation(reading.device, patient, **_event(reading))]
+
+
+def _mark(observation: Resource, reading: Reading) -> None:
+    """The sensitivity that only its source's name tells."""
+    policy = reading.sensitivity if isinstance(reading, Event) else ""
+    if isinstance(reading, Spot | Stream | Total) and reading.metric is not None:
+        policy = reading.metric.sensitivity
+    if policy:
+        observation["meta"] = {"security": [{"system": _ACT_CODE, "code": policy}]}
 
 
 def _observation(one: Device, patient: str, *, category: Category, **rest: Any) -> Resource:
@@ -127,7 +150,11 @@ def _observation(one: Device, patient: str, *, category: Category, **rest: Any) 
 
 def _spot(spot: Spot) -> Resource:
     if spot.metric is None:
-        code = {"coding": [{"system": LOINC, "code": metrics.BLOOD_PRESSURE[0], "display": metrics.BLOOD_PRESSURE[1]}]}
+        code = {
+            "coding": [
+                {"system": metrics.LOINC, "code": metrics.BLOOD_PRESSURE[0], "display": metrics.BLOOD_PRESSURE[1]}
+            ]
+        }
         said: Resource = {"component": [{"code": coded(part), **_value(part, value)} for part, value in spot.parts]}
         category, name = Category.VITAL_SIGNS, "blood-pressure"
     else:
@@ -172,7 +199,7 @@ def _total(total: Total) -> Resource:
         "effectiveDateTime": total.day.isoformat(),
     }
     if metric.shape is Shape.AMOUNT:
-        code = {"coding": [{"system": LOINC, "code": metric.day_code, "display": metric.day_display}]}
+        code = {"coding": [{"system": metrics.LOINC, "code": metric.day_code, "display": metric.day_display}]}
         return said | {"code": code if metric.day_code else coded(metric), **_value(metric, total.value)}
     parts = [
         _statistic(metric, "average", metric.day_code, total.value),
@@ -193,7 +220,7 @@ def _statistic(metric: Metric, code: str, loinc: str, value: Decimal | None) -> 
 
 
 def _statistic_code(code: str, loinc: str) -> Resource:
-    own = [{"system": LOINC, "code": loinc}] if loinc else []
+    own = [{"system": metrics.LOINC, "code": loinc}] if loinc else []
     return {"coding": [*own, {"system": _STATISTIC, "code": code, "display": code.capitalize()}]}
 
 
@@ -202,7 +229,7 @@ def _night(night: Night) -> Resource:
     asleep = sum((lasted for stage, lasted in durations.items() if stage is not Stage.AWAKE), timedelta())
     parts = [
         {
-            "code": {"coding": [{"system": LOINC, "code": _STAGES[stage][0], "display": _STAGES[stage][1]}]},
+            "code": {"coding": [{"system": metrics.LOINC, "code": _STAGES[stage][0], "display": _STAGES[stage][1]}]},
             **_value(METRICS["sleep"], _minutes(durations[stage])),
         }
         for stage in _STAGES
@@ -244,13 +271,25 @@ def _workout(workout: Workout) -> Resource:
     return {
         "id": made_id("workout", workout.device.key, workout.key),
         "category": Category.ACTIVITY,
-        "code": {"coding": [{"system": LOINC, "code": "73985-4", "display": "Exercise activity"}]},
+        "code": {"coding": [{"system": metrics.LOINC, "code": "73985-4", "display": "Exercise activity"}]},
         "effectivePeriod": {"start": packing.instant(workout.start), "end": packing.instant(workout.end)},
         "valueCodeableConcept": {"text": workout.said},
         "component": [
             {"code": coded(lasted), **_value(lasted, minutes)},
             *({"code": coded(metric), **_value(metric, value)} for metric, value in amounts),
         ],
+    }
+
+
+def _event(event: Event) -> Resource:
+    coding = {"system": event.system, "code": event.code, "display": event.display}
+    said = {"coding": [{"system": event.system, "code": event.said}], "text": event.said_in_words}
+    return {
+        "id": made_id("event", event.code, event.device.key, event.key),
+        "category": Category.ACTIVITY,
+        "code": {"coding": [coding]},
+        "effectivePeriod": {"start": packing.instant(event.start), "end": packing.instant(event.end)},
+        **({"valueCodeableConcept": said} if event.said_in_words else {}),
     }
 
 
@@ -282,7 +321,7 @@ def _ended(observation: Resource, day: date) -> datetime:
 
 
 def coded(metric: Metric) -> Resource:
-    return {"coding": [{"system": LOINC, "code": metric.code, "display": metric.display}]}
+    return {"coding": [{"system": metric.system, "code": metric.code, "display": metric.display}]}
 
 
 def _value(metric: Metric, value: Decimal) -> Resource:

@@ -135,7 +135,24 @@ class Workout:
     amounts: tuple[tuple[Metric, Decimal], ...] = ()
 
 
-Reading = Spot | Stream | Total | Night | Workout
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, under the source's own ``code``; ``said``: its value, a code of the same system, with
+    its words, where it has one. ``sensitivity``: a policy of v3-ActCode, since no value set has the source's codes."""
+
+    system: str
+    code: str
+    display: str
+    start: datetime
+    end: datetime
+    device: Device
+    key: str
+    said: str = ""
+    said_in_words: str = ""
+    sensitivity: str = ""
+
+
+Reading = Spot | Stream | Total | Night | Workout | Event
 _DAY: Final = timedelta(days=1)
 
 
@@ -167,5 +184,5 @@ def day_of(reading: Reading) -> date:
             return reading.at.date()
         case Night():
             return reading.end.date()
-        case Workout():
+        case Workout() | Event():
             return reading.start.date()
