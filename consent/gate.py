@@ -306,7 +306,7 @@ def reaches(reader: App | ClinicianApp | DelegateApp, resource_type: str, intera
 
 def tells_who_acts(reader: DelegateApp, interaction: str) -> bool:
     """Whether the app may read who let it in, as the RelatedPerson that ``fhirUser`` named to it."""
-    return interaction == "read" and NamedScope("fhirUser") in reader.scopes
+    return LETTER[interaction] == "r" and NamedScope("fhirUser") in reader.scopes
 
 
 def exports(held: Iterable[Scope], resource_type: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from heapq import merge
@@ -22,7 +22,8 @@ from audit import events, resources
 from audit.models import Agent, Event
 from consent import gate
 from consent.models import Decision
-from records import sealing, sources
+from records import past, sealing, sources
+from records.changelog import Changes
 from records.query import COUNT_MAX, Clause, InvalidSearch, Query
 from records.reading import Page, RecordSet, Stored
 from records.searching import microseconds
@@ -59,24 +60,50 @@ class WithEvents(RecordSet):
         """Raises InvalidSearch; also for a parameter that the log is not searched by."""
         if query.resource_type != gate.AUDIT_EVENT or not query.count:
             return RecordSet.search(self, query)
-        after, skip = _place(query.cursor)
         key, backwards = _changed if query.by_change else _occurred, not query.ascending
         # The stored ones first: they find out whether the parameters mean anything.
-        stored = sorted(self._kept(query), key=key, reverse=backwards)[skip:]
-        mine = self._matching(query).order_by("sequence" if query.ascending else "-sequence")
-        if after:
-            mine = mine.filter(**{"sequence__gt" if query.ascending else "sequence__lt": after})
-        told = self._events_told(mine[: query.count + 1])
-        found = list(islice(merge(told, stored, key=key, reverse=backwards), query.count + 1))
-        entries, more = found[: query.count], found[query.count :]
-        ours = [one for one in entries if one in told]
-        last = _sequence(self.owner_id, ours[-1].logical_id) if ours else after
-        return Page(entries, _cursor(last or 0, skip + len(entries) - len(ours)) if more else None)
+        stored = sorted(self._kept(query), key=key, reverse=backwards)
+        return self._merged(stored, self._matching(query), query.cursor, query.count, key=key, backwards=backwards)
+
+    def changes(self, changes: Changes, *, count: int) -> Page:
+        """An event has one version. Raises InvalidSearch."""
+        if changes.resource_type != gate.AUDIT_EVENT:
+            return RecordSet.changes(self, changes, count=count)
+        stored = list(self.stored_changes(changes))
+        mine = self._hers() if changes.since is None else self._hers().filter(recorded__gte=changes.since)
+        return self._merged(stored, mine, changes.cursor, count, key=_changed, backwards=True)
 
     def count(self, query: Query) -> int:
         """Raises InvalidSearch."""
         stored = RecordSet.count(self, query)
         return stored + self._matching(query).count() if query.resource_type == gate.AUDIT_EVENT else stored
+
+    def _merged(
+        self,
+        stored: list[Stored],
+        mine: QuerySet[Event],
+        cursor: str | None,
+        count: int,
+        *,
+        key: Callable[[Stored], int],
+        backwards: bool,
+    ) -> Page:
+        """One page of the stored ones, which are in order, and of the events among them. Raises InvalidSearch."""
+        after, skip = _place(cursor)
+        mine = mine.order_by("-sequence" if backwards else "sequence")
+        if after:
+            mine = mine.filter(**{"sequence__lt" if backwards else "sequence__gt": after})
+        told = self._events_told(mine[: count + 1])
+        found = list(islice(merge(told, stored[skip:], key=key, reverse=backwards), count + 1))
+        entries, more = found[:count], found[count:]
+        ours = [one for one in entries if one in told]
+        last = _sequence(self.owner_id, ours[-1].logical_id) if ours else after
+        return Page(entries, _cursor(last or 0, skip + len(entries) - len(ours)) if more else None)
+
+    def _versions(self, current: Stored, *, since: datetime | None, below: int | None) -> Iterator[Stored]:
+        if current.resource_type != gate.AUDIT_EVENT or _sequence(self.owner_id, current.logical_id) is None:
+            return RecordSet._versions(self, current, since=since, below=below)
+        return past.within([current], since=since, below=below)
 
     def _hers(self) -> QuerySet[Event]:
         return events.matching(self.owner_id, self.which)

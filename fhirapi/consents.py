@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,7 +15,8 @@ from typing import Any, Final
 from consent import gate, ledger, resources
 from consent.models import Decision
 from consent.terms import Terms
-from records import sources
+from records import past, sources
+from records.changelog import Changes
 from records.query import COUNT_MAX, Clause, InvalidSearch, Query
 from records.reading import Page, RecordSet, Stored
 from records.searching import microseconds
@@ -29,14 +30,20 @@ def among(records: RecordSet, reader: gate.App, *, interaction: str, at: datetim
     found = gate.decisions(owner_id=records.owner_id, reader=reader, interaction=interaction, at=at)
     if not found:
         return records
-    return WithDecisions(records.owner_id, records.patient_id, records.rules, tuple(_stored(found, records, at=at)))
+    versions = [_versions(decision, records, at=at) for decision in found]
+    newest, earlier = [each[0] for each in versions], [one for each in versions for one in each[1:]]
+    return WithDecisions(records.owner_id, records.patient_id, records.rules, tuple(newest), tuple(earlier))
 
 
 @dataclass(frozen=True, slots=True)
 class WithDecisions(RecordSet):
-    """A RecordSet whose Consents are joined by ``decisions``; every other type is as it was."""
+    """A RecordSet whose Consents are joined by ``decisions``; every other type is as it was.
+
+    ``earlier``: what those said that have changed since.
+    """
 
     decisions: tuple[Stored, ...] = ()
+    earlier: tuple[Stored, ...] = ()
 
     def read(self, resource_type: str, logical_id: str) -> Stored | None:
         wanted = (resource_type, logical_id)
@@ -47,9 +54,17 @@ class WithDecisions(RecordSet):
         """Raises InvalidSearch."""
         if query.resource_type != gate.CONSENT or not query.count:
             return RecordSet.search(self, query)
-        start, found = _place(query.cursor), self._all(query)
-        end = start + query.count
-        return Page(found[start:end], _cursor(end) if end < len(found) else None)
+        return _page(self._all(query), query.cursor, query.count)
+
+    def changes(self, changes: Changes, *, count: int) -> Page:
+        """Raises InvalidSearch."""
+        if changes.resource_type != gate.CONSENT:
+            return RecordSet.changes(self, changes, count=count)
+        found = list(self.stored_changes(changes))
+        found += past.within((*self.decisions, *self.earlier), since=changes.since)
+        # Of one record the newer version is first, also where both are of one moment.
+        found.sort(key=lambda one: (one.last_updated, one.logical_id, one.version_id), reverse=True)
+        return _page(found, changes.cursor, count)
 
     def count(self, query: Query) -> int:
         """Raises InvalidSearch."""
@@ -60,6 +75,12 @@ class WithDecisions(RecordSet):
         found = list(self._kept(query))
         found += self._matching(query)
         return sorted(found, key=lambda one: _order(query, one), reverse=not query.ascending)
+
+    def _versions(self, current: Stored, *, since: datetime | None, below: int | None) -> Iterator[Stored]:
+        if current not in self.decisions:
+            return RecordSet._versions(self, current, since=since, below=below)
+        hers = (current, *(one for one in self.earlier if one.logical_id == current.logical_id))
+        return past.within(hers, since=since, below=below)
 
     def _kept(self, query: Query) -> Iterator[Stored]:
         """The stored Consents that match; raises InvalidSearch before any decision is asked."""
@@ -100,22 +121,38 @@ def _was_updated(stored: Stored, clause: Clause) -> bool:
     return any(dates.compare(one.prefix, dates.Interval(at, at + 1000), one.interval) for one in asked)
 
 
-def _stored(found: Iterable[Decision], records: RecordSet, *, at: datetime) -> Iterator[Stored]:
+def _page(found: list[Stored], cursor: str | None, count: int) -> Page:
+    """Raises InvalidSearch."""
+    start = _place(cursor)
+    end = start + count
+    return Page(found[start:end], _cursor(end) if end < len(found) else None)
+
+
+def _versions(decision: Decision, records: RecordSet, *, at: datetime) -> list[Stored]:
+    """As it is now, and as it was decided if it has changed since: the newest first."""
+    following = ledger.following(decision)
+    changed = resources.changed(decision, following=following, at=at)
+    newest = following or decision
+    if changed == decision.decided:
+        return [_stored(decision, records, 1, resources.status(decision, newest=newest, at=at), changed)]
+    before = resources.status(decision, newest=decision, at=decision.decided)
+    return [
+        _stored(decision, records, 2, resources.status(decision, newest=newest, at=at), changed),
+        _stored(decision, records, 1, before, decision.decided),
+    ]
+
+
+def _stored(decision: Decision, records: RecordSet, version: int, status: str, changed: datetime) -> Stored:
+    resource = resources.consent(
+        decision,
+        patient_id=records.patient_id,
+        status=status,
+        changed=changed,
+        sources=sources.addresses(Terms.of(decision.terms).sources or ()),
+    )
+    body, occurred = json.dumps(_versioned(resource, version)), microseconds(decision.decided)
     own = sources.own().pk
-    for decision in found:
-        following = ledger.following(decision)
-        changed = resources.changed(decision, following=following, at=at)
-        resource = resources.consent(
-            decision,
-            patient_id=records.patient_id,
-            status=resources.status(decision, newest=following or decision, at=at),
-            changed=changed,
-            sources=sources.addresses(Terms.of(decision.terms).sources or ()),
-        )
-        version = 1 if changed == decision.decided else 2
-        body = json.dumps(_versioned(resource, version))
-        at_decided = microseconds(decision.decided)
-        yield Stored(gate.CONSENT, resource["id"], version, changed, False, own, at_decided, at_decided + 1, body, [])
+    return Stored(gate.CONSENT, resource["id"], version, changed, False, own, occurred, occurred + 1, body, [])
 
 
 def _versioned(resource: dict[str, Any], version: int) -> dict[str, Any]:

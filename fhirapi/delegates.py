@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from consent import delegations, gate, related
-from records import sources
+from records import past, sources
 from records.reading import RecordSet, Stored
 from records.searching import microseconds
 from standards.fhir import json
 
 
-def among(records: RecordSet, reader: gate.DelegateApp) -> RecordSet:
+def among(records: RecordSet, reader: gate.DelegateApp, *, interaction: str) -> RecordSet:
     """The same records, and the RelatedPerson that ``fhirUser`` named to this app."""
-    if not gate.tells_who_acts(reader, "read"):
+    if not gate.tells_who_acts(reader, interaction):
         return records
     return WithDelegate(records.owner_id, records.patient_id, records.rules, reader.delegation)
 
@@ -33,3 +35,8 @@ class WithDelegate(RecordSet):
         at = microseconds(begun)
         own = sources.own().pk
         return Stored(resource_type, logical_id, related.VERSION, begun, False, own, at, at + 1, body, [])
+
+    def _versions(self, current: Stored, *, since: datetime | None, below: int | None) -> Iterator[Stored]:
+        if current.logical_id != self.delegation:
+            return RecordSet._versions(self, current, since=since, below=below)
+        return past.within([current], since=since, below=below)

@@ -113,13 +113,12 @@ class FhirView(APIView):
             raise errors.InsufficientScope(f"patient/{resource_type}.{gate.LETTER[self.interaction]}")
         at, reader = timezone.now(), self.reader()
         found = gate.readable(owner_id=self.bearer.owner_id, reader=reader, interaction=self.interaction, at=at)
-        if resource_type == gate.CONSENT and self.interaction in ("read", "search") and isinstance(reader, gate.App):
+        if resource_type == gate.CONSENT and isinstance(reader, gate.App):
             return consents.among(found, reader, interaction=self.interaction, at=at)
-        logs = resource_type == gate.AUDIT_EVENT and self.interaction in ("read", "search")
-        if logs and isinstance(reader, gate.App):
+        if resource_type == gate.AUDIT_EVENT and isinstance(reader, gate.App):
             return accesslogs.among(found, reader, interaction=self.interaction, at=at)
-        if resource_type == gate.RELATED_PERSON and self.interaction == "read" and isinstance(reader, gate.DelegateApp):
-            return delegates.among(found, reader)
+        if resource_type == gate.RELATED_PERSON and isinstance(reader, gate.DelegateApp):
+            return delegates.among(found, reader, interaction=self.interaction)
         return found
 
     def reaches(self, resource_type: str) -> bool:

@@ -46,7 +46,7 @@ class Admitted:
         return resource_type in TYPE_NUMBER and any(rule.reaches(resource_type) for rule in self.rules)
 
     def _predicate(self, resource_type: str) -> Sql:
-        blind_key = keys.of(self.owner_id).blind
+        blind_key = keys.ensure(self.owner_id).blind
         return predicates.predicate(self.rules, resource_type, owner_id=self.owner_id, blind_key=blind_key)
 
     def _opened(self, owner_keys: keys.OwnerKeys, rows: Sequence[tuple[Any, ...]]) -> list[Stored]:

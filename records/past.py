@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Final
@@ -13,6 +13,7 @@ from records.admitting import Admitted
 from records.models import Record, RecordVersion
 from records.numbering import TYPE_NUMBER
 from records.opening import Opener, Page, Stored
+from records.query import COUNT_MAX
 
 _AT_ONCE: Final = 500
 _VERSIONS_AT_ONCE: Final = 100
@@ -42,8 +43,7 @@ class WithPast(Admitted):
         return list(versions if limit is None else islice(versions, limit))
 
     def _versions(self, current: Stored, *, since: datetime | None, below: int | None) -> Iterator[Stored]:
-        if (below is None or current.version_id < below) and (since is None or current.last_updated >= since):
-            yield current
+        yield from within([current], since=since, below=below)
         record = Record.unguarded.only("id").get(
             owner_id=self.owner_id,
             resource_type=TYPE_NUMBER[current.resource_type],
@@ -75,6 +75,16 @@ class WithPast(Admitted):
         found = list(islice(self._changed(changes, after, count + 1), count + 1))
         entries = [stored for _, stored in found[:count]]
         return Page(entries, found[count - 1][0].cursor() if len(found) > count else None)
+
+    def stored_changes(self, changes: changelog.Changes) -> Iterator[Stored]:
+        """All of them from the first on, whatever the cursor, and of stored records alone."""
+        after: str | None = None
+        while True:
+            page = WithPast.changes(self, replace(changes, cursor=after), count=COUNT_MAX)
+            yield from page.entries
+            after = page.next
+            if after is None:
+                return
 
     def _changed(
         self, changes: changelog.Changes, after: changelog.Place | None, wanted: int
@@ -113,3 +123,10 @@ class WithPast(Admitted):
             for rule in self.rules
             if rule.reaches(stored.resource_type)
         )
+
+
+def within(versions: Iterable[Stored], *, since: datetime | None = None, below: int | None = None) -> Iterator[Stored]:
+    """Those of versions that need not be looked up: written at or after ``since``, with a number under ``below``."""
+    for version in versions:
+        if (since is None or version.last_updated >= since) and (below is None or version.version_id < below):
+            yield version

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.core.management import call_command
+from django.db import connection
 from django.dispatch import receiver
 from django.test.signals import setting_changed
 from pytest_django import DjangoDbBlocker
@@ -67,10 +69,17 @@ def nothing_counted() -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """The test database as a deployment leaves it: with policies, and with what the web role needs."""
     with django_db_blocker.unblock():
         call_command("secure_rows", stdout=io.StringIO())
+    yield
+    # A page that is still open keeps its thread of the server, and with it a session, until the browser ends.
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
 
 
 # One browser for all rooms: a run can drive only one.

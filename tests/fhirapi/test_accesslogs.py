@@ -207,3 +207,25 @@ def test_what_the_log_cannot_be_asked_is_an_error(she, asked):
 
     assert answer.status_code == 400
     assert answer.json()["resourceType"] == "OperationOutcome"
+
+
+def test_an_event_has_one_version_and_stands_in_the_history_of_all(she):
+    stored_event(she)
+    for _ in range(3):
+        act(she)
+    app = people.let_in(she, "patient/AuditEvent.rs")
+    newest, *_ = app.ids("/AuditEvent?_count=1")
+    name = f"/{newest}"
+
+    alone = app.bundle(f"{name}/_history")
+
+    assert [entry["response"]["etag"] for entry in alone["entry"]] == ['W/"1"']
+    assert app.get(f"{name}/_history/1").json() == app.get(name).json()
+    assert app.get(f"{name}/_history/2").status_code == 404
+    whole, page = [], app.bundle("/AuditEvent/_history?_count=2")
+    while following := [link["url"] for link in page["link"] if link["relation"] == "next"]:
+        whole += [entry["resource"]["id"] for entry in page["entry"]]
+        page = app.bundle(following[0].partition("/fhir/r4")[2])
+    whole += [entry["resource"]["id"] for entry in page["entry"]]
+    assert whole[-1] == "of-a-hospital"
+    assert len(whole) == len(set(whole)) > 4

@@ -9,6 +9,7 @@ import pytest
 from consent import ledger
 from consent.terms import Terms
 from gateway import authorizations
+from standards.fhir import validation
 from tests.fhirapi import people
 
 pytestmark = pytest.mark.django_db
@@ -145,3 +146,58 @@ def test_a_window_and_sources_count_for_her_decisions_too(she):
     past = people.let_in(she, "patient/Consent.rs", terms=Terms(until=1))
 
     assert ids(none, "/Consent") == ids(past, "/Consent") == []
+
+
+def versions(app: people.App, path: str) -> list[tuple[str, str, str]]:
+    """Id, version and status of each entry of a history."""
+    told = [entry["resource"] for entry in app.bundle(path).get("entry", [])]
+    return [(one["id"], one["meta"]["versionId"], one["status"]) for one in told]
+
+
+def test_a_decision_has_its_versions(she):
+    other, app = people.let_in(she, "patient/Observation.rs"), people.let_in(she, "patient/Consent.rs")
+    uid = str(other.decision.uid)
+    assert versions(app, f"/Consent/{uid}/_history") == [(uid, "1", "active")]
+    as_decided = app.get(f"/Consent/{uid}").json()
+
+    ledger.withdraw(owner_id=she.pk, grantee=other.application.client_id, actor=she, at=people.now())
+
+    bundle = app.bundle(f"/Consent/{uid}/_history")
+    assert versions(app, f"/Consent/{uid}/_history") == [(uid, "2", "inactive"), (uid, "1", "active")]
+    assert validation.problems(bundle) == []
+    assert app.get(f"/Consent/{uid}/_history/1").json() == as_decided
+    assert app.get(f"/Consent/{uid}/_history/2").json() == app.get(f"/Consent/{uid}").json()
+    assert app.get(f"/Consent/{uid}/_history/3").status_code == 404
+
+
+def test_the_history_of_all_holds_hers_among_the_stored_ones(she):
+    stored_consent(she)
+    other, app = people.let_in(she, "patient/Observation.rs"), people.let_in(she, "patient/Consent.rs")
+    ledger.withdraw(owner_id=she.pk, grantee=other.application.client_id, actor=she, at=people.now())
+
+    whole = versions(app, "/Consent/_history")
+
+    uid, own = str(other.decision.uid), str(app.decision.uid)
+    assert whole == [
+        (uid, "2", "inactive"), (own, "1", "active"), (uid, "1", "active"), ("advance-directive", "1", "active"),
+    ]  # fmt: skip
+    assert versions(app, "/Consent/_history?_since=2026-01-01T00:00:00Z")[:3] == whole[:3]
+    paged, page = [], app.bundle("/Consent/_history?_count=1")
+    while True:
+        paged += [(entry["resource"]["id"], entry["resource"]["meta"]["versionId"]) for entry in page["entry"]]
+        following = [link["url"] for link in page["link"] if link["relation"] == "next"]
+        if not following:
+            break
+        page = app.bundle(following[0].partition("/fhir/r4")[2])
+    assert paged == [one[:2] for one in whole]
+
+
+def test_no_version_of_a_decision_is_told_to_who_may_not_see_it(she):
+    app, other = people.let_in(she, "patient/*.rs"), people.let_in(people.sign_up(), "patient/Consent.rs")
+    uid = app.decision.uid
+
+    answers = [asker.get(f"/Consent/{uid}/{rest}").status_code for asker in (app, other)
+               for rest in ("_history", "_history/1")]  # fmt: skip
+
+    assert set(answers) == {404}
+    assert versions(app, "/Consent/_history") == []
