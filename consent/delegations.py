@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from hashlib import sha256
@@ -201,6 +201,22 @@ def renew(delegation: Delegation, *, ends: datetime, read: Reading, at: datetime
     )
     Delegation.objects.filter(pk=delegation.pk).update(reminded=None)
     _note(delegation, "renew", decision, by=owner, origin=origin)
+
+
+@transaction.atomic
+def let_apps_in(standing: Standing, *, allowed: bool, read: Reading, at: datetime, origin: str = "") -> None:
+    """The owner says anew whether the delegate may let apps in; all else stays. Raises ledger.NothingToResume."""
+    delegation = standing.delegation
+    decision = ledger.change_terms(
+        owner_id=delegation.owner_id,
+        grantee=str(delegation.uid),
+        actor=delegation.owner,
+        terms=replace(Terms.of(standing.decision.terms), apps=allowed),
+        read=read,
+        at=at,
+        kind=Grantee.PERSON,
+    )
+    _note(delegation, "delegate-apps" if allowed else "delegate-no-apps", decision, by=delegation.owner, origin=origin)
 
 
 def given(owner: Person, *, at: datetime) -> list[Standing]:

@@ -161,6 +161,19 @@ def renew(
 
 
 @transaction.atomic
+def change_terms(
+    *, owner_id: int, grantee: str, actor: Person, terms: Terms, read: Reading, at: datetime, kind: str = Grantee.APP
+) -> Decision:
+    """She grants the same anew on other terms, to the same end. Raises NothingToResume where nothing is granted now."""
+    last = _newest_locked(owner_id, grantee, kind)
+    if last is None or not lets_read(last, at=at):
+        raise NothingToResume(f"owner {owner_id} lets {grantee} read nothing now")
+    told = {**last.shown, **read.shown}
+    fields = {**read.as_fields(), "shown": told, "terms": terms.as_json()}
+    return _again(last, Act.GRANT, actor=actor, at=at, **fields)
+
+
+@transaction.atomic
 def hide(
     *,
     owner: Person,

@@ -49,6 +49,8 @@ DID: dict[str, str | Promise] = {
     "delegate": gettext_lazy("asked somebody to act for you"),
     "accept": gettext_lazy("agreed to act for you"),
     "decline": gettext_lazy("declined to act for you"),
+    "delegate-apps": gettext_lazy("let somebody who acts for you let apps in"),
+    "delegate-no-apps": gettext_lazy("no longer lets somebody who acts for you let apps in"),
     "token": gettext_lazy("was let in"),
     "connect": gettext_lazy("connected"),
     "recognize": gettext_lazy("said that an account is hers"),

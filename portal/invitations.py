@@ -159,7 +159,8 @@ def invite(delegation: Delegation, token: str) -> bool:
 
 
 def tell(delegation: Delegation, what: str) -> None:
-    """Tells both sides that it was ``accepted``, ``declined``, ``ended``, ``paused``, ``resumed`` or ``renewed``.
+    """Tells both sides that it was ``accepted``, ``declined``, ``ended``, ``paused``, ``resumed`` or ``renewed``, or
+    that ``apps`` or ``no-apps`` may be let in.
 
     The pages say the same, so a mail that cannot be sent changes nothing.
     """

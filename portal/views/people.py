@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import languages, stepup
 from consent import delegations, ledger, texts
-from consent.delegations import NotInvited, Standing, TooManyInvitations
+from consent.delegations import NotInvited, Standing, State, TooManyInvitations
 from consent.ledger import NothingToResume, NothingToWithdraw
 from gateway import authorizations
 from portal import delegates, invitations, pages
@@ -170,6 +170,45 @@ def renew(request: HttpRequest, uid: UUID) -> HttpResponse:
     invitations.tell(standing.delegation, "renewed")
     messages.success(request, _("It goes on for a year from today."))
     return redirect("portal:people")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@pages.of_person
+@stepup.required_to_send
+def let_apps_in(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """She reads what it means, then says so: from then on the delegate may let apps in for her."""
+    standing = _given(request, uid)
+    if standing.state is not State.ACTIVE or standing.lets_apps_in:
+        raise Http404
+    if request.method != "POST":
+        shown = delegates.of(standing, pages.person(request))
+        text = texts.read(texts.DELEGATING, languages.current())
+        return render(request, "portal/let_apps_in.html", {"delegate": shown, "text": text})
+    _say_of_apps(request, standing, allowed=True)
+    messages.success(request, _("%(name)s may let apps in from now on.") % {"name": standing.delegation.name})
+    return redirect("portal:people")
+
+
+@require_POST
+@pages.of_person
+def let_no_apps_in(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """It is taken back, and the apps that the delegate let in end with it."""
+    standing = _given(request, uid)
+    if not standing.lets_apps_in:
+        raise Http404
+    _say_of_apps(request, standing, allowed=False)
+    authorizations.end_with(standing.delegation, by=pages.person(request), at=timezone.now(), origin=_origin(request))
+    messages.success(request, _("%(name)s may let no more apps in.") % {"name": standing.delegation.name})
+    return redirect("portal:people")
+
+
+def _say_of_apps(request: HttpRequest, standing: Standing, *, allowed: bool) -> None:
+    at = timezone.now()
+    try:
+        delegations.let_apps_in(standing, allowed=allowed, read=_reading(), at=at, origin=_origin(request))
+    except NothingToResume as error:
+        raise Http404 from error
+    invitations.tell(standing.delegation, "apps" if allowed else "no-apps")
 
 
 def _given(request: HttpRequest, uid: UUID) -> Standing:

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import languages
+from accounts import languages, stepup
 from accounts.models import Person
 from consent import texts
 from portal import facts, hidings, kinds, lines, looking, names, pages, sameness, sensitivity, sources, when
@@ -107,7 +107,12 @@ def _who_gets_it(owner: Person, stored: reading.Stored) -> dict[str, Any]:
 @require_POST
 @pages.of_person
 def hide(request: HttpRequest, resource_type: str, logical_id: str) -> HttpResponse:
-    """``hide`` or ``show`` names whom: everyone, or the client_id of an app she let in."""
+    """``hide`` or ``show`` names whom: everyone, or the client_id of an app she let in. Hiding is never held up."""
+    answer = _changed if "hide" in request.POST else stepup.required(_changed)
+    return answer(request, resource_type, logical_id)
+
+
+def _changed(request: HttpRequest, resource_type: str, logical_id: str) -> HttpResponse:
     with looking.at_records(request, interaction="read") as look:
         stored = look.records.read(resource_type, logical_id)
     if stored is None or stored.deleted:

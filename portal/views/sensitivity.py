@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts import stepup
 from consent import sensitivity as consent_sensitivity
 from portal import looking, pages, sensitivity, sources
 from records import labels
@@ -49,7 +50,12 @@ def listing(request: HttpRequest) -> HttpResponse:
 @require_POST
 @pages.of_person
 def mark(request: HttpRequest, resource_type: str, logical_id: str) -> HttpResponse:
-    """Her word on one record; binding for every reader at once."""
+    """Her word on one record; binding for every reader at once. What may let somebody see it wants a proof."""
+    answer = _marked if request.POST.get("verdict") == "sensitive" else stepup.required(_marked)
+    return answer(request, resource_type, logical_id)
+
+
+def _marked(request: HttpRequest, resource_type: str, logical_id: str) -> HttpResponse:
     said = request.POST.get("verdict", "")
     done = said in _VERDICTS and consent_sensitivity.mark(
         pages.person(request),

@@ -8,7 +8,11 @@ import pytest
 from allauth.socialaccount.models import SocialAccount
 
 from accounts.models import Person, Role
+from consent import ledger
+from consent.models import Grantee
 from gateway.models import Application, Authorization
+from records.models import Record
+from records.numbering import TYPE_NUMBER
 from tests.accounts import signing
 from tests.architecture import addresses, possessions
 from tests.developers import builders
@@ -109,6 +113,7 @@ def test_what_lets_somebody_see_or_makes_a_secret_is_asked_for_again():
         "portal:resume_app": None,
         "portal:renew_delegation": None,
         "portal:resume_delegation": None,
+        "portal:let_apps_in": "get",
         "developers:renew_keys": "get",
         "developers:renew_secret": None,
         "developers:webhooks": "get",
@@ -125,6 +130,31 @@ def test_what_lets_somebody_see_or_makes_a_secret_is_asked_for_again():
         fresh = asker.ask(method, path)
         assert fresh.status_code in (200, 302, 400), name
         assert "reauthenticate" not in fresh.headers.get("Location", ""), name
+
+
+def test_what_she_kept_to_herself_is_let_out_only_by_who_shows_who_she_is():
+    person = signing.sign_up()
+    parties.store_observations(person, laboratory=1)
+    (record,) = Record.unguarded.filter(owner_id=person.pk, resource_type=TYPE_NUMBER["Observation"])
+    page, name = f"/record/Observation/{record.logical_id}/", f"Observation/{record.logical_id}"
+    browser = signing.signed_in(person)
+    signing.grow_old(browser, LATE)
+
+    # To keep something back is never held up.
+    assert browser.post(f"{page}hide/", {"hide": "everyone"})["Location"] == page
+    assert browser.post(f"{page}sensitivity/", {"verdict": "sensitive"})["Location"] == page
+    for form in ({"verdict": "ordinary"}, {"verdict": "automatic"}):
+        assert browser.post(f"{page}sensitivity/", form)["Location"].startswith("/accounts/reauthenticate/")
+    asked = browser.post(f"{page}hide/", {"show": "everyone"})
+
+    assert asked["Location"].startswith("/accounts/reauthenticate/")
+    assert ledger.is_hidden(person.pk, name, Grantee.EVERYONE, "")
+    record.refresh_from_db()
+    assert record.labels != 0
+    # What she sent goes on by itself once she has shown who she is.
+    done = browser.post("/accounts/reauthenticate/", {"password": PASSWORD, "next": f"{page}hide/"})
+    assert done["Location"] == page
+    assert not ledger.is_hidden(person.pk, name, Grantee.EVERYONE, "")
 
 
 def test_whoever_has_only_another_site_signs_in_there_again():

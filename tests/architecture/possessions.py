@@ -136,7 +136,7 @@ def _portal(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
     active, paused = (people.let_in(owner, "patient/*.rs", "offline_access") for _ in range(2))
     authorizations.pause(paused, by=owner, at=timezone.now())
     helper = people.sign_up(name="Helper")
-    acted, resting = delegate(owner, helper, apps=True), delegate(owner, people.sign_up())
+    acted, resting, plain = delegate(owner, helper, apps=True), *(delegate(owner, people.sign_up()) for _ in range(2))
     delegations.pause(resting, at=timezone.now())
     ids["portal"] = {
         "logical_id": ("hers", "none"),
@@ -154,6 +154,7 @@ def _portal(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
     ids["portal:receipt_file"] = {"form": ("receipt", "receipt")}
     ids["portal:resume_app"] = {"authorization_id": (paused.pk, NOWHERE)}
     ids["portal:resume_delegation"] = {"uid": (resting.uid, UID)}
+    ids["portal:let_apps_in"] = {"uid": (plain.uid, UID)}
     waiting = _asking_app()
     ids["gateway:consent-for"] = {"uid": (waiting.pk, waiting.pk), "delegation": (acted.uid, UID)}
     ids["portal:for_same_kind"] = {"kind": ("problems", "problems")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,8 +12,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from consent import delegations
-from consent.models import Delegation
+from consent import delegations, ledger, texts
+from consent.models import Delegation, Grantee
+from consent.terms import Terms
 from gateway import authorizations
 from gateway.models import Authorization
 from portal import reminders
@@ -67,6 +69,46 @@ def test_the_owner_says_whether_apps_may_be_let_in(owner, ben, app):
 
     assert "may let apps see the same" in words(browser_of(owner).get("/people/"))
     assert browser_of(ben).get(f"{address}/for/{wider.uid}").status_code == 200
+
+
+def test_she_allows_it_later_and_takes_it_back(owner, ben, app):
+    delegation, browser = delegate(owner, ben, labels=["HIV"]), browser_of(owner)
+    decided = ledger.current(owner.pk, str(delegation.uid), kind=Grantee.PERSON)
+    address = app.send_to_consent(browser_of(ben), WHOLE)
+    assert browser_of(ben).get(f"{address}/for/{delegation.uid}").status_code == 404
+    page = words(browser.get(f"/people/{delegation.uid}/apps/"))
+    assert "May Ben let apps in for you?" in page
+    assert "Only if you ticked it, the person may also let apps read" in page
+    mail.outbox.clear()
+
+    assert browser.post(f"/people/{delegation.uid}/apps/")["Location"] == "/people/"
+
+    assert {sent.to[0] for sent in mail.outbox} == {owner.email, ben.email}
+    allowed = ledger.current(owner.pk, str(delegation.uid), kind=Grantee.PERSON)
+    assert Terms.of(allowed.terms) == replace(Terms.of(decided.terms), apps=True)
+    assert (allowed.scopes_granted, allowed.ends) == (decided.scopes_granted, decided.ends)
+    assert allowed.text_version == texts.DELEGATING
+    assert "let somebody who acts for you let apps in" in words(browser.get("/access/"))
+    token = app.let_in(ben, WHOLE, acting=delegation)["access_token"]
+    assert status(app, token) == 200
+    mail.outbox.clear()
+    assert browser.post(f"/people/{delegation.uid}/no-apps/")["Location"] == "/people/"
+    assert {sent.to[0] for sent in mail.outbox} >= {owner.email, ben.email}
+    assert status(app, token) == 401
+    assert "may not let apps in" in words(browser.get("/people/"))
+    assert ledger.verify(owner.pk) == []
+
+
+def test_only_the_owner_of_one_in_force_says_whether_apps_may_be_let_in(owner, ben):
+    delegation = delegate(owner, ben)
+    paths = [f"/people/{delegation.uid}/{order}/" for order in ("apps", "no-apps")]
+
+    assert {browser_of(ben).post(path).status_code for path in paths} == {404}
+    assert browser_of(owner).post(paths[1]).status_code == 404, "there is nothing to take back"
+    browser_of(owner).post(paths[0])
+    assert browser_of(owner).post(paths[0]).status_code == 404, "it is so already"
+    browser_of(owner).post(f"/people/{delegation.uid}/pause/")
+    assert {browser_of(owner).post(path).status_code for path in paths} == {404}
 
 
 def test_both_see_it_and_for_whom(owner, ben, app):
