@@ -10,7 +10,7 @@ from allauth.core import context
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts import languages, signins, stepup
+from accounts import binding, languages, signins, stepup
 
 if TYPE_CHECKING:
     from django.forms import BaseForm
@@ -54,6 +54,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return response
 
     def login(self, request: HttpRequest, user: Person) -> None:
+        binding.bind(user.pk)
         super().login(request, user)
         signins.note(user, signins.IN, origin=signins.origin(request))
 

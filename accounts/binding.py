@@ -13,12 +13,29 @@ from typing import cast
 from django.db import connections
 
 from accounts.database import base, proofs
-from accounts.database.proofs import About
+from accounts.database.proofs import About, Asking
 
 
 def bind(person_id: int | None) -> None:
     """From the next statement of this thread on, only rows of who signed in can be reached; with None, nobody's."""
     _connection().wanted = None if person_id is None else About(person_id, person_id)
+
+
+def ask(person_id: int) -> None:
+    """From the next statement on what this person signs in with can be reached, and nothing else of anybody's."""
+    _connection().wanted = Asking(person_id)
+
+
+@contextmanager
+def asking(person_id: int) -> Iterator[None]:
+    """For a while what this person signs in with, whoever is bound: who signs in is about nobody yet."""
+    connection = _connection()
+    before = connection.wanted
+    connection.wanted = Asking(person_id)
+    try:
+        yield
+    finally:
+        connection.wanted = before
 
 
 def bind_service(client_id: str) -> None:

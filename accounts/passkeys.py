@@ -8,8 +8,11 @@ from typing import Any
 
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.webauthn import forms as allauth
+from allauth.mfa.webauthn.internal import auth
 from django import forms
 from fido2.webauthn import AuthenticationResponse, RegistrationResponse
+
+from accounts import binding
 
 
 class CredentialField(forms.JSONField):
@@ -36,6 +39,11 @@ class AddForm(allauth.AddWebAuthnForm):
 
 class SignInForm(allauth.LoginWebAuthnForm):
     credential = CredentialField(AuthenticationResponse.from_dict)
+
+    def clean_credential(self) -> Any:
+        """The passkey says whose it is; with her keys it is found out whether that is true."""
+        binding.ask(auth.extract_user_from_response(self.cleaned_data["credential"]).pk)
+        return super().clean_credential()
 
 
 class SecondStepForm(allauth.AuthenticateWebAuthnForm):

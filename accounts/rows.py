@@ -41,19 +41,23 @@ PARTS: Final = {
 }
 """Rows of these are as visible as the row of the other table that they are part of."""
 
+PERSONAL: Final = {
+    "mfa_authenticator": "user_id",
+    "usersessions_usersession": "user_id",
+}
+"""Rows of who signed in, whomever she acts for."""
+
 OPEN: Final = (
-    # Who signs in and how: asked before it is known who asks. Nothing clinical; secrets of authenticators are sealed.
+    # Who signs in: asked before it is known who asks. Nothing clinical; sessions under a digest of their secret.
     "account_emailaddress",
     "account_emailconfirmation",
     "accounts_person",
     "accounts_person_groups",
     "accounts_person_user_permissions",
     "django_session",
-    "mfa_authenticator",
     "socialaccount_socialaccount",
     "socialaccount_socialapp",
     "socialaccount_socialtoken",
-    "usersessions_usersession",
     # Apps, codes and tokens (as digests): asked before it is known whom they speak for.
     "gateway_accesstoken",
     "gateway_application",
@@ -99,7 +103,7 @@ OPEN: Final = (
 CLOSED: Final = ("accounts_bindingkey",)
 """No role but the owner of the tables has any right to these."""
 
-VIEWS: Final = ("accounts_boundowner", "accounts_boundperson", "accounts_boundservice")
+VIEWS: Final = ("accounts_boundasking", "accounts_boundowner", "accounts_boundperson", "accounts_boundservice")
 """Whom the session is about, where the proof is right."""
 
 READ_ONLY: Final = frozenset({"django_migrations"})
@@ -116,6 +120,8 @@ _BOUND: Final = "(SELECT b.owner_id FROM public.accounts_boundowner b)"
 _PERSON: Final = "(SELECT b.person_id FROM public.accounts_boundperson b)"
 _SERVICE: Final = "(SELECT b.client_id FROM public.accounts_boundservice b)"
 
+_ASKING: Final = "(SELECT b.person_id FROM public.accounts_boundasking b)"
+
 _ALSO_READ: Final = (
     # A backend service exports the records of all who let it, and no owner has asked.
     ("told_to_the_service_it_names", "consent_decision", f"grantee_kind = 'app' AND grantee = {_SERVICE}"),
@@ -131,11 +137,18 @@ _ALSO_READ: Final = (
 )
 """Rows that others than their owner may read: policy, table, test."""
 
+_ALSO_USED: Final = tuple(
+    (f"asked_for_at_the_door_{order.lower()}", f"FOR {order} USING (user_id = {_ASKING})")
+    for order in ("SELECT", "UPDATE")
+)
+"""Of authenticators: who signs in shows one, and that it was used is written down. None is made or removed so."""
+
 
 def policies() -> list[str]:
     """The statements that lay every policy anew; a role that owns the tables is not held by them."""
     tests = {table: f"{column} = {_BOUND}" for table, column in OWNED.items()}
     tests |= {table: f"{column} IN (SELECT id FROM public.{whole})" for table, (column, whole) in PARTS.items()}  # noqa: S608 - our own names
+    tests |= {table: f"{column} = {_PERSON}" for table, column in PERSONAL.items()}
     kept = [
         statement
         for table, test in tests.items()
@@ -149,8 +162,9 @@ def policies() -> list[str]:
         for name, table, test in _ALSO_READ
         for statement in _policy(name, table, f"FOR SELECT USING ({test})")
     ]
+    used = [statement for name, rule in _ALSO_USED for statement in _policy(name, "mfa_authenticator", rule)]
     # Whoever may append may do so in anybody's chain, and read none: a refusal is told to whom it concerns.
-    return [*kept, *also, f"ALTER FUNCTION {_APPEND} SECURITY DEFINER SET search_path = public, pg_temp"]
+    return [*kept, *also, *used, f"ALTER FUNCTION {_APPEND} SECURITY DEFINER SET search_path = public, pg_temp"]
 
 
 def _policy(name: str, table: str, rule: str) -> tuple[str, str]:
@@ -163,7 +177,7 @@ def grants(role: str, *, serves: bool) -> list[str]:
     ``role`` is quoted. A table that is not named here is out of its reach.
     """
     read_only = READ_ONLY_TO_THE_WEB if serves else READ_ONLY
-    written = [table for table in (*OWNED, *PARTS, *OPEN) if table not in read_only]
+    written = [table for table in (*OWNED, *PARTS, *PERSONAL, *OPEN) if table not in read_only]
     return [
         f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}",
         f"GRANT USAGE ON SCHEMA public TO {role}",

@@ -8,8 +8,10 @@ from itertools import islice
 from urllib.parse import quote
 
 from django.conf import settings
-from django.test import Client
+from django.contrib import auth
+from django.http import HttpRequest
 
+from accounts import sessions
 from accounts.models import Person
 from benchmarks import access, filling, load, population
 from standards.fhir import dates
@@ -40,9 +42,11 @@ class Owner:
 
     @cached_property
     def _cookie(self) -> str:
-        browser = Client()
-        browser.force_login(self.person, settings.AUTHENTICATION_BACKENDS[0])
-        return f"{settings.SESSION_COOKIE_NAME}={browser.cookies[settings.SESSION_COOKIE_NAME].value}"
+        request = HttpRequest()
+        request.session = sessions.SessionStore()
+        auth.login(request, self.person, settings.AUTHENTICATION_BACKENDS[0])
+        request.session.save()
+        return f"{settings.SESSION_COOKIE_NAME}={request.session.secret}"
 
     @property
     def search(self) -> bytes:

@@ -76,7 +76,7 @@ MIDDLEWARE = [
     *(["developers.faults.FaultMiddleware"] if SITE == "person" else []),
     # What programs call passes by all that follows.
     "config.middleware.ProgramsMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "accounts.sessions.CookieMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -127,7 +127,7 @@ def _database(url: str) -> dict[str, object]:
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": env.read_number("DATABASE_CONNECTION_SECONDS", 600),
         "CONN_HEALTH_CHECKS": True,
-        # Statements that are run often are planned once; only those of records.searching bind on the server.
+        # Statements that are run often are planned once; only those that go by audit.cursors bind on the server.
         "OPTIONS": {"prepare_threshold": 5, **options},
         "ATOMIC_REQUESTS": False,
     }
@@ -165,7 +165,7 @@ CACHE_URL = env.read_text("CACHE_URL", _cache_of_broker())
 CACHE_PREFIX = slugify(SITE_NAME, allow_unicode=True)
 CACHES = {
     "default": (
-        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL, "KEY_PREFIX": CACHE_PREFIX}
+        {"BACKEND": "config.cache.RedisCache", "LOCATION": CACHE_URL, "KEY_PREFIX": CACHE_PREFIX}
         if CACHE_URL
         # One process then counts its own rate limits; docs/configuration.md asks for CACHE_URL in production.
         else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}

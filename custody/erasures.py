@@ -23,6 +23,7 @@ from django.template.loader import render_to_string
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 
+from accounts import sessions
 from accounts.models import Person, new_patient_id
 from audit import events
 from audit.models import Action, Agent
@@ -278,7 +279,7 @@ def _disclosures(person: Person, *, reference: str) -> list[dict[str, Any]]:
 def _remove_sessions(person: Person) -> None:
     """Sessions say inside whose they are; only reading each tells."""
     for session in Session.objects.iterator(chunk_size=500):
-        if session.get_decoded().get("_auth_user_id") == str(person.pk):
+        if sessions.told(session).get("_auth_user_id") == str(person.pk):
             session.delete()
 
 

@@ -16,12 +16,13 @@ from pytest_django import DjangoDbBlocker
 from xdist.scheduler import LoadScopeScheduling
 
 from fhirapi import capability
-from tests import network
+from tests import cookies, network
 from tests.browser import chromium, open_page
 
 JOURNEYS = "tests/journeys/"
 
 network.close()
+cookies.keep_secrets()
 
 
 @receiver(setting_changed)

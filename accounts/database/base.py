@@ -15,7 +15,7 @@ from django.db.backends.postgresql import base
 from psycopg import Cursor
 
 from accounts.database import proofs
-from accounts.database.proofs import About
+from accounts.database.proofs import About, Asking
 
 
 class Told(Enum):
@@ -25,8 +25,8 @@ class Told(Enum):
     """The statement under way tells the server itself."""
 
 
-Wanted = About | str | Told | None
-"""An owner, or a service by client_id."""
+Wanted = About | Asking | str | Told | None
+"""An owner, who is signing in, or a service by client_id."""
 
 _TELL: Final = "SELECT set_config('tributary.about', %s, false)"
 
@@ -60,7 +60,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _tell(self) -> None:
         if not self._ready or self.needs_rollback:
             return
-        bound = proofs.bound(self.wanted) if isinstance(self.wanted, About | str) else ""
+        bound = proofs.bound(self.wanted) if isinstance(self.wanted, About | Asking | str) else ""
         with self.wrap_database_errors, Cursor(self.connection) as cursor:
             cursor.execute(_TELL, [bound])
         self.told = self.wanted

@@ -21,6 +21,13 @@ class About:
     person_id: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who is about to sign in and has not shown yet who she is: only what she will be asked for can be reached."""
+
+    person_id: int
+
+
 def key() -> bytes:
     return _key(settings.SECRET_KEY)
 
@@ -31,13 +38,15 @@ def of(said: str) -> str:
     return hashlib.sha256(key() + inner).hexdigest()
 
 
-def bound(about: About | str) -> str:
-    """The setting that names an owner, or a service by client_id, after its proof."""
+def bound(about: About | Asking | str) -> str:
+    """The setting that names an owner, a service by client_id, or who is signing in, after its proof."""
     said = f"service {about}" if isinstance(about, str) else _words(about)
     return f"{of(said)}:{said}"
 
 
-def _words(about: About) -> str:
+def _words(about: About | Asking) -> str:
+    if isinstance(about, Asking):
+        return f"asking {about.person_id}"
     person = "" if about.person_id is None else f" person {about.person_id}"
     return f"owner {about.owner_id}{person}"
 

@@ -14,6 +14,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
+from tests import servers, web_role
 from tests.accounts import signing
 from tests.portal import people
 
@@ -53,6 +54,28 @@ def test_password_alone_no_longer_opens_an_account_with_codes():
     fresh = {"code": code_of(secret, later=1)}
     assert browser.post("/accounts/factors/authenticate/", fresh)["Location"] == "/"
     assert browser.get("/account/").status_code == 200
+
+
+@pytest.mark.skipif(not servers.ROLE_URLS, reason="a server that was given has no roles of ours")
+def test_the_second_step_is_asked_for_where_the_database_hides_what_is_anothers():
+    """Rows that the web server cannot reach must never look as if she had no second step."""
+    person, another = signing.sign_up(), signing.sign_up()
+    with web_role.requests():
+        secret, recovery = set_up(signing.signed_in(person))
+        assert signing.sign_in(another)["Location"] == "/"
+
+        browsers = [Client(), Client()]
+        asked = [signing.sign_in(person, browser=browser)["Location"] for browser in browsers]
+        given = [code_of(secret, later=1), recovery[0]]
+        answers = [
+            browser.post("/accounts/factors/authenticate/", {"code": code})["Location"]
+            for browser, code in zip(browsers, given, strict=True)
+        ]
+        opened = [browser.get("/accounts/sessions/").status_code for browser in browsers]
+
+    assert asked == ["/accounts/factors/authenticate/"] * 2
+    assert answers == ["/", "/"]
+    assert opened == [200, 200]
 
 
 def test_recovery_code_lets_in_once():

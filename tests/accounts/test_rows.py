@@ -8,6 +8,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, ProgrammingError, connection, transaction
 from django.utils import timezone
@@ -41,7 +43,7 @@ pytestmark = [
     pytest.mark.django_db,
     pytest.mark.skipif(not servers.ROLE_URLS, reason="a server that was given has no roles of ours"),
 ]
-OWNED = (*rows.OWNED, *rows.PARTS)
+OWNED = (*rows.OWNED, *rows.PARTS, *rows.PERSONAL)
 
 
 def ask(statement: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -63,8 +65,8 @@ def count(table: str) -> int:
 
 def owners_in(table: str) -> set[int]:
     """Whose rows a statement without any condition finds."""
-    if table in rows.OWNED:
-        return {owner for (owner,) in ask(f"SELECT DISTINCT {rows.OWNED[table]} FROM {table}")}  # noqa: S608
+    if column := {**rows.OWNED, **rows.PERSONAL}.get(table):
+        return {owner for (owner,) in ask(f"SELECT DISTINCT {column} FROM {table}")}  # noqa: S608
     joined, whole = f"FROM {table}", table
     while whole in rows.PARTS:
         column, above = rows.PARTS[whole]
@@ -96,6 +98,8 @@ def lead_a_life() -> App:
     erasures.ask(person, at=at)
     upload = Upload.objects.create(owner=person, digest=b"one", size=1, sealed_name=b"one", received=at)
     UploadedDocument.objects.create(owner=person, upload=upload, number=1, sealed_name=b"one")
+    Authenticator.objects.create(user=person, type=Authenticator.Type.TOTP, data={"secret": "sealed"})
+    UserSession.objects.create(user=person, ip="192.0.2.1", session_key=secrets.token_hex(20), user_agent="a browser")
     return app
 
 
@@ -185,6 +189,25 @@ def test_no_row_of_another_is_written_changed_or_removed():
     assert removed == 0
 
 
+def test_who_signs_in_is_asked_for_what_is_hers_and_reaches_nothing_else():
+    ana, ben = lead_a_life().person.pk, lead_a_life().person.pk
+    passkey = "INSERT INTO mfa_authenticator (user_id, type, data, created_at) VALUES (%s, 'webauthn', '{}', now())"
+
+    with web_role.stepped_down():
+        binding.ask(ana)
+        seen = {table: owners_in(table) for table in OWNED}
+        answers = [refused(passkey, ana), refused("UPDATE mfa_authenticator SET user_id = %s", ben)]
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM mfa_authenticator")
+            removed = cursor.rowcount
+        binding.bind(ana)
+        answers.append(refused(passkey, ben))
+
+    assert seen == {table: {ana} if table == "mfa_authenticator" else set() for table in OWNED}
+    assert all("violates row-level security policy" in answer for answer in answers)
+    assert removed == 0
+
+
 def test_naming_somebody_takes_more_than_saying_it():
     ana, ben = people.with_observation().pk, people.with_observation().pk
     proof = proofs.bound(About(ana, ana))[:64]
@@ -199,6 +222,7 @@ def test_naming_somebody_takes_more_than_saying_it():
             f"{proof}:owner {ben} person {ana}",
             f"{proofs.of(str(ben))}:owner {ben}",
             f"{proof}:service {ana}",
+            f"{proof}:asking {ana}",
         )
         for said in (*others, "", ":", "x" * 65):
             ask("SELECT set_config('tributary.about', %s, false)", said)

@@ -8,10 +8,11 @@ import pytest
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts import devices
+from accounts import devices, sessions
 from tests.accounts import signing
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +36,30 @@ def test_sign_in_without_a_page_is_over_after_the_idle_time(settings):
     Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
 
     assert not is_in(browser)
+
+
+def test_what_the_tables_hold_of_a_session_opens_none():
+    browser = signing.signed_in(signing.sign_up())
+    kept = Session.objects.get()
+    assert is_in(browser)
+
+    secret, stolen = browser.cookies["session"].value, Client()
+    stolen.cookies["session"] = kept.session_key
+
+    assert not is_in(stolen)
+    assert secret not in str((kept.session_key, sessions.told(kept), UserSession.objects.values_list()))
+
+
+def test_what_one_session_says_is_worth_nothing_in_another():
+    browser, visitor = signing.signed_in(signing.sign_up()), Client()
+    visitor.session["lang"] = "es"
+    hers, own = browser.session.session_key, visitor.session.session_key
+    said = Session.objects.get(session_key=hers).session_data
+
+    Session.objects.filter(session_key=own).update(session_data=said)
+
+    assert not is_in(visitor)
+    assert is_in(browser)
 
 
 def test_opening_a_page_keeps_it(settings):

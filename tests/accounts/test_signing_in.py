@@ -72,7 +72,7 @@ def test_session_is_a_new_one_after_signing_in():
     session = browser.session
     session["planted"] = "yes"
     session.save()
-    browser.cookies["session"] = planted = session.session_key
+    browser.cookies["session"] = planted = session.secret
 
     sign_in(sign_up(), browser=browser)
 

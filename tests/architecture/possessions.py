@@ -100,6 +100,10 @@ class Estate:
         """What only stands where something of hers is shown."""
         return WORD, NAME, self.owner.email, self.owner.patient_id
 
+    def missing(self, route: Route) -> bool:
+        """Whether it names nothing of anybody's."""
+        return not route.groups <= {**SAME, **self.ids.get(route.room, {}), **self.ids.get(route.name, {})}.keys()
+
     def _values(self, route: Route, place: int) -> dict[str, Any]:
         known = {**SAME, **self.ids.get(route.room, {}), **self.ids.get(route.name, {})}
         missing = route.groups - known.keys()

@@ -6,12 +6,13 @@ import re
 
 import pytest
 from django.conf import settings as configured
+from django.db import transaction
 from django.test import Client
 
 from accounts.models import Person, Role
 from gateway import cors
 from tests.accounts import signing
-from tests.architecture import addresses, zap
+from tests.architecture import addresses, possessions, zap
 from tests.portal.people import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +55,35 @@ def test_no_address_breaks_a_passive_rule(settings, https, site, who):
     }
     found = {path: rules for path, answer in answers.items() if (rules := zap.broken(path, answer))}
     assert found == {}
+
+
+def test_what_shows_something_of_hers_breaks_none_and_is_kept_by_nobody(https):
+    """Every kind of page and answer with something behind it: shown to whoever may see it, stored by no cache."""
+    estate, kept, found, shown = possessions.estate(), [], {}, set()
+    asked = [(route.name, route.path(estate.hers(route)), estate.holder(route)) for route in addresses.varying()
+             if not estate.missing(route)]  # fmt: skip
+    # Her passkey is made up: no ceremony begins with it.
+    asked += [
+        ("", path, estate.holders[""])
+        for path in addresses.every()
+        if not {"logout", "webauthn"} & set(path.split("/"))
+    ]
+    for name, path, asker in asked:
+        with transaction.atomic():
+            answer = asker.client.get(path, headers=asker.headers, secure=True)
+            body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+            transaction.set_rollback(True)
+        if answer.status_code != 200:
+            continue
+        if rules := zap.broken(path, answer):
+            found[path] = rules
+        if any(word in body.decode(errors="replace") for word in estate.words()):
+            shown.add(name.partition(":")[0] if name else path)
+            if "no-store" not in answer.get("Cache-Control", ""):
+                kept.append(path)
+
+    assert (found, kept) == ({}, [])
+    assert {"portal", "developers", "fhirapi", "gateway", "/account/"} <= shown
 
 
 def test_rules_see_what_is_wrong(https):

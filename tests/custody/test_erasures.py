@@ -15,6 +15,7 @@ from django.utils import timezone
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from accounts import sessions
 from accounts.models import Person
 from audit import chains, checkpoints, events
 from audit.models import Event
@@ -75,7 +76,7 @@ def test_no_row_of_any_table_names_her_any_more_and_nobody_else_lost_one(ehr, ho
     assert naming(other) == before
     assert len(stored) == 2
     assert len(lives.files()) == 1
-    assert {each.get_decoded().get("_auth_user_id") for each in Session.objects.all()} == {str(other.person.pk)}
+    assert {sessions.told(each).get("_auth_user_id") for each in Session.objects.all()} == {str(other.person.pk)}
     assert not Person.objects.filter(pk=hers.person.pk).exists()
     assert chains.verify(other.person.pk) == ledger.verify(other.person.pk) == chains.verify(events.NOBODY) == []
     call_command("verify_audit")

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from accounts import sessions
 from developers import building, flow
 from gateway.models import Application, Authorization
 from records import patient
@@ -36,7 +37,7 @@ def test_every_step_is_shown_and_nothing_secret_stays(site):
     assert "Introspection" in page
     assert code not in page
     assert not re.search(r'"(?:access|refresh|id)_token": "[^"…]{8,}', page.replace("&quot;", '"'))
-    assert code not in str([session.get_decoded() for session in Session.objects.all()])
+    assert code not in str([sessions.told(session) for session in Session.objects.all()])
     assert not Authorization.objects.live(at=timezone.now()).exists()
     assert browser.get(back.removeprefix(site))["Location"] == "/developers/try/"
 

@@ -37,7 +37,7 @@ class Command(BaseCommand):
             if names["web"] and (_passes_by(cursor, names["web"]) or _may_become_owner(cursor, names["web"])):
                 raise CommandError(f"no policy holds {names['web']}: it passes by them, or may act as their owner")
         self.stdout.write(
-            f"policies on {len(rows.OWNED) + len(rows.PARTS)} tables; roles: {', '.join(others) or 'one'}"
+            f"policies on {len((*rows.OWNED, *rows.PARTS, *rows.PERSONAL))} tables; roles: {', '.join(others) or 'one'}"
         )
 
 
