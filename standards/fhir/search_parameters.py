@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -71,7 +72,12 @@ def for_type(resource_type: str) -> Mapping[str, SearchParameter]:
     """Code to parameter, ``_id`` and ``_lastUpdated`` and their like included. Empty for an unknown type."""
     if resource_type not in structures.r4().resource_types:
         return _NONE
-    return _of_known_type(resource_type)
+    with _one_at_a_time:
+        return _of_known_type(resource_type)
+
+
+# ``cache`` alone lets two threads that ask first make one each, and whoever holds the other one finds it nowhere.
+_one_at_a_time: Final = Lock()
 
 
 @cache

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
 import pytest
 
 from standards.fhir import search_parameters, types
@@ -61,3 +65,20 @@ def test_patient_compartment_names_known_parameters():
 def test_there_are_146_types():
     assert len(types.RESOURCE_TYPES) == 146
     assert types.US_CORE_TYPES | types.ADMINISTRATIVE_TYPES | types.CLINICAL_TYPES <= types.RESOURCE_TYPES
+
+
+def test_there_is_one_of_each_however_many_ask_first(monkeypatch):
+    """A second one would be found in no list of the first: a worker's searches would open candidates for good."""
+
+    original = search_parameters._of_known_type.__wrapped__
+
+    def slowly(resource_type):
+        time.sleep(0.05)
+        return original(resource_type)
+
+    made = cache(slowly)
+    monkeypatch.setattr(search_parameters, "_of_known_type", made)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: search_parameters.for_type("Observation")["category"], range(4)))
+
+    assert len({id(one) for one in found}) == 1
