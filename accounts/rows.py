@@ -38,6 +38,7 @@ PARTS: Final = {
     "sync_runstep": ("run_id", "sync_run"),
     "sync_pageentry": ("step_id", "sync_runstep"),
     "sync_pointer": ("connection_id", "sync_connection"),
+    "sync_shipmentshare": ("connection_id", "sync_connection"),
 }
 """Rows of these are as visible as the row of the other table that they are part of."""
 
@@ -97,6 +98,10 @@ OPEN: Final = (
     "sandbox_fault",
     "sync_brand",
     "sync_hospital",
+    # What organisations export to us: figures, and sealed addresses and keys. Whose lines they were is in the shares.
+    "sync_feed",
+    "sync_shipment",
+    "sync_shippedfile",
 )
 """No policy, and why."""
 

@@ -59,6 +59,7 @@ class Standing:
     retry: str
     times: tuple[tuple[str, str], ...]
     schedule: str
+    shipped: str
 
     @property
     def needs_her(self) -> bool:
@@ -149,7 +150,28 @@ def _standing(connection: ConnectionProgress) -> Standing:
         retry=_retry(run) if active and run else "",
         times=tuple(_times(connection)),
         schedule=connection.schedule,
+        shipped=_shipped(connection) if connection.fed else "",
     )
+
+
+def _shipped(connection: ConnectionProgress) -> str:
+    """What a hospital that also exports as a group last sent of hers."""
+    shipment = connection.shipment
+    if shipment is None:
+        return _("Nothing of yours has come that way yet.")
+    arrived = ngettext("%(count)s record of yours", "%(count)s records of yours", shipment.received)
+    parts = [arrived % {"count": shipment.received}]
+    if shipment.new:
+        parts.append(ngettext("%(count)s new", "%(count)s new", shipment.new) % {"count": shipment.new})
+    if shipment.changed:
+        parts.append(ngettext("%(count)s changed", "%(count)s changed", shipment.changed) % {"count": shipment.changed})
+    if shipment.deleted:
+        gone = ngettext("%(count)s no longer there", "%(count)s no longer there", shipment.deleted)
+        parts.append(gone % {"count": shipment.deleted})
+    if shipment.unusable:
+        lost = ngettext("%(count)s too damaged to keep", "%(count)s too damaged to keep", shipment.unusable)
+        parts.append(lost % {"count": shipment.unusable})
+    return _("Last sent %(moment)s: %(what)s.") % {"moment": when.moment(shipment.at), "what": ", ".join(parts)}
 
 
 def _retry(run: RunProgress) -> str:

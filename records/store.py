@@ -87,6 +87,18 @@ def held(*, owner_id: int, source_id: int) -> dict[str, int]:
     return totals
 
 
+def present(*, owner_id: int, references: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Which of these (type, logical id) are current records of this owner."""
+    wanted = set(references)
+    found = Record.unguarded.filter(
+        owner_id=owner_id,
+        deleted=False,
+        resource_type__in={TYPE_NUMBER[name] for name, _ in wanted},
+        logical_id__in=[logical_id for _, logical_id in wanted],
+    ).values_list("resource_type", "logical_id")
+    return [pair for number, logical_id in found if (pair := (TYPE_NAME[number], logical_id)) in wanted]
+
+
 def names(*, owner_id: int, source_id: int, limit: int) -> list[tuple[str, str]]:
     """Type and logical id of current records that this source gave this owner, at most ``limit``."""
     current = Record.unguarded.filter(owner_id=owner_id, source_id=source_id, deleted=False).order_by("id")

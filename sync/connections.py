@@ -47,7 +47,7 @@ def connect(
     connection.token_endpoint = token_endpoint
     connection.revocation_endpoint = revocation_endpoint
     connection.connected = at
-    connection.state, connection.sealed_subject = ConnectionState.ACTIVE, None
+    connection.state, connection.sealed_subject, connection.fed = ConnectionState.ACTIVE, None, ""
     tokens.seal(connection, tokens_given)
     connection.save()
     # The log last: a page under way holds its run, which we may ring for, and then asks for the log.
@@ -103,8 +103,10 @@ def stop(connection: Connection, *, at: datetime, origin: str = "") -> None:
     farewells.prepare(connection)
     connection.sealed_tokens = None
     connection.token_expires = None
+    connection.fed = ""
     connection.save(
         update_fields=[
+            "fed",
             "state",
             "sealed_subject",
             "sealed_tokens",
@@ -136,7 +138,9 @@ def confirm(connection: Connection, *, at: datetime, origin: str = "") -> bool:
 
 def ask_to_sign_in(connection_id: int) -> None:
     """The hospital no longer accepts our tokens: only she can mend that. A stopped connection stays stopped."""
-    Connection.objects.filter(pk=connection_id, state=ConnectionState.ACTIVE).update(state=ConnectionState.NEEDS_REAUTH)
+    Connection.objects.filter(pk=connection_id, state=ConnectionState.ACTIVE).update(
+        state=ConnectionState.NEEDS_REAUTH, fed=""
+    )
 
 
 def _note(connection: Connection, interaction: str, *, by: Person, origin: str) -> None:

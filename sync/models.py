@@ -16,6 +16,13 @@ from django.db import models
 from django.db.models import Q
 
 from records.models import Source
+from sync.feed_models import Feed as Feed
+from sync.feed_models import FileKind as FileKind
+from sync.feed_models import FileState as FileState
+from sync.feed_models import Shipment as Shipment
+from sync.feed_models import ShipmentShare as ShipmentShare
+from sync.feed_models import ShipmentState as ShipmentState
+from sync.feed_models import ShippedFile as ShippedFile
 from sync.upload_models import DocumentState as DocumentState
 from sync.upload_models import Upload as Upload
 from sync.upload_models import UploadedDocument as UploadedDocument
@@ -131,7 +138,8 @@ class Connection(models.Model):
     ``last_attempt``, ``last_success``, ``last_new_data`` are three different things. ``due``: when the next update
     begins by itself, null while there is none to come. ``removal``: when she asked that what came be deleted; null
     before, and again once it is. ``recognized``: when her Patient there was found to be her, by what it says or by her
-    own word; ``sealed_subject``: whom it names, while she is asked.
+    own word; ``sealed_subject``: whom it names, while she is asked. ``fed``: how far she has what the hospital
+    exports to us as a group: its ``since``, ``#`` and the number of a shipment under way, or empty (sync.feeds).
     """
 
     owner = models.ForeignKey(
@@ -161,6 +169,7 @@ class Connection(models.Model):
     schedule = models.CharField(max_length=8, choices=Schedule, default=Schedule.DAILY)
     due = models.DateTimeField(null=True)
     removal = models.DateTimeField(null=True)
+    fed = models.CharField(max_length=40, blank=True, default="")
 
     class Meta:
         constraints: ClassVar = [
@@ -196,6 +205,7 @@ class Connection(models.Model):
                 name="connection_by_due",
             ),
             models.Index(fields=["id"], condition=Q(removal__isnull=False), name="connection_being_removed"),
+            models.Index(fields=["hospital", "patient"], name="connection_by_account"),
         ]
 
     def __str__(self) -> str:

@@ -132,11 +132,17 @@ class GuardedSession(requests.Session):
         return
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send and read the bounded answer. Raises requests' own exceptions and the three of this module."""
+        """Send and read the bounded answer; with ``stream`` reading, within bounds, and closing it is the caller's.
+
+        Raises requests' own exceptions and the three of this module.
+        """
         check_address(request.url or "")
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = (CONNECT_SECONDS, READ_SECONDS)
+        streamed = bool(kwargs.get("stream"))
         response = super().send(request, **{**kwargs, "stream": True, "allow_redirects": False})
+        if streamed:
+            return response
         with response:
             # The public way to read within a bound leaves ``content`` unset, which authlib and fhirclient use.
             response._content = self._read(response)

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Sum
+
 from accounts.models import Person
 from sync import connections
-from sync.models import Connection, ConnectionState, Run, RunStep, StepKind, StepState
+from sync.models import Connection, ConnectionState, Feed, Run, RunStep, ShipmentShare, StepKind, StepState
 from sync.problems import Explained, Problem, explain
 
 
@@ -66,8 +68,22 @@ class RunProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class ShipmentProgress:
+    """What the newest export of a group brought of hers: ``received`` lines, of which the others are a part."""
+
+    at: datetime
+    received: int
+    new: int
+    changed: int
+    deleted: int
+    unusable: int
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionProgress:
-    """A connection as the portal shows it. ``problem``: what she should know or do about it now."""
+    """A connection as the portal shows it. ``problem``: what she should know or do about it now. ``fed``: whether the
+    hospital also exports to us as a group, and ``shipment`` what came of that last.
+    """
 
     connection_id: int
     hospital: str
@@ -84,6 +100,8 @@ class ConnectionProgress:
     removing: bool
     run: RunProgress | None
     problem: Explained | None
+    fed: bool = False
+    shipment: ShipmentProgress | None = None
 
     @property
     def under_way(self) -> bool:
@@ -91,13 +109,16 @@ class ConnectionProgress:
 
 
 def of(owner: Person) -> list[ConnectionProgress]:
-    """Every connection of hers with its newest run; three queries however many there are."""
+    """Every connection of hers with its newest run; five queries at most, however many there are."""
     found = list(connections.of(owner))
     newest = _newest_runs(owner, found)
     steps: dict[int, list[RunStep]] = {}
     for step in RunStep.objects.filter(run_id__in=[run.pk for run in newest.values()]).order_by("run_id", "number"):
         steps.setdefault(step.run_id, []).append(step)
-    return [_connection(each, newest.get(each.pk), steps) for each in found]
+    feeds = Feed.objects.filter(active=True, hospital__in=[each.hospital_id for each in found])
+    feeding = set(feeds.values_list("hospital_id", flat=True))
+    shipped = _newest_shipments(found) if feeding else {}
+    return [_connection(each, newest.get(each.pk), steps, each.hospital_id in feeding, shipped) for each in found]
 
 
 def of_connection(owner: Person, connection_id: int) -> ConnectionProgress | None:
@@ -114,7 +135,22 @@ def _newest_runs(owner: Person, found: Iterable[Connection]) -> dict[int, Run]:
     return {run.connection_id: run for run in newest}
 
 
-def _connection(connection: Connection, run: Run | None, steps: dict[int, list[RunStep]]) -> ConnectionProgress:
+def _newest_shipments(found: Iterable[Connection]) -> dict[int, ShipmentProgress]:
+    """By connection, of the newest shipment that brought it anything."""
+    shares = ShipmentShare.objects.filter(connection__in=list(found)).order_by("connection_id", "shipment_id")
+    summed = shares.values_list("connection_id", "shipment_id", "shipment__queued").annotate(
+        *(Sum(name) for name in ("received", "new", "changed", "deleted", "unusable"))
+    )
+    return {key: ShipmentProgress(at, *counts) for key, _, at, *counts in summed}
+
+
+def _connection(
+    connection: Connection,
+    run: Run | None,
+    steps: dict[int, list[RunStep]],
+    fed: bool,
+    shipped: dict[int, ShipmentProgress],
+) -> ConnectionProgress:
     hospital = connection.hospital
     told = _run(run, steps.get(run.pk, []), hospital.name) if run else None
     problem = {
@@ -138,6 +174,8 @@ def _connection(connection: Connection, run: Run | None, steps: dict[int, list[R
         removing=connection.removal is not None,
         run=told,
         problem=explain(problem, hospital.name) if problem else told.problem if told else None,
+        fed=fed,
+        shipment=shipped.get(connection.pk),
     )
 
 

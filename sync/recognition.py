@@ -48,21 +48,26 @@ def subject(connection: Connection) -> dict[str, str] | None:
     return told
 
 
-def _compare(claim: Claim, resource: Mapping[str, Any]) -> None:
-    connection = claim.connection
+def holds(connection: Connection, resource: Mapping[str, Any]) -> bool:
+    """Whether a Patient does not fit the connection's owner; then it is held and she is asked."""
+    if connection.recognized:
+        return False
     verdict = identities.compare(identities.of_person(connection.owner), identities.of_patient(resource))
-    if verdict in _DOUBTED:
-        _hold(claim, identities.told(resource, verdict))
-        raise SourceError(f"connection {connection.pk} is not recognized", problem=Problem.NOT_HERS)
     if verdict is Verdict.FITS:
         connection.recognized = timezone.now()
         Connection.objects.filter(pk=connection.pk).update(recognized=connection.recognized)
+    if verdict in _DOUBTED:
+        sealed = sealing.seal_secret(connection.owner_id, _PURPOSE, orjson.dumps(identities.told(resource, verdict)))
+        asked = Connection.objects.filter(pk=connection.pk, state=ConnectionState.ACTIVE)
+        asked.update(state=ConnectionState.HELD, sealed_subject=sealed, fed="")
+    return verdict in _DOUBTED
 
 
-@transaction.atomic
-def _hold(claim: Claim, told: dict[str, str]) -> None:
+def _compare(claim: Claim, resource: Mapping[str, Any]) -> None:
     # The connection before the run, as whoever stops it takes them.
-    asked = Connection.objects.filter(pk=claim.connection.pk, state=ConnectionState.ACTIVE)
-    sealed = sealing.seal_secret(claim.owner_id, _PURPOSE, orjson.dumps(told))
-    asked.update(state=ConnectionState.HELD, sealed_subject=sealed)
-    claim.lock()
+    with transaction.atomic():
+        held = holds(claim.connection, resource)
+        if held:
+            claim.lock()
+    if held:
+        raise SourceError(f"connection {claim.connection.pk} is not recognized", problem=Problem.NOT_HERS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from sync import doorbell, farewells, importing, removals, runs, schedules, uploads
+from sync import doorbell, farewells, feeds, importing, removals, runs, schedules, shipments, uploads
 
 
 @shared_task(name=doorbell.PERFORM_RUN, acks_late=True, ignore_result=True)
@@ -17,8 +17,8 @@ def perform_run(run_id: int) -> None:
 def ring_again() -> int:
     """From the beat: begin what is due, and find what waits with nobody on it."""
     at = timezone.now()
-    begun = schedules.start_due(at=at)
-    rung = doorbell.ring_again(at=at) + farewells.ring_again(at=at) + removals.ring_again()
+    begun = schedules.start_due(at=at) + feeds.start_due(at=at)
+    rung = feeds.ring_again(at=at) + doorbell.ring_again(at=at) + farewells.ring_again(at=at) + removals.ring_again()
     return begun + rung + uploads.ring_again(at=at)
 
 
@@ -35,6 +35,11 @@ def remove(connection_id: int) -> None:
 @shared_task(name=uploads.PERFORM, acks_late=True, ignore_result=True)
 def perform_upload(upload_id: int) -> None:
     importing.perform(upload_id)
+
+
+@shared_task(name=feeds.PERFORM, acks_late=True, ignore_result=True)
+def perform_shipment(shipment_id: int) -> None:
+    shipments.perform(shipment_id)
 
 
 @shared_task(acks_late=True, ignore_result=True)

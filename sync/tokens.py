@@ -89,17 +89,32 @@ def client(hospital: Hospital, **options: Any) -> ClientSession:
     secret = None
     if hospital.sealed_secret is not None:
         secret = sealing.open_site_secret(secret_purpose(hospital.fhir_base), bytes(hospital.sealed_secret)).decode()
-    session = ClientSession(
+    return _session(
         hospital.client_id,
         secret,
-        token_endpoint_auth_method=hospital.auth_method,
+        method=hospital.auth_method,
         scope=hospital.scopes,
         code_challenge_method="S256",
         **options,
     )
-    if hospital.auth_method == AuthMethod.KEY:
+
+
+def _session(client_id: str, secret: str | None, *, method: str, scope: str, **options: Any) -> ClientSession:
+    session = ClientSession(client_id, secret, token_endpoint_auth_method=method, scope=scope, **options)
+    if method == AuthMethod.KEY:
         session.register_client_auth_method(_SignedAssertion())
     return session
+
+
+def as_service(client_id: str, key: str, *, scope: str, token_endpoint: str) -> Tokens:
+    """A token for ourselves, by a signed assertion alone (SMART Backend Services). ``key``: a private JWK.
+
+    Raises SourceError.
+    """
+    at = timezone.now()
+    with _session(client_id, key, method=AuthMethod.KEY, scope=scope) as session:
+        asked = ask_token_endpoint(lambda: session.fetch_token(token_endpoint, grant_type="client_credentials"))
+    return Tokens.of(asked, at=at)
 
 
 def secret_purpose(fhir_base: str) -> str:

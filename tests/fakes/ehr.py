@@ -183,6 +183,9 @@ class FakeEHR:
             def do_GET(self) -> None:
                 self._serve(b"")
 
+            def do_DELETE(self) -> None:
+                self._serve(b"")
+
             def do_POST(self) -> None:
                 self._serve(self.rfile.read(int(self.headers.get("Content-Length", 0))))
 

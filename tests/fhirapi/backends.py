@@ -36,6 +36,11 @@ def key_set() -> dict[str, Any]:
     return {"keys": [_KEY.as_dict(private=False)]}
 
 
+def private_key() -> dict[str, Any]:
+    """What the services here sign with."""
+    return dict(_KEY.as_dict(private=True))
+
+
 @dataclass
 class Service:
     """A registered backend service. ``scope`` is what it asks for with each token."""

@@ -7,9 +7,9 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
-from sync import hospitals, vendors
+from sync import credentials, hospitals, vendors
 
 
 class Command(BaseCommand):
@@ -26,8 +26,8 @@ class Command(BaseCommand):
         parser.add_argument("--vendor", default="", choices=["", *vendors.VENDORS], help="whose ways its server has")
         parser.add_argument("--credentials", type=Path, required=True)
 
-    def handle(self, *, fhir_base: str, credentials: Path, **options: Any) -> None:
-        given = _read(credentials)
+    def handle(self, *, fhir_base: str, **options: Any) -> None:
+        given = credentials.read(options["credentials"])
         jwk = given.get("jwk")
         entry = hospitals.register(
             fhir_base,
@@ -40,16 +40,3 @@ class Command(BaseCommand):
             private_jwk=json.dumps(jwk) if jwk else None,
         )
         self.stdout.write(f"{entry.name}: in the directory as {entry.slug}")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """What the file says. Raises CommandError, which quotes nothing of it."""
-    try:
-        given = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CommandError(f"{path}: {error.strerror}") from error
-    except ValueError as error:
-        raise CommandError(f"{path} is no JSON") from error
-    if not isinstance(given, dict) or not isinstance(given.get("client_id"), str):
-        raise CommandError(f"{path} names no client_id")
-    return given

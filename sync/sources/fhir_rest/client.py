@@ -168,8 +168,8 @@ class Client:
         if response.status_code == _UNAUTHORIZED or self._may_have_ended(response, token):
             self._given = self._bearer.renewed(token)
             response = self._ask(address)
-        _refuse_status(response)
-        resource, notes = _read(response.content)
+        refuse_status(response)
+        resource, notes = parsed(response.content)
         return response.status_code, resource, notes
 
     def _may_have_ended(self, response: requests.Response, token: str) -> bool:
@@ -239,7 +239,8 @@ def _wait_seconds(error: SourceError, tries: int) -> float:
     return float(FIRST_WAIT_SECONDS * 2 ** (tries - 1) * (1 + random.random() / 2))  # noqa: S311 - no secret
 
 
-def _refuse_status(response: requests.Response) -> None:
+def refuse_status(response: requests.Response) -> None:
+    """Raises SourceError for an answer that is none; by its status, what may help."""
     status = response.status_code
     if status < 300:
         return
@@ -256,8 +257,8 @@ def _refuse_status(response: requests.Response) -> None:
     raise SourceError(f"HTTP {status}", problem=problem, status=status)
 
 
-def _read(body: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The resource of a body; careless JSON is read all the same and what is wrong with it is told."""
+def parsed(body: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The resource of a body; careless JSON is read all the same and what is wrong told. Raises SourceError."""
     notes: list[str] = []
     try:
         resource = json.loads(body)
