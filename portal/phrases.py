@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -112,30 +112,92 @@ def _series(node: Any) -> str:
     return _("a series of %(points)s values") % {"points": points}
 
 
-_UNITS: dict[str, Promise] = {
-    "s": gettext_lazy("seconds"),
-    "min": gettext_lazy("minutes"),
-    "h": gettext_lazy("hours"),
-    "d": gettext_lazy("days"),
-    "wk": gettext_lazy("weeks"),
-    "mo": gettext_lazy("months"),
-    "a": gettext_lazy("years"),
+# For each unit: once in one of it, several times in one of it, and every so many of it.
+_RHYTHMS: Final[dict[str, tuple[Promise, Promise, Promise]]] = {
+    "s": (
+        gettext_lazy("once a second"),
+        gettext_lazy("%(times)s times a second"),
+        gettext_lazy("every %(period)s seconds"),
+    ),
+    "min": (
+        gettext_lazy("once a minute"),
+        gettext_lazy("%(times)s times a minute"),
+        gettext_lazy("every %(period)s minutes"),
+    ),
+    "h": (
+        gettext_lazy("once an hour"),
+        gettext_lazy("%(times)s times an hour"),
+        gettext_lazy("every %(period)s hours"),
+    ),
+    "d": (
+        gettext_lazy("once a day"),
+        gettext_lazy("%(times)s times a day"),
+        gettext_lazy("every %(period)s days"),
+    ),
+    "wk": (
+        gettext_lazy("once a week"),
+        gettext_lazy("%(times)s times a week"),
+        gettext_lazy("every %(period)s weeks"),
+    ),
+    "mo": (
+        gettext_lazy("once a month"),
+        gettext_lazy("%(times)s times a month"),
+        gettext_lazy("every %(period)s months"),
+    ),
+    "a": (
+        gettext_lazy("once a year"),
+        gettext_lazy("%(times)s times a year"),
+        gettext_lazy("every %(period)s years"),
+    ),
+}
+# http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation and timing-abbreviation: how often, in how many of a unit.
+_ABBREVIATIONS: Final[dict[str, tuple[int, int, str]]] = {
+    "QD": (1, 1, "d"),
+    "BID": (2, 1, "d"),
+    "TID": (3, 1, "d"),
+    "QID": (4, 1, "d"),
+    "QOD": (1, 2, "d"),
+    "Q1H": (1, 1, "h"),
+    "Q2H": (1, 2, "h"),
+    "Q3H": (1, 3, "h"),
+    "Q4H": (1, 4, "h"),
+    "Q6H": (1, 6, "h"),
+    "Q8H": (1, 8, "h"),
+    "WK": (1, 1, "wk"),
+    "MO": (1, 1, "mo"),
 }
 
 
 def _timing(node: Any) -> str:
-    """A Timing: its text, or "1 × every 8 hours"."""
-    period, unit = elements.first(node, "repeat", "period"), elements.text(node, "repeat", "periodUnit")
-    if named := concept(elements.first(node, "code")):
+    """A Timing: what it is called, or "2 times a day", "every 4 to 6 hours", or when it happens."""
+    code, named = elements.first(node, "code"), concept(elements.first(node, "code"))
+    if short := _ABBREVIATIONS.get(named):
+        times, period, unit = short
+        return _rhythm({"frequency": times, "period": period, "periodUnit": unit})
+    if code and named:
         return named
-    if not isinstance(period, int | Decimal) or unit not in _UNITS:
-        return ", ".join(when.said(event) for event in elements.every(node, "event"))
-    times = elements.first(node, "repeat", "frequency")
-    return _("%(times)s × every %(period)s %(unit)s") % {
-        "times": of(times) or "1",
-        "period": number(period),
-        "unit": _UNITS[unit],
-    }
+    said = _rhythm(elements.first(node, "repeat"))
+    return said or ", ".join(when.said(event) for event in elements.every(node, "event"))
+
+
+def _rhythm(repeat: Any) -> str:
+    """How often (datatypes.html#Timing); empty where it does not say in a way that can be told."""
+    period, unit = elements.first(repeat, "period"), elements.text(repeat, "periodUnit")
+    if isinstance(period, bool) or not isinstance(period, int | Decimal) or unit not in _RHYTHMS:
+        return ""
+    once, often, every = _RHYTHMS[unit]
+    times, spans = _from_to(repeat, "frequency") or "1", _from_to(repeat, "period")
+    if period == 1 and spans == number(period):
+        return str(once) if times == "1" else str(often) % {"times": times}
+    spaced = str(every) % {"period": spans}
+    return spaced if times == "1" else _("%(times)s times %(spaced)s") % {"times": times, "spaced": spaced}
+
+
+def _from_to(repeat: Any, name: str) -> str:
+    least, most = elements.first(repeat, name), elements.first(repeat, f"{name}Max")
+    if not isinstance(least, int | Decimal) or not isinstance(most, int | Decimal) or least == most:
+        return of(least) if isinstance(least, int | Decimal) else ""
+    return _("%(least)s to %(most)s") % {"least": number(least), "most": number(most)}
 
 
 def _text(node: Any) -> str:

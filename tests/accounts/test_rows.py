@@ -31,8 +31,8 @@ from records import marks
 from records.models import SamenessVerdict
 from records.sameness import words
 from records.sameness.said import Ref
-from sync import connections, hospitals
-from sync.models import PageEntry, PageOutcome, Pointer, RunStep, StepKind
+from sync import connections, feeds, hospitals
+from sync.models import PageEntry, PageOutcome, Pointer, RunStep, Shipment, ShipmentShare, ShipmentState, StepKind
 from sync.tokens import Tokens
 from sync.upload_models import Upload, UploadedDocument
 from tests import servers, web_role
@@ -131,6 +131,10 @@ def fetch_from_a_hospital(person: Person) -> None:
         step=step, number=1, outcome=PageOutcome.STORED, requested=at, took_ms=1, digest=b"sixteen bytes of"
     )
     Pointer.objects.create(connection=connected, resource_type="Medication", remote_id="m1")
+    every = timedelta(days=1)
+    feed = feeds.enter(connected.hospital, client_id="us", private_jwk="{}", every=every, at=at)
+    shipment = Shipment.objects.create(feed=feed, queued=at, due=at, state=ShipmentState.FAILED, finished=at)
+    ShipmentShare.objects.create(shipment=shipment, connection=connected, resource_type="Condition")
 
 
 def test_every_table_of_the_schema_is_known_here():

@@ -89,7 +89,7 @@ def test_how_a_medicine_is_taken_is_told_in_words(person):
     text = page(person, "/same/medicines/")
 
     assert "They say differently how to take it." in text
-    assert "1 tablet, 2 × every 1 days" in text
+    assert "1 tablet, 2 times a day" in text
     assert "Take as needed" in text
 
 

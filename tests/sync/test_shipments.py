@@ -573,6 +573,7 @@ def test_two_sites_of_ours_and_a_real_worker_between_them(live_server, settings,
     shipment.refresh_from_db()
     assert shipment.state == ShipmentState.COMPLETE, (shipment.problem, (tmp_path / "worker.log").read_text()[-3000:])
     named = Counter(each["resourceType"] for each in population.resources(there[0].patient_id, "there0-"))
+    assert named.pop("Practitioner") == 1, "no record leads to her"
     got = held(connection)
     assert {name: got.get(name) for name in named} == dict(named)
     for each in shipment.files.all():

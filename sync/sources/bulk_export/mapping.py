@@ -37,7 +37,7 @@ class Manifest:
 
 
 def manifest(document: Mapping[str, Any]) -> Manifest:
-    """The files in the order in which they are read: what is about people first, then what that points to, an
+    """The files in the order in which they are read: what is about people, what tells of that, what it points to, an
     organisation last because all lead to it; then deletions, so that nothing brings back what is gone.
 
     Raises SourceError.
@@ -70,10 +70,10 @@ def _rank(resource_type: str) -> int:
     if resource_type == "Patient":
         return -1
     if resource_type == "Provenance":
-        return 100
+        return 1
     if resource_type == "Organization":
         return 99
-    return plan.POINTED.index(resource_type) + 1 if resource_type in plan.POINTED else 0
+    return plan.POINTED.index(resource_type) + 2 if resource_type in plan.POINTED else 0
 
 
 def subjects(resource: Mapping[str, Any], *, base: str) -> frozenset[str]:
