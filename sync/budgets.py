@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.core.cache import cache
+from redis.exceptions import RedisError
 
 from sync.problems import Problem, Remedy, SourceError
 
@@ -19,11 +20,11 @@ def spend(hospital_id: int, *, most: int, at: datetime) -> None:
     """One request more. Raises SourceError to come again when this minute is used up."""
     minute, second = divmod(at.timestamp(), WINDOW.total_seconds())
     key = f"sync-budget-{hospital_id}-{int(minute)}"
-    cache.add(key, 0, timeout=2 * WINDOW.total_seconds())
     try:
+        cache.add(key, 0, timeout=2 * WINDOW.total_seconds())
         spent = cache.incr(key)
-    except ValueError:
-        return  # it was dropped this very moment
+    except (RedisError, OSError, ValueError):
+        return  # the cache is away, or dropped it this very moment
     if spent > most:
         raise SourceError(
             "this minute's requests are spent",

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -20,18 +20,22 @@ from tests import servers
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
+_WORKER = ("worker", "-c", "1", "--without-gossip", "-l", "INFO")
+
+
 class Worker:
     """``celery worker`` with one child process. ``kill`` leaves neither any time to tidy up."""
 
-    def __init__(self, log: Path, extra: Mapping[str, str]) -> None:
+    def __init__(self, log: Path, extra: Mapping[str, str], command: Sequence[str] = _WORKER) -> None:
         self._log = log
+        self._command = command
         self._environment = os.environ | _settings() | dict(extra)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "celery", "-A", "config", "worker", "-c", "1", "--without-gossip", "-l", "INFO"],
+                [sys.executable, "-m", "celery", "-A", "config", *self._command],
                 cwd=ROOT,
                 env=self._environment,
                 stdout=log,
@@ -65,6 +69,18 @@ def running(log: Path, **extra: str) -> Iterator[Worker]:
     finally:
         worker.kill()
         worker.reap()
+
+
+@contextmanager
+def beating(log: Path, **extra: str) -> Iterator[None]:
+    """``celery beat`` beside it, which rings again for what was lost."""
+    beat = Worker(log, extra, ("beat", "-s", str(log.with_suffix(".schedule")), "-l", "WARNING"))
+    beat.start()
+    try:
+        yield
+    finally:
+        beat.kill()
+        beat.reap()
 
 
 def _settings() -> dict[str, str]:
