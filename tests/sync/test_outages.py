@@ -94,8 +94,9 @@ class OwnPostgres:
         self.place = place
         self.server = postgres.ensure(place)
         self.url = self.server.url_of("tributary")
+        given = {"DJANGO_SETTINGS_MODULE": "config.settings", "DATABASE_URL": self.url}
         migrate = [sys.executable, "-W", "ignore", "manage.py", "migrate", "-v0"]
-        subprocess.run(migrate, cwd=workers.ROOT, env=os.environ | environment | {"DATABASE_URL": self.url}, check=True)
+        subprocess.run(migrate, cwd=workers.ROOT, env=os.environ | environment | given, check=True)
 
     def restart(self) -> None:
         """Killed without warning, with every process of its own, and started again over what is on the disk."""

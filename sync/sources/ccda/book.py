@@ -18,8 +18,9 @@ from sync.sources.upload.accounts import Reason
 from sync.sources.upload.readings import Format, Reading
 
 PATIENT: Final = "patient"
-_FOR_PATIENT: Final = frozenset({"AllergyIntolerance", "Immunization"})
-_OF_NOBODY: Final = frozenset({"Practitioner", "Organization", "Patient"})
+_FOR_PATIENT: Final = frozenset({"AllergyIntolerance", "Immunization", "FamilyMemberHistory", "Device"})
+# These name nobody, or have another name for whom they are about.
+_OF_NOBODY: Final = frozenset({"Practitioner", "Organization", "Patient", "Coverage"})
 # HL7 DS4P: annotations by which a segment says how private it is.
 _SECURITY: Final = frozenset({"SECCLASSOBS", "SECCATOBS", "SECCONOBS", "SECCONTROLOBS"})
 _ORDINARY: Final = frozenset({"N", "U", "L", "M"})

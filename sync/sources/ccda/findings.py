@@ -1,4 +1,7 @@
-"""Results, vital signs and social history (C-CDA 2.1: 22.4.1/2, 22.4.26/27, 22.4.38/78/85)."""
+"""What was observed: results, vital signs, social history, functional and mental status, outcomes, directives.
+
+C-CDA 2.1: 22.4.1/2, 22.4.26/27, 22.4.38/78/85, 22.4.66/67/69/74/75, 22.4.144, 22.4.48/108.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,18 @@ from typing import Final
 
 from standards.cda import datatypes, systems
 from standards.cda.datatypes import Node
-from standards.cda.documents import Element, attribute, child, text_of
+from standards.cda.documents import Element, attribute, child, has_template, text_of
+from sync.sources.ccda import problems
 from sync.sources.ccda.book import Book, codes, is_negated, status
 from sync.sources.upload.accounts import Reason
 
 _CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
 _SECTION: Final = "http://terminology.hl7.org/CodeSystem/v2-0074"
+_US_CORE: Final = "http://hl7.org/fhir/us/core/CodeSystem/us-core-category"
+_SYSTEMS: Final = {"functional-status": _US_CORE, "cognitive-status": _US_CORE, "42348-3": systems.LOINC}
+_T: Final = "2.16.840.1.113883.10.20.22.4."
+_PROBLEMS: Final = (f"{_T}4", f"{_T}68", f"{_T}73")
+_SCALE_PART: Final = f"{_T}86"
 _STATUS: Final = {
     "completed": "final",
     "active": "preliminary",
@@ -74,6 +83,42 @@ def social_history(book: Book, statement: Element) -> None:
     observation(book, statement, "social-history")
 
 
+def functional(book: Book, statement: Element) -> None:
+    _assessed(book, statement, "functional-status")
+
+
+def mental(book: Book, statement: Element) -> None:
+    _assessed(book, statement, "cognitive-status")
+
+
+def _assessed(book: Book, statement: Element, category: str) -> None:
+    """How she gets along: observations, alone or in an organizer, scales and their parts; a problem is a Condition."""
+    members = _members(book, statement) if statement.tag == "organizer" else [statement]
+    for each in members:
+        if has_template(each, *_PROBLEMS):
+            problems.conditions(book, each)
+        elif each.tag == "observation":
+            scale = [part for part in book.related(each, _SCALE_PART) if part.tag == "observation"]
+            for part in scale:
+                observation(book, part, category, each)
+            observation(book, each, category)
+        else:
+            book.leftovers_of_another_kind(each)
+    if statement.tag == "organizer":
+        book.leftovers(statement, "author", "component")
+
+
+def outcomes(book: Book, statement: Element) -> None:
+    """How she is after what was done; anything but an observation stays narrative."""
+    observation(book, statement, "survey")
+
+
+def directives(book: Book, statement: Element) -> None:
+    """What she decided beforehand, as an observation of it: no Consent, which would permit something here."""
+    for each in _members(book, statement) if statement.tag == "organizer" else [statement]:
+        observation(book, each, "42348-3")
+
+
 def _pressure(book: Book, organizer: Element, pair: list[Element]) -> None:
     parts = [{"code": book.code_of(each), **_value(book, each)} for each in pair]
     first = pair[0]
@@ -108,7 +153,7 @@ def observation(book: Book, statement: Element, category: str, organizer: Elemen
     body: Node = {
         "identifier": datatypes.identifiers(statement),
         "status": "cancelled" if is_negated(statement) and not found else _STATUS.get(status(statement), "final"),
-        "category": codes(_CATEGORY, category),
+        "category": codes(_SYSTEMS.get(category, _CATEGORY), category),
         "code": code,
         **(time or (book.occurred(child(organizer, "effectiveTime"), "effective") if organizer is not None else {})),
         "performer": book.performers(statement) or _listed(book.author(statement)),

@@ -14,7 +14,7 @@ from standards.cda import datatypes, documents, narratives
 from standards.cda.datatypes import Node
 from standards.cda.documents import Element, attribute, child, children, has_template, text_of
 from sync.sources.ccda import book as books
-from sync.sources.ccda import events, findings, medicines, plans, problems
+from sync.sources.ccda import coverages, devices, events, findings, medicines, plans, problems, relatives
 from sync.sources.ccda.book import Book
 from sync.sources.papers import mapping as papers
 from sync.sources.upload.accounts import Reason
@@ -42,6 +42,14 @@ _MAPPERS: Final[Mapping[str, Mapper]] = MappingProxyType(
         "29762-2": findings.social_history,
         "47519-4": events.procedures,
         "46240-8": events.encounters,
+        "10157-6": relatives.history,
+        "47420-5": findings.functional,
+        "10190-7": findings.mental,
+        "11383-7": findings.outcomes,
+        "42348-3": findings.directives,
+        "46264-8": devices.equipment,
+        "48768-6": coverages.payers,
+        "75310-3": problems.concerns,
         "61146-7": plans.goals,
         "85847-2": plans.care_team,
         "18776-5": plans.plan,
@@ -71,6 +79,15 @@ _BY_TEMPLATE: Final[Mapping[str, str]] = MappingProxyType(
         f"{_SECTION}7.1": "47519-4",
         f"{_SECTION}22": "46240-8",
         f"{_SECTION}22.1": "46240-8",
+        f"{_SECTION}15": "10157-6",
+        f"{_SECTION}14": "47420-5",
+        f"{_SECTION}56": "10190-7",
+        f"{_SECTION}61": "11383-7",
+        f"{_SECTION}21": "42348-3",
+        f"{_SECTION}21.1": "42348-3",
+        f"{_SECTION}23": "46264-8",
+        f"{_SECTION}18": "48768-6",
+        f"{_SECTION}58": "75310-3",
         f"{_SECTION}60": "61146-7",
         f"{_SECTION}500": "85847-2",
         f"{_SECTION}10": "18776-5",
@@ -231,7 +248,7 @@ def _section(book: Book, section: Element) -> Node:
         content = papers.attachment(text_of(text).encode(), media_type="text/plain; charset=utf-8", title=book.section)
         at = book.at(child(book.root, "effectiveTime"))
         plans.add_note(book, section, content, book.concept(child(section, "code")), at)
-    elif mapper is None and narrative and child(section, "entry") is None:
+    elif narrative and child(section, "entry") is None:
         book.reading.account.as_text(Reason.NARRATIVE, book.section)
     made = book.reading.resources[first:]
     return _told(book, section, narrative, made)

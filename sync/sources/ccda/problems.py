@@ -7,6 +7,7 @@ from typing import Final
 from standards.cda import datatypes, systems
 from standards.cda.datatypes import Node
 from standards.cda.documents import Element, attribute, child, text_of
+from sync.sources.ccda import ages
 from sync.sources.ccda.book import Book, codes, inner, is_negated, status
 from sync.sources.upload.accounts import Reason
 
@@ -14,6 +15,7 @@ _T: Final = "2.16.840.1.113883.10.20.22.4."
 _CLINICAL: Final = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 _VERIFIED: Final = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 _CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/condition-category"
+_US_CORE: Final = "http://hl7.org/fhir/us/core/CodeSystem/condition-category"
 _ALLERGY_CLINICAL: Final = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
 _ALLERGY_VERIFIED: Final = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification"
 _STATUS: Final = {
@@ -64,6 +66,17 @@ def conditions(book: Book, act: Element, category: str = "problem-list-item") ->
     return [each for each in found if each]
 
 
+def concerns(book: Book, act: Element) -> None:
+    """A concern with the problem it is about (22.4.132, 22.4.136); one that is only told stays narrative."""
+    about = [each for each in book.related(act, f"{_T}4") if each.tag == "observation"]
+    for each in about:
+        _condition(book, act, each, "health-concern")
+    if about:
+        book.leftovers(act, "author", "performer")
+    else:
+        book.reading.account.as_text(Reason.NARRATIVE, book.section)
+
+
 def _close(book: Book, act: Element) -> None:
     """Tell what else hangs on a concern."""
     if act.tag == "act":
@@ -85,16 +98,17 @@ def _condition(book: Book, act: Element, observation: Element, category: str) ->
         return {}
     time = child(observation, "effectiveTime")
     told = book.period(time)
+    start = told.get("start", "")
     ended = bool(told.get("end")) or child(time, "high") is not None
     body: Node = {
         "identifier": _identifiers(observation, act),
         "clinicalStatus": {"coding": [{"system": _CLINICAL, "code": _state(book, act, observation, ended=ended)}]},
         "verificationStatus": codes(_VERIFIED, "refuted" if negated else "confirmed")[0],
-        "category": codes(_CATEGORY, category),
+        "category": codes(_US_CORE if category == "health-concern" else _CATEGORY, category),
         "severity": _severity(book, observation),
         "code": code,
         "bodySite": [site] if (site := book.concept(child(observation, "targetSiteCode"))) else [],
-        "onsetDateTime": told.get("start", ""),
+        **({"onsetDateTime": start} if start else {"onsetAge": ages.onset(book, observation)}),
         "abatementDateTime": told.get("end", ""),
         "recordedDate": book.authored(observation) or book.authored(act),
         "recorder": book.author(observation) or book.author(act),

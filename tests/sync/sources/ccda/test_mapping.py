@@ -374,6 +374,98 @@ def test_plan_goal_team_note_and_visit():
     assert encounter["diagnosis"] == [{"condition": {"reference": "Condition/Condition-1"}}]
 
 
+def test_relative_is_told_with_what_she_had_and_how_old_she_was():
+    age = f"""<entryRelationship typeCode="SUBJ"><observation><templateId root="{T}31"/>
+      <code code="445518008" {SNOMED}/><value xsi:type="PQ" value="57" unit="a"/></observation></entryRelationship>"""
+    death = f"""<entryRelationship typeCode="CAUS"><observation><templateId root="{T}47"/>
+      <value xsi:type="CD" code="419099009" {SNOMED}/></observation></entryRelationship>"""
+    had = f"""<component><observation classCode="OBS" moodCode="EVN"><templateId root="{T}46"/>
+      <code code="64572001" {SNOMED}/><statusCode code="completed"/>
+      <value xsi:type="CD" code="22298006" {SNOMED} displayName="Myocardial infarction"/>{age}{death}</observation>
+      </component>"""
+    had_not = had.replace('moodCode="EVN"', 'moodCode="EVN" negationInd="true"').replace(age + death, "")
+    mother = f"""<organizer classCode="CLUSTER" moodCode="EVN"><templateId root="{T}45"/><statusCode code="completed"/>
+      <subject><relatedSubject classCode="PRS"><code code="MTH" codeSystem="2.16.840.1.113883.5.111"
+        displayName="mother"/><subject><administrativeGenderCode code="F"/><birthTime value="1910"/></subject>
+      </relatedSubject></subject>{had}{had_not}</organizer>"""
+
+    reading = read(section("10157-6", "Family History", mother))
+
+    told = only(reading, "FamilyMemberHistory")
+    assert told["patient"] == {"reference": "Patient/patient"}
+    assert told["relationship"]["coding"][0]["code"] == "MTH"
+    assert (told["sex"]["coding"][0]["code"], told["bornDate"], told["deceasedBoolean"]) == ("female", "1910", True)
+    (condition,) = told["condition"]
+    assert condition["code"]["coding"][0]["code"] == "22298006"
+    assert (condition["contributedToDeath"], condition["onsetAge"]["value"]) == (True, 57)
+    # What a relative did not have has no place in FHIR, and is never told as what she had.
+    assert reading.account.lines[Fate.DROPPED, Reason.NO_PLACE, "Family History: negationInd"] == 1
+
+
+def test_age_at_onset_is_that_of_a_problem_without_a_date():
+    age = f"""<entryRelationship typeCode="SUBJ"><observation><templateId root="{T}31"/>
+      <code code="445518008" {SNOMED}/><value xsi:type="PQ" value="57"/></observation></entryRelationship>"""
+
+    told = only(read(problems(documents.problem(more=age, time=""))), "Condition")
+
+    assert told["onsetAge"] == {"value": 57, "unit": "a", "system": "http://unitsofmeasure.org", "code": "a"}
+
+
+def test_how_she_gets_along_device_policy_directive_and_concern():
+    walks = f"""<observation classCode="OBS" moodCode="EVN"><templateId root="{T}67"/>
+      <code code="54522-8" {LOINC}/><statusCode code="completed"/><effectiveTime value="20240305"/>
+      <value xsi:type="CD" code="165245003" {SNOMED} displayName="Independent walking"/></observation>"""
+    grouped = f"""<organizer classCode="CLUSTER" moodCode="EVN"><templateId root="{T}75"/><code code="d3" {LOINC}/>
+      <statusCode code="completed"/><component>{walks}</component></organizer>"""
+    loss = f"""<observation classCode="OBS" moodCode="EVN"><templateId root="{T}73"/>
+      <value xsi:type="CD" code="386807006" {SNOMED} displayName="Memory impairment"/></observation>"""
+    pacemaker = f"""<supply classCode="SPLY" moodCode="EVN"><templateId root="{T}50"/><statusCode code="completed"/>
+      <participant typeCode="PRD"><participantRole classCode="MANU"><templateId root="{T}37"/>
+       <id root="2.16.840.1.113883.3.3719" extension="(01)0064"/><playingDevice>
+       <code code="14106009" {SNOMED} displayName="Cardiac pacemaker"/></playingDevice>
+       <scopingEntity><desc>Good Devices</desc></scopingEntity></participantRole></participant></supply>"""
+    policy = f"""<act classCode="ACT" moodCode="EVN"><templateId root="{T}60"/><entryRelationship typeCode="COMP">
+      <act classCode="ACT" moodCode="EVN"><templateId root="{T}61"/><id root="1.2.3" extension="group"/>
+       <code code="SELF" codeSystem="2.16.840.1.113883.5.110"/><statusCode code="completed"/>
+       <performer typeCode="PRF"><assignedEntity><code code="PAYOR"/><representedOrganization><name>Good Plan</name>
+       </representedOrganization></assignedEntity></performer>
+       <participant typeCode="COV"><participantRole><id root="1.2.3" extension="member-1"/>
+       <code code="SELF" codeSystem="2.16.840.1.113883.5.111"/></participantRole></participant></act>
+      </entryRelationship></act>"""
+    will = f"""<observation classCode="OBS" moodCode="EVN"><templateId root="{T}48"/>
+      <code code="304251008" {SNOMED} displayName="Resuscitation"/><statusCode code="completed"/>
+      <value xsi:type="CD" code="304253006" {SNOMED} displayName="Not for resuscitation"/></observation>"""
+    about = documents.problem().partition('<entryRelationship typeCode="SUBJ">')[2].partition("</entryRelationship>")[0]
+    concern = f"""<act classCode="ACT" moodCode="EVN"><templateId root="{T}132"/><code code="75310-3" {LOINC}/>
+      <statusCode code="active"/><entryRelationship typeCode="REFR">{about}</entryRelationship></act>"""
+
+    reading = read(
+        section("47420-5", "Functional Status", walks),
+        section("10190-7", "Mental Status", grouped, loss),
+        section("46264-8", "Medical Equipment", pacemaker),
+        section("48768-6", "Insurance", policy),
+        section("42348-3", "Advance Directives", will),
+        section("75310-3", "Health Concerns", concern),
+    )
+
+    observations = [each for each in reading.resources if each["resourceType"] == "Observation"]
+    assert [each["category"][0]["coding"][0]["code"] for each in observations] == [
+        "functional-status",
+        "cognitive-status",
+        "42348-3",
+    ]
+    conditions = [each for each in reading.resources if each["resourceType"] == "Condition"]
+    assert [each["category"][0]["coding"][0]["code"] for each in conditions] == ["problem-list-item", "health-concern"]
+    device = only(reading, "Device")
+    assert device["udiCarrier"] == [{"carrierHRF": "(01)0064"}]
+    assert device["manufacturer"] == "Good Devices"
+    assert device["patient"] == {"reference": "Patient/patient"}
+    coverage = only(reading, "Coverage")
+    assert (coverage["subscriberId"], coverage["payor"][0]["display"]) == ("member-1", "Good Plan")
+    assert coverage["beneficiary"] == {"reference": "Patient/patient"}
+    assert "subject" not in coverage
+
+
 @pytest.mark.skipif(not seeding.SHARED_DATA.exists(), reason="the public data sets do not lie beside the checkout")
 @pytest.mark.parametrize(("name", "folder", "pattern"), imports.SETS[:3])
 def test_documents_of_vendors_are_read_and_fit_the_models(name, folder, pattern):
