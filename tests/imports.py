@@ -135,6 +135,8 @@ def tally(folder: str, pattern: str) -> Tally:
 
 # What the expected Bundles say that a person's record keeps; the rest tells of the sending of the message.
 COMPARED = ("Patient", "Observation", "DiagnosticReport", "ServiceRequest", "Specimen", "Encounter", "Practitioner")
+# Theirs makes one for each field that names her; we know the same one again.
+SAID_ONCE = frozenset({"Practitioner"})
 _UNCOMPARED = frozenset(
     {"id", "meta", "extension", "modifierExtension", "text", "contained", "reference", "resourceType"}
 )
@@ -163,6 +165,8 @@ def closeness() -> tuple[int, Closeness]:
         got = mapping.read(data, title="", received=RECEIVED).resources
         for kind in COMPARED:
             expected, ours = (_elements(each, kind) for each in (wanted, got))
+            if kind in SAID_ONCE:
+                expected, ours = Counter(set(expected)), Counter(set(ours))
             found.expected[kind] += expected.total()
             found.ours[kind] += ours.total()
             found.both[kind] += (expected & ours).total()
@@ -237,6 +241,7 @@ def pairs_report(pairs: int, close: Closeness) -> str:
         f"Of {pairs} messages CDC publishes the Bundle its own converter makes. Compared are all elements by path and",
         "value, without extensions, ids and references. Theirs takes a time without a zone for UTC and makes a URI of",
         "every name of a code system; we tell such a time as its day and leave out a system that has no URI.",
+        "A clinician whom several fields name is one here and as many there: of Practitioners a value counts once.",
         "",
         "| type | expected elements | ours | in both | recall | precision |",
         "|---|---|---|---|---|---|",

@@ -40,6 +40,10 @@ class Value:
             return ""
         return self.parts[number - 1][sub - 1]
 
+    def first_inside(self) -> Value:
+        """What its first component holds, as a value of its own: the person (CNN) of an NDL."""
+        return Value(tuple((each,) for each in self.parts[0])) if self.parts else self
+
     @property
     def text(self) -> str:
         """All of it in one line."""

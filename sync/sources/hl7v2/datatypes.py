@@ -70,6 +70,15 @@ def identifier(value: Value, *, kind: str = "") -> Node:
     return _identifier(value.part(1), value.part(4, 1), value.part(4, 2), kind or value.part(5))
 
 
+def assigned(value: Value) -> list[Node]:
+    """Both numbers of an EIP: whoever ordered gave the first, whoever fills the order the second."""
+    found = []
+    for component, kind in ((1, "PGN"), (2, "FGN")):
+        told, named, authority = (value.part(component, sub) for sub in (1, 2, 3))
+        found.append(_identifier(told, named, authority, kind))
+    return [each for each in found if each]
+
+
 def entity(value: Value, *, kind: str = "") -> Node:
     """An EI; of an EIP its first."""
     if len(value.parts[0]) > 1:
@@ -101,18 +110,47 @@ def amount(text: str) -> ExactDecimal | None:
     return datatypes.number(_ZEROS.sub(r"\1", text))
 
 
+def inner(value: Value, component: int) -> Node:
+    """A coded element inside of one component (CM and SPS: what was a field became a part of one)."""
+    code, display, named = (value.part(component, sub) for sub in (1, 2, 3))
+    uri = system(named)
+    coding = {**({"system": uri} if uri else {}), "code": code, **({"display": display} if display else {})}
+    return {"coding": [coding]} if code else {"text": display} if display else {}
+
+
+def quantity(value: Value) -> Node:
+    """A CQ: its unit is coded inside of its second component."""
+    found = amount(value.part(1))
+    if found is None:
+        return {}
+    words = value.part(2, 2)
+    return {"value": found, **datatypes.unit(value.part(2)), **({"unit": words} if words else {})}
+
+
 def name(value: Value, *, first: int = 1) -> Node:
-    """An XPN; of an XCN the name begins at its second component."""
-    family, given, further, suffix, prefix = (value.part(first + offset) for offset in range(5))
-    use = _NAME_USE.get(value.part(7), "") if first == 1 else ""
+    """An XPN; of an XCN the name begins at its second component.
+
+    A degree and what is written behind the name by profession are suffixes as well; an XCN has its kind and dates
+    elsewhere.
+    """
+    family, given, further, suffix, prefix, degree = (value.part(first + offset) for offset in range(6))
+    kind, start, end, behind = (7, 12, 13, 14) if first == 1 else (10, 19, 20, 21)
+    use = _NAME_USE.get(value.part(kind), "")
     givens = [each for each in (given, further) if each]
+    suffixes = [each for each in (suffix, degree, value.part(behind)) if each]
     told = {
         **({"family": family} if family else {}),
         **({"given": givens} if givens else {}),
         **({"prefix": [prefix]} if prefix else {}),
-        **({"suffix": [suffix]} if suffix else {}),
+        **({"suffix": suffixes} if suffixes else {}),
     }
-    return {**({"use": use} if use else {}), **told} if told else {}
+    dates = {
+        **({"start": at} if (at := datatypes.moment(value.part(start))) else {}),
+        **({"end": at} if (at := datatypes.moment(value.part(end))) else {}),
+    }
+    if not told:
+        return {}
+    return {**({"use": use} if use else {}), **told, **({"period": dates} if dates else {})}
 
 
 def full_name(told: Node) -> str:

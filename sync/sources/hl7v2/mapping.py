@@ -48,7 +48,8 @@ _RESULT: Final = {
 _REPORT: Final = {**_RESULT, "A": "partial", "Y": "registered", "Z": "registered"}
 _VISIT: Final = {"A03": "finished", "A05": "planned", "A14": "planned", "A11": "cancelled", "A27": "cancelled"}
 _PARTICIPATION: Final = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
-_ROLES: Final = {7: "ATND", 8: "REF", 9: "CON", 17: "ADM"}
+_ROLES: Final = {7: "ATND", 8: "REF", 9: "CON", 17: "ADM", 52: "PART"}
+_AVAILABLE: Final = {"Y": "available", "N": "unavailable"}
 _GIVEN: Final = {"CP": "completed", "PA": "completed", "RE": "not-done", "NA": "not-done", "": "completed"}
 _SEVERITY: Final = {"MI": "mild", "MO": "moderate", "SV": "severe"}
 _ALLERGEN: Final = {"DA": "medication", "FA": "food", "EA": "environment", "PA": "environment", "LA": "environment"}
@@ -59,11 +60,11 @@ _IGNORED: Final = frozenset({"MSH", "SFT", "EVN", "PD1", "UAC", "PID", "NK1", "A
 _FIELDS: Final = MappingProxyType(
     {
         "PID": {1, 2, 3, 5, 6, 7, 8, 10, 11, 13, 14, 15, 16, 18, 19, 22, 29, 30},
-        "PV1": {1, 2, 3, 7, 8, 9, 17, 19, 44, 45},
+        "PV1": {1, 2, 3, 7, 8, 9, 17, 19, 44, 45, 52},
         "ORC": {1, 2, 3, 4, 5, 9, 10, 12},
-        "OBR": {1, 2, 3, 4, 7, 8, 16, 22, 24, 25},
+        "OBR": {1, 2, 3, 4, 7, 8, 9, 10, 14, 15, 16, 22, 24, 25, 32},
         "OBX": {1, 2, 3, 4, 5, 6, 7, 8, 11, 14, 16, 17, 19},
-        "SPM": {1, 2, 4, 8, 17, 18},
+        "SPM": {1, 2, 4, 6, 7, 8, 12, 17, 18, 20, 24, 27, 30},
         "RXA": {1, 2, 3, 4, 5, 6, 7, 10, 15, 16, 17, 18, 20, 21},
         "RXR": {1, 2},
         "AL1": {1, 2, 3, 4, 5, 6},
@@ -168,7 +169,10 @@ def _contact(nk1: Segment) -> Node:
 
 @dataclass(slots=True)
 class _Letter:
-    """One message being read. ``report``, ``shot``, ``document``, ``last``: what the segments that follow belong to."""
+    """One message being read. ``report``, ``shot``, ``document``, ``last``: what the segments that follow belong to.
+
+    ``source``: the OBR whose words on the specimen no SPM has taken up yet.
+    """
 
     message: Message
     reading: Reading
@@ -178,6 +182,7 @@ class _Letter:
     document: Node | None = None
     last: Node | None = None
     order: Segment | None = None
+    source: Segment | None = None
     lines: list[str] = field(default_factory=list)
     encounter: str = ""
     restricted: bool = False
@@ -218,6 +223,7 @@ class _Letter:
 
     def _close(self) -> None:
         """A document that brought no content is only said to exist; there is nothing to keep of it."""
+        self._specimen_of_order()
         if self.document is not None and not self.document["content"]:
             self.reading.resources.remove(self.document)
             self.reading.account.mapped("DocumentReference", -1)
@@ -360,6 +366,7 @@ class _Letter:
         self.order = orc
 
     def _order(self, obr: Segment) -> None:
+        self._specimen_of_order()
         identifiers = [
             *(datatypes.entity(each, kind="PLAC") for each in obr.all(2)),
             *(datatypes.entity(each, kind="FILL") for each in obr.all(3)),
@@ -396,24 +403,68 @@ class _Letter:
                 "code": code,
                 **(when or ({"effectiveDateTime": start} if start else {})),
                 "issued": self._instant(obr.text(22)),
+                "resultsInterpreter": [found for each in obr.all(32) if (found := self._person(each.first_inside()))],
                 **self._visited(),
             },
         )
-        self.shot = None
+        self.shot, self.source = None, obr
 
     def _specimen(self, spm: Segment) -> None:
-        kind, site = datatypes.concept(spm.first(4)), datatypes.concept(spm.first(8))
-        at = self._at(spm.text(17))
-        collected = {**({"collectedDateTime": at} if at else {}), **({"bodySite": site} if site else {})}
-        made = self._add(
-            "Specimen",
+        obr, self.source = self.source, None
+        additives = [found for each in spm.all(6) if (found := datatypes.concept(each))]
+        container = {
+            **({"type": kind} if (kind := datatypes.concept(spm.first(27))) else {}),
+            **({"additiveCodeableConcept": additives[0]} if additives else {}),
+        }
+        self._taken(
             {
-                "identifier": [found for each in spm.all(2) if (found := datatypes.entity(each))],
-                "type": kind,
-                "collection": collected,
-                "receivedTime": self._at(spm.text(18)),
+                "identifier": [found for each in spm.all(2) for found in datatypes.assigned(each)],
+                "accessionIdentifier": next((datatypes.entity(each) for each in spm.all(30)), {}),
+                "status": _AVAILABLE.get(spm.text(20), ""),
+                "type": datatypes.concept(spm.first(4)),
+                "receivedTime": self._at(spm.text(18)) or (self._at(obr.text(14)) if obr else ""),
+                "container": [container] if container else [],
+                "condition": [found for each in spm.all(24) if (found := datatypes.concept(each))],
+            },
+            {
+                **self._collected(spm.text(17), spm.first(17).part(2)),
+                "method": datatypes.concept(spm.first(7)),
+                "bodySite": datatypes.concept(spm.first(8)),
+                "quantity": datatypes.quantity(spm.first(12)) or (datatypes.quantity(obr.first(9)) if obr else {}),
+                "collector": next(iter(self._people(obr, 10)), {}) if obr else {},
             },
         )
+
+    def _specimen_of_order(self) -> None:
+        """What an OBR itself tells of the specimen (OBR-9, 10, 14, 15), where no SPM followed it."""
+        obr, self.source = self.source, None
+        if obr is None or not any(obr.text(number) for number in (9, 10, 14, 15)):
+            return
+        source = obr.first(15)
+        additive = datatypes.inner(source, 2)
+        self._taken(
+            {
+                "type": datatypes.inner(source, 1),
+                "receivedTime": self._at(obr.text(14)),
+                "container": [{"additiveCodeableConcept": additive}] if additive else [],
+            },
+            {
+                **self._collected(obr.text(7), obr.text(8)),
+                "bodySite": datatypes.inner(source, 4),
+                "quantity": datatypes.quantity(obr.first(9)),
+                "collector": next(iter(self._people(obr, 10)), {}),
+            },
+        )
+
+    def _collected(self, start: str, end: str) -> Node:
+        begun, ended = self._at(start), self._at(end)
+        if begun and ended and begun != ended:
+            return {"collectedPeriod": {"start": begun, "end": ended}}
+        return {"collectedDateTime": begun} if begun else {}
+
+    def _taken(self, body: Node, collection: Node) -> None:
+        told = {key: value for key, value in collection.items() if value}
+        made = self._add("Specimen", {**body, "collection": told})
         if self.report is not None:
             self.report.setdefault("specimen", []).append({"reference": f"Specimen/{made['id']}"})
 

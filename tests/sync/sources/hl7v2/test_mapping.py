@@ -235,3 +235,59 @@ def test_pairs_of_cdc_are_met_as_closely_as_before():
     assert pairs > 100
     for kind, least in (("Observation", 0.75), ("DiagnosticReport", 0.75), ("Patient", 0.7), ("ServiceRequest", 0.6)):
         assert close.both[kind] / close.expected[kind] >= least, kind
+
+
+def test_specimen_is_told_with_its_numbers_how_it_was_taken_and_by_whom():
+    spm = (
+        "SPM|1|P9&Hill^F9&Lab||119297000^Blood^SCT||HEP^Heparin^HL70371|BCAP^Capillary^HL70488|368208006^Arm^SCT||||"
+        "5^mL|||||202403050850-0500^202403050855-0500|202403050930-0500||Y||||CLOT^Clotted^HL70493|||TUBE^Tube^X"
+    )
+    order = ORDER.replace("|202403050900|||||||||77", "|202403050900|||12^Nurse^Nora||||||77")
+
+    reading = read(message("ORU^R01^ORU_R01", order, spm))
+
+    told = only(reading, "Specimen")
+    assert [each["value"] for each in told["identifier"]] == ["P9", "F9"]
+    assert [each["type"]["coding"][0]["code"] for each in told["identifier"]] == ["PGN", "FGN"]
+    assert told["status"] == "available"
+    assert told["receivedTime"] == "2024-03-05T09:30:00-05:00"
+    taken = told["collection"]
+    assert taken["collectedPeriod"] == {"start": "2024-03-05T08:50:00-05:00", "end": "2024-03-05T08:55:00-05:00"}
+    assert taken["quantity"] == {"value": 5, "unit": "mL", "system": "http://unitsofmeasure.org", "code": "mL"}
+    assert taken["collector"]["display"] == "Nora Nurse"
+    assert taken["method"]["coding"][0]["code"] == "BCAP"
+    assert told["container"][0]["additiveCodeableConcept"]["coding"][0]["code"] == "HEP"
+    assert told["condition"][0]["coding"][0]["code"] == "CLOT"
+    assert only(reading, "DiagnosticReport")["specimen"] == [{"reference": "Specimen/Specimen-1"}]
+
+
+def test_specimen_that_only_the_order_tells_of_is_kept_too():
+    order = "OBR|1|P7|F8|58410-2^CBC^LN|||202403050900||5^mL|||||202403050930-0500|BLD&Blood&HL70487^HEP^^LA&Arm&X"
+
+    told = only(read(message("ORU^R01^ORU_R01", order, "OBX|1|ST|1^a^L||x||||||F")), "Specimen")
+
+    assert told["type"]["coding"][0]["code"] == "BLD"
+    assert told["collection"]["collectedDateTime"] == "2024-03-05T09:00:00-05:00"
+    assert told["collection"]["bodySite"]["coding"][0]["code"] == "LA"
+    assert told["container"][0]["additiveCodeableConcept"]["coding"][0]["code"] == "HEP"
+
+
+def test_order_that_tells_nothing_of_a_specimen_makes_none():
+    assert "Specimen" not in {each["resourceType"] for each in read(message("ORU^R01", ORDER)).resources}
+
+
+def test_whoever_interpreted_a_result_stands_inside_of_the_field():
+    order = ORDER + "|||||||31&Reader&Rita&&&DR&MD^202403051000"
+
+    reading = read(message("ORU^R01^ORU_R01", order))
+
+    assert only(reading, "DiagnosticReport")["resultsInterpreter"][0]["display"] == "DR Rita Reader MD"
+
+
+def test_name_of_a_clinician_has_its_kind_degree_and_dates():
+    visit = "PV1|1|O|||||77^Doctor^Dora^B^II^Dr^MD^^Hill^L^^^NPI^^^^^^20200101^20251231^FACP"
+
+    name = only(read(message("ADT^A01", visit)), "Practitioner")["name"][0]
+
+    assert (name["use"], name["prefix"], name["suffix"]) == ("official", ["Dr"], ["II", "MD", "FACP"])
+    assert name["period"] == {"start": "2020-01-01", "end": "2025-12-31"}
