@@ -9,7 +9,7 @@ FILES ?=
 SETTINGS := ENV_FILE=/dev/null SECRET_KEY=unused DATABASE_URL=postgresql:///unused BROKER_URL=memory://
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo stop test conformance fuzz check lint types layers format bench imports sameness messages audit
+.PHONY: help setup browser demo stop test conformance fuzz check lint types layers format bench bench-runs imports sameness messages audit
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ format: setup ## Format the code and put imports in order
 
 bench: setup ## Measure, as ratios to bare PostgreSQL and Django in the same run
 	@$(BIN)/python -m benchmarks
+
+bench-runs: setup ## Pull 1,000 connections at once: time, memory and budgets, into docs/benchmarks.md
+	@$(BIN)/python -m benchmarks.runs
 
 audit: setup ## Known weaknesses of what requirements.lock names (ADVISORIES=all.zip: OSV's list, without a network)
 	@$(BIN)/python -m local.advisories $(ADVISORIES)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 PLACE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
+RUNS = "## Many connections at once"
 PACKAGES = ("Django", "djangorestframework", "django-oauth-toolkit", "psycopg", "gunicorn", "zstandard", "cryptography")
 
 
@@ -68,8 +69,17 @@ def _table(against: str, rows: Sequence[Row]) -> list[str]:
 
 
 def write(document: str) -> None:
+    """Everything but the parts that other targets write, which stay as they are."""
     PLACE.parent.mkdir(exist_ok=True)
-    PLACE.write_text(document)
+    _, found, kept = (PLACE.read_text() if PLACE.exists() else "").partition(RUNS)
+    PLACE.write_text(document + (f"\n{found}{kept}" if found else ""))
+
+
+def write_part(title: str, part: str) -> None:
+    """A part of its own, at the end."""
+    before = (PLACE.read_text() if PLACE.exists() else "").partition(title)[0].rstrip()
+    made = f"Written by `make bench-runs`, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores."
+    PLACE.write_text(f"{before}\n\n{title}\n\n{made}\n{part}\n")
 
 
 def _met(met: bool | None) -> str:
