@@ -19,7 +19,8 @@ from local import postgres
 @contextmanager
 def stepped_down() -> Iterator[None]:
     """As the web role: its rights, its policies, and nobody bound. Within itself it changes nothing."""
-    if connection.enforced:
+    if connection.enforced or settings.SITE == "hospital" or not _is_open():
+        # A simulated hospital runs as the owner of the tables; a test without a database asks nothing.
         yield
         return
     _say(f"SET row_security = on; SET ROLE {postgres.WEB_ROLE}")
@@ -30,6 +31,14 @@ def stepped_down() -> Iterator[None]:
         connection.enforced = False
         if not connection.needs_rollback:
             _say("RESET ROLE; SET row_security = off")
+
+
+def _is_open() -> bool:
+    try:
+        connection.ensure_connection()
+    except RuntimeError:  # as pytest-django refuses it
+        return False
+    return True
 
 
 def _say(statement: str) -> None:
