@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Final, cast
 
 from django.db import connections
 
 from accounts.database import base, proofs
 from accounts.database.proofs import About, Asking
+
+SET: Final = base.SET
+"""Binds the session, as an expression inside a statement; its one value is ``setting``."""
 
 
 def bind(person_id: int | None) -> None:
@@ -73,7 +76,7 @@ class Entry:
 
 @contextmanager
 def entering() -> Iterator[Entry]:
-    """Around a statement that calls ``binding_enter`` and so binds by itself, which saves a round trip."""
+    """Around statements that bind by themselves, by ``binding_enter`` or SET, which saves a round trip."""
     connection, entry = _connection(), Entry()
     connection.wanted = base.Told.ENTERING
     try:
@@ -82,6 +85,11 @@ def entering() -> Iterator[Entry]:
         connection.wanted, connection.told = None, base.Told.UNKNOWN
         raise
     connection.wanted = connection.told = None if entry.owner_id is None else About(entry.owner_id)
+
+
+def setting(owner_id: int) -> str:
+    """The value of SET that binds a session to her."""
+    return proofs.bound(About(owner_id))
 
 
 def proof_of_token(digest: str) -> str:

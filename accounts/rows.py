@@ -118,27 +118,20 @@ READ_ONLY_TO_THE_WEB: Final = READ_ONLY | {"audit_checkpoint", "audit_event", "a
 """Written by functions, or by workers: an erasure removes even events."""
 
 _APPEND: Final = "public.audit_append(integer, text, text, text, text, text, text, bigint, text, jsonb)"
-_FUNCTIONS: Final = ("binding_enter(text, text)", "delegation_owner(text)")
+_FUNCTIONS: Final = ("binding_enter(text, text)", "decision_names(text, text)", "delegation_owner(text)")
 
 _POLICY: Final = "kept_to_its_owner"
 _BOUND: Final = "(SELECT b.owner_id FROM public.accounts_boundowner b)"
 _PERSON: Final = "(SELECT b.person_id FROM public.accounts_boundperson b)"
-_SERVICE: Final = "(SELECT b.client_id FROM public.accounts_boundservice b)"
 
 _ASKING: Final = "(SELECT b.person_id FROM public.accounts_boundasking b)"
 
 _ALSO_READ: Final = (
-    # A backend service exports the records of all who let it, and no owner has asked.
-    ("told_to_the_service_it_names", "consent_decision", f"grantee_kind = 'app' AND grantee = {_SERVICE}"),
-    # Whoever acts for others sees for whom, and what was decided about that.
+    # A backend service exports the records of all who let it, and no owner has asked; whoever acts for others sees what
+    # was decided about that. A function, because it is made ready only for rows that are not the owner's.
+    ("told_to_whom_it_names", "consent_decision", "public.decision_names(grantee_kind, grantee)"),
+    # Whoever acts for others sees for whom.
     ("told_to_the_delegate", "consent_delegation", f"delegate_id = {_PERSON}"),
-    (
-        "told_to_the_delegate",
-        "consent_decision",
-        # Of an app that she let in, the grantee is the delegation and the app (delegations.grantee_of_app).
-        "grantee_kind IN ('person', 'delegate-app') AND split_part(grantee, ':', 1) IN"  # noqa: S608
-        f" (SELECT d.uid::text FROM public.consent_delegation d WHERE d.delegate_id = {_PERSON})",
-    ),
 )
 """Rows that others than their owner may read: policy, table, test."""
 

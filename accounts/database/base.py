@@ -28,7 +28,7 @@ class Told(Enum):
 Wanted = About | Asking | str | Told | None
 """An owner, who is signing in, or a service by client_id."""
 
-_TELL: Final = "SELECT set_config('tributary.about', %s, false)"
+SET: Final = "set_config('tributary.about', %s, false)"
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -62,7 +62,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return
         bound = proofs.bound(self.wanted) if isinstance(self.wanted, About | Asking | str) else ""
         with self.wrap_database_errors, Cursor(self.connection) as cursor:
-            cursor.execute(_TELL, [bound])
+            cursor.execute(f"SELECT {SET}", [bound])
         self.told = self.wanted
 
     def set_autocommit(self, autocommit: bool, force_begin_transaction_with_broken_autocommit: bool = False) -> None:

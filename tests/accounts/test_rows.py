@@ -24,7 +24,7 @@ from consent.models import Delegation, Relationship
 from consent.terms import Terms
 from custody import downloads, erasures
 from custody.models import DownloadPiece
-from gateway import tokens
+from gateway import bearer, tokens
 from gateway.models import AccessToken
 from local import postgres
 from records import marks
@@ -362,3 +362,29 @@ def test_what_was_undone_is_said_again():
             transaction.set_rollback(True)
 
         assert owners_in("records_record") == {ana}
+
+
+@pytest.mark.parametrize("remembered", ["herself", "somebody else", "nobody"])
+def test_a_token_speaks_for_its_owner_whomever_this_process_remembers(monkeypatch, remembered):
+    app, other = (people.let_in(people.with_observation(), "patient/*.rs") for _ in range(2))
+    owners = {"herself": app.person.pk, "somebody else": other.person.pk, "nobody": None}
+    monkeypatch.setattr(
+        bearer, "_owners", {} if remembered == "nobody" else {tokens.digest(app.token): owners[remembered]}
+    )
+
+    with web_role.requests():
+        answer = app.get("/Observation/one")
+        bound = connection.wanted
+
+    assert (answer.status_code, bound) == (200, About(app.person.pk))
+
+
+def test_a_token_that_is_gone_is_about_nobody_though_it_is_remembered():
+    app = people.let_in(people.with_observation(), "patient/*.rs")
+
+    with web_role.requests():
+        before = app.get("/Observation/one").status_code
+        AccessToken.objects.filter(authorization=app.authorization).delete()
+        after, bound = app.get("/Observation/one").status_code, connection.wanted
+
+    assert (before, after, bound) == (200, 401, None)
