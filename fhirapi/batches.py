@@ -87,7 +87,7 @@ class BaseView(views.FhirView):
             )
             size += len(answers[-1].content)
         self.disclosure.told = True  # each entry has been, by its own route
-        return self.answered(_bundle("batch-response", [_told(answer) for answer in answers]))
+        return self.answered(answers_bundle("batch-response", [told(answer) for answer in answers]))
 
     def all_or_nothing(self, request: Request, raw: list[Any]) -> HttpResponse:
         entries = [_entry(one, index) for index, one in enumerate(raw)]
@@ -96,7 +96,7 @@ class BaseView(views.FhirView):
         except EntryFailed as failed:
             return failed.answer
         self.disclosure.told = True
-        return self.answered(_bundle("transaction-response", [_told(answer) for answer in answers]))
+        return self.answered(answers_bundle("transaction-response", [told(answer) for answer in answers]))
 
     @transaction.atomic
     def together(self, request: Request, entries: list[Entry]) -> list[HttpResponse]:
@@ -245,7 +245,7 @@ def _change(entry: Entry) -> Change:
     )
 
 
-def _told(answer: HttpResponse) -> bytes:
+def told(answer: HttpResponse) -> bytes:
     """One entry of the response: what was answered, and the resource or outcome spliced in as it is."""
     response: dict[str, Any] = {
         "status": f"{answer.status_code} {_WORDS.get(answer.status_code, answer.reason_phrase)}"
@@ -267,6 +267,6 @@ def _instant(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _bundle(kind: str, entries: list[bytes]) -> bytes:
+def answers_bundle(kind: str, entries: list[bytes]) -> bytes:
     head = orjson.dumps({"resourceType": "Bundle", "type": kind})
     return b"".join((head[:-1], b',"entry":[', b",".join(entries), b"]}")) if entries else head

@@ -25,6 +25,7 @@ OPERATIONS: Final = {
         "everything": "http://hl7.org/fhir/OperationDefinition/Patient-everything",
         "summary": "http://hl7.org/fhir/uv/ips/OperationDefinition/summary",
     },
+    "Observation": {"open-mhealth": "urn:tributary:operation:open-mhealth"},
     "DocumentReference": {"docref": "http://hl7.org/fhir/uv/ipa/OperationDefinition/docref"},
 }
 """Type to the operations on it: name and canonical of the definition."""

@@ -65,7 +65,13 @@ class UnreadableBody(Exception):
 
 
 class TooManyEntries(Exception):
-    """A Bundle with more entries than are taken at once."""
+    """A Bundle with more entries than are taken at once, or as many data points."""
+
+
+class UnknownSchema(Exception):
+    """A data point of a schema that is not read here. ``where`` is its place in the request."""
+
+    where = ""
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,8 @@ PROBLEMS: Final[Mapping[type[Exception], Problem]] = {
     gateway_errors.TooManyRequests: Problem(429, "throttled", "Too many requests; wait before the next."),
     # what an app posts
     UnreadableBody: Problem(400, "structure", ""),
-    TooManyEntries: Problem(413, "too-costly", "The Bundle has more entries than are taken at once."),
+    UnknownSchema: Problem(422, "not-supported", "Data points of this schema are not read here."),
+    TooManyEntries: Problem(413, "too-costly", "There are more entries than are taken at once."),
     refusals.Refused: _BAD_REQUEST,
     refusals.NotContributed: Problem(405, "not-supported", "Apps do not write resources of this type."),
     refusals.OutsideScope: _NO_SCOPE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import re_path
 
-from fhirapi import batches, changes, compartments, histories, operations, views
+from fhirapi import batches, changes, compartments, datapoints, histories, operations, views
 from fhirapi.bulk import urls as bulk
 
 app_name = "fhirapi"
@@ -28,6 +28,12 @@ urlpatterns = [
     re_path(rf"^Patient/{_ID}/\$summary/?\Z", operations.SummaryView.as_view(), name="summary"),
     re_path(r"^Patient/\$summary/?\Z", operations.SummaryView.as_view(), name="summary-by-identifier"),
     re_path(r"^DocumentReference/\$docref/?\Z", operations.DocumentsView.as_view(), name="docref"),
+    re_path(
+        r"^Observation/\$open-mhealth/?\Z",
+        datapoints.DataPointsView.as_view(),
+        {"resource_type": "Observation"},
+        name="data-points",
+    ),
     re_path(rf"^Patient/{_ID}/{_TYPE}/?\Z", compartments.CompartmentView.as_view(), name="compartment"),
     re_path(
         rf"^Patient/{_ID}/{_TYPE}/_search/?\Z", compartments.FormCompartmentView.as_view(), name="form-compartment"

@@ -45,6 +45,11 @@ def patch_of(request: Request) -> Any:
     return _json(request, (JSON_PATCH,))
 
 
+def points_of(request: Request) -> Any:
+    """The JSON of data points. Raises UnsupportedMediaType, RequestDataTooBig, UnreadableBody."""
+    return _json(request, (negotiation.PLAIN,))
+
+
 def checked(content: Any, resource_type: str, *, logical_id: str = "") -> dict[str, Any]:
     """The resource, if it is what the address says. Raises UnreadableBody."""
     if not isinstance(content, dict):
@@ -119,6 +124,11 @@ def _body(done: Done, prefer: str) -> bytes:
     text = {CREATE: "Created."}.get(done.change.interaction, "Changed.") if done.written else "It stands as it was."
     if prefer == "representation":
         text += " The app's scopes do not let it be read."
+    return outcome_bytes(text)
+
+
+def outcome_bytes(text: str) -> bytes:
+    """An OperationOutcome that tells of nothing wrong."""
     return json.dumps(outcome("informational", text, severity="information"))
 
 

@@ -270,6 +270,7 @@ class _Desk:
             patient_id=self.author.patient_id,
             recorded=dates.instant(self.at),
             security=[tags[key] for key in sorted(tags)],
+            devices=provenance.devices(one.resource for one in told),
         )
         return [made]
 

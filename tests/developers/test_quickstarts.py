@@ -19,9 +19,12 @@ import pytest
 from django.conf import settings as configured
 from django.utils import timezone
 
+from accounts.models import Person
 from developers import webhooks
 from gateway import clients
 from gateway.models import AuthMethod
+from records import store
+from records.models import Source, SourceKind
 from tests.developers import builders
 from tests.gateway import parties
 from tests.sync import workers
@@ -80,15 +83,36 @@ def test_web(site, tmp_path, open_page):
 def test_mobile(site):
     person = parties.sign_up()
     parties.store_observations(person, laboratory=4)
+
+    told = on_a_phone("mobile/app.mjs", person, site, "patient/Observation.rs")
+
+    assert told == "4 observations\n"
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="the quick-start for readings runs under Node")
+def test_readings(site):
+    person = parties.sign_up()
+
+    told = on_a_phone("readings/readings.mjs", person, site, "patient/Observation.c")
+
+    assert told.splitlines() == [
+        "2 kept, 2 known, refused: [2].body.heart_rate.unit: is one of beats/min",
+        "201 Created, then 200 OK",
+    ]
+    assert store.held(owner_id=person.pk, source_id=Source.objects.get(kind=SourceKind.APP).pk)["Observation"] == 3
+
+
+def on_a_phone(program: str, person: Person, site: str, scope: str) -> str:
+    """What it prints, once she has let it in."""
     app = clients.register(
         "Lab count",
         redirect_uris=[MOBILE_BACK],
         method=AuthMethod.NONE,
-        scopes_allowed=["launch/patient", "offline_access", "patient/Observation.rs"],
+        scopes_allowed=["launch/patient", "offline_access", scope],
     ).application
     given = {"FHIR_BASE": f"{site}/fhir/r4", "CLIENT_ID": app.client_id, "REDIRECT_URI": MOBILE_BACK}
     with subprocess.Popen(
-        ["node", str(FOLDER / "mobile" / "app.mjs")],
+        ["node", str(FOLDER / program)],
         env={**os.environ, **given},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -96,11 +120,10 @@ def test_mobile(site):
     ) as running:
         address = running.stdout.readline().strip()
         back = builders.let_in(address, person)
-        told, _ = running.communicate(f"{back}\n", timeout=30)
-
+        told, _ = running.communicate(f"{back}\n", timeout=60)
     assert back.startswith(f"{MOBILE_BACK}?code=")
-    assert told == "4 observations\n"
     assert running.returncode == 0
+    return told
 
 
 def test_backend(site, tmp_path):

@@ -15,6 +15,7 @@ from django.utils import timezone
 from developers import dynamic, reference
 from gateway import logos, styles
 from tests.developers import builders
+from tests.fhirapi import datapoints, people
 from tests.gateway import parties
 from tests.gateway.parties import App
 from tests.gateway.test_logos import png
@@ -48,6 +49,8 @@ def calls() -> dict[str, Any]:
     logos.keep(app.application, png())
     told = app.let_in(person, "openid fhirUser patient/Observation.rs offline_access")
     bearer = {"Authorization": f"Bearer {told['access_token']}"}
+    writer = people.let_in(person, "patient/Observation.c")
+    writing = {"Authorization": f"Bearer {writer.token}"}
     metadata = {"client_name": "Reference", "redirect_uris": [builders.REDIRECT], "scope": "openid"}
     by = builders.developer()
     made = dynamic.register(metadata, by=by, at=timezone.now())
@@ -78,6 +81,7 @@ def calls() -> dict[str, Any]:
         "readRegistration": {"path": {"client_id": client_id}, "headers": mine},
         "changeRegistration": {"path": {"client_id": client_id}, "json": changed, "headers": mine},
         "endRegistration": {"path": {"client_id": client_id}, "headers": mine},
+        "dataPoints": {"json": [datapoints.point(), {}], "headers": writing},
         "alive": {},
         "ready": {},
     }
@@ -112,7 +116,7 @@ def test_every_operation_answers_as_it_is_described(calls):
         expected = operation["responses"][str(answer.status_code)]
         for media, content in expected.get("content", {}).items():
             assert answer["Content-Type"].startswith(media), name
-            if media == "application/json":
+            if media.endswith("json"):
                 assert problems(answer.json(), content["schema"]) == [], name
 
 

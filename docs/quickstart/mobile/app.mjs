@@ -10,7 +10,7 @@ async function discover(base) {
 }
 
 /** The address to open in the system's browser, and what to keep until the answer comes. */
-export async function begin({ base, clientId, redirectUri }) {
+export async function begin({ base, clientId, redirectUri, scope = SCOPE }) {
   const { authorization_endpoint } = await discover(base);
   const kept = { verifier: random(), state: random() };
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(kept.verifier));
@@ -18,7 +18,7 @@ export async function begin({ base, clientId, redirectUri }) {
     response_type: "code",
     client_id: clientId,
     redirect_uri: redirectUri,
-    scope: SCOPE,
+    scope,
     state: kept.state,
     aud: base,
     code_challenge: base64url(new Uint8Array(digest)),
@@ -43,16 +43,25 @@ export async function finish({ base, clientId, redirectUri }, kept, back) {
 
 /** Reads, and where the token has expired renews it once. Gives the resource and the tokens to keep from now on. */
 export async function read({ base, clientId }, tokens, path) {
+  const { answer, tokens: kept } = await call({ base, clientId }, tokens, path);
+  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+  return { resource: await answer.json(), tokens: kept };
+}
+
+/** Any request with the token, which is renewed once where it has expired. */
+export async function call({ base, clientId }, tokens, path, { headers = {}, ...rest } = {}) {
   const once = (token) =>
-    fetch(`${base}/${path}`, { headers: { Authorization: `Bearer ${token}`, Accept: "application/fhir+json" } });
+    fetch(`${base}/${path}`, {
+      ...rest,
+      headers: { Accept: "application/fhir+json", ...headers, Authorization: `Bearer ${token}` },
+    });
   let answer = await once(tokens.access_token);
   if (answer.status === 401 && tokens.refresh_token) {
     const form = { grant_type: "refresh_token", refresh_token: tokens.refresh_token, client_id: clientId };
     tokens = { ...tokens, ...(await ask(base, form)) };
     answer = await once(tokens.access_token);
   }
-  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-  return { resource: await answer.json(), tokens };
+  return { answer, tokens };
 }
 
 async function ask(base, form) {
