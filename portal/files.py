@@ -57,6 +57,7 @@ _WHY: Final = MappingProxyType(
         Reason.NEWER_STANDS: gettext_lazy("Records as a later export has them already: those were left as they are."),
         Reason.UNKNOWN_KIND: gettext_lazy("Kinds of readings, or units, that we do not know yet."),
         Reason.WHEREABOUTS: gettext_lazy("It says where you were, which is no part of your health record."),
+        Reason.NOT_MAPPED: gettext_lazy("It has no place in your record yet."),
         Reason.SAME_ELSEWHERE: gettext_lazy("It says again what the export itself says, which is read."),
         Reason.WHOLE: gettext_lazy("It is kept whole, as you gave it to us. Nothing in it can be searched or charted."),
         Reason.NARRATIVE: gettext_lazy("Sections that we do not read entry by entry: read them in the document."),

@@ -21,7 +21,6 @@ from sync import archives, documents, identities, leases, staging, streaming, up
 from sync.identities import Verdict
 from sync.models import DocumentState, Upload, UploadedDocument, UploadState
 from sync.sources.apple_health import companions, export
-from sync.sources.apple_health import source as apple_health
 from sync.sources.fhir_rest.mapping import Frame
 from sync.sources.links import source as links
 from sync.sources.upload import adoption, source
@@ -62,16 +61,16 @@ def _read(upload: Upload, lease: leases.Lease[Upload]) -> None:
         _list(upload, lease)
     except archives.Damaged as damaged:
         _refuse_whole(upload, lease, damaged.reason)
-    if listed.filter(format=Format.APPLE_HEALTH).exists():
-        uploads.share_source(upload, name=apple_health.NAME, url=apple_health.URL)
-    else:
-        uploads.ensure_source(upload)
+    uploads.ensure_source(upload)
     waiting = listed.filter(state=DocumentState.WAITING).order_by("number")
     if upload.attempts > ATTEMPTS_MAX and (stuck := waiting.first()) is not None:
         # It ended its worker again and again: left aside, so that the others are read.
         documents.refuse(lease, stuck, Refused(Reason.LOST))
     for number in list(waiting.values_list("number", flat=True)):
-        _settle(upload, lease, waiting.get(number=number))
+        document = waiting.get(number=number)
+        _settle(upload, lease, document)
+        if document.state == DocumentState.HELD and document.format == Format.APPLE_HEALTH:
+            break  # what lies beside it is hers only if the phone is
     patient.compose(upload.owner_id, at=timezone.now())
     uploads.end(lease)
 

@@ -39,6 +39,7 @@ def settle(upload: Upload, lease: leases.Lease[Upload], document: UploadedDocume
         said = source.person(setting)
         verdict = documents.verdict(upload, document, said, source.PATIENT)
         if verdict in documents.FITTING:
+            uploads.share_source(upload, name=source.NAME, url=source.URL)
             _keep(upload, lease, document, setting, sorter.rows(), named=verdict is Verdict.FITS)
         else:
             documents.hold(lease, document, Format.APPLE_HEALTH, said, verdict)

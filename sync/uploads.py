@@ -136,6 +136,8 @@ def answer(upload: Upload, number: int, *, hers: bool, at: datetime) -> bool:
         Upload.objects.filter(pk=upload.pk).update(state=UploadState.QUEUED, claim=None, attempts=0)
         _ring(upload.pk, at=at)
     elif upload.state == UploadState.ASKING:
+        # What was left unread until she said whose phone it is.
+        upload.documents.filter(state=DocumentState.WAITING).update(state=DocumentState.DISCARDED)
         _close(upload)
     return True
 

@@ -86,7 +86,7 @@ def test_zip_of_the_phone_is_read_with_all_that_lies_beside(ana):
         uploads.document_name(each): (each.state, next(iter(files.told(each)))[1]) for each in upload.documents.all()
     }
     assert {name.rpartition("/")[2]: state for name, state in states.items() if name != "../export.xml"} == {
-        "exportación.xml": (DocumentState.KEPT, "no_place"),
+        "exportación.xml": (DocumentState.KEPT, "not_mapped"),
         "export_cda.xml": (DocumentState.REFUSED, "same_elsewhere"),
         "route_2024-06-15.gpx": (DocumentState.REFUSED, "whereabouts"),
         "ecg_2024-06-15.csv": (DocumentState.KEPT, "whole"),
@@ -138,10 +138,32 @@ def test_export_of_somebody_born_on_another_day_is_asked_about_and_nothing_store
     assert held(ana) == []
     assert "1990" in browser.get(f"/files/{upload.uid}/").content.decode()
 
+    assert uploads.holds(upload) == {}
+
     browser.post(f"/files/{upload.uid}/{document.number}/answer/", {"mine": "yes"})
     importing.perform(upload.pk)
 
     assert len(held(ana)) == 1
+
+
+@pytest.mark.parametrize(("mine", "kept"), [("yes", 2), ("no", 0)])
+def test_what_lies_beside_an_export_waits_for_her_word_on_whose_phone_it_is(ana, mine, kept):
+    browser = people.browser_of(ana)
+    files.give(browser, export(WEIGHT), "hers.xml")
+    members = {"export.xml": export(WEIGHT, PULSES[0], born="1990-02-02"), "ecg.csv": ECG}
+
+    upload = files.give(browser, files.zipped(members), "export.zip")
+
+    before = len(held(ana)) + len(held(ana, "DocumentReference"))
+    assert (upload.state, before) == (UploadState.ASKING, 1)
+    browser.post(f"/files/{upload.uid}/0/answer/", {"mine": mine})
+    importing.perform(upload.pk)
+    upload.refresh_from_db()
+    assert upload.state == UploadState.DONE
+    assert len(held(ana, "DocumentReference")) == bool(kept)
+    assert len(held(ana)) == 1 + kept
+    browser.post(f"/files/{upload.uid}/take-back/")
+    assert len(held(ana)) == (0 if kept else 1)
 
 
 def test_damaged_export_leaves_nothing_in_the_record(ana):

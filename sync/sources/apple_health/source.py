@@ -86,7 +86,7 @@ def tell(setting: Setting, account: Account) -> None:
     for type_, count in setting.unreadable.items():
         account.drop(Reason.UNREADABLE_PART, kinds.words(type_), count)
     for what, count in setting.inner.items():
-        account.drop(Reason.WHEREABOUTS if what in _WHERE else Reason.NO_PLACE, kinds.words(what), count)
+        account.drop(Reason.WHEREABOUTS if what in _WHERE else Reason.NOT_MAPPED, kinds.words(what), count)
     for tag, count in setting.aside.items():
         if tag in _POINTING:
             account.note(Reason.IN_OTHER_FILES, tag, count)
@@ -96,4 +96,4 @@ def tell(setting: Setting, account: Account) -> None:
             account.drop(Reason.UNKNOWN_KIND, tag, count)
     for name, value in setting.me.items():
         if name != f"{_CHARACTERISTIC}DateOfBirth" and value and not value.endswith("NotSet"):
-            account.drop(Reason.NO_PLACE, kinds.words(name.removeprefix(_CHARACTERISTIC)))
+            account.drop(Reason.NOT_MAPPED, kinds.words(name.removeprefix(_CHARACTERISTIC)))

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     UNKNOWN_TYPE = "unknown_type"
     UNKNOWN_KIND = "unknown_kind"
     WHEREABOUTS = "whereabouts"
+    NOT_MAPPED = "not_mapped"
     SAME_ELSEWHERE = "same_elsewhere"
     NOT_CLINICAL = "not_clinical"
     ANOTHER_PERSON = "another_person"
@@ -97,6 +98,7 @@ _ISSUE_TYPE: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.NEWER_STANDS: "informational",
         Reason.UNKNOWN_KIND: "not-supported",
         Reason.WHEREABOUTS: "business-rule",
+        Reason.NOT_MAPPED: "not-supported",
         Reason.SAME_ELSEWHERE: "duplicate",
         Reason.NARRATIVE: "not-supported",
         Reason.WHOLE: "informational",

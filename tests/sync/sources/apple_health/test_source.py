@@ -300,11 +300,11 @@ def test_what_has_no_place_is_counted():
     assert told == {
         ("exported", "2024-06-20 10:00:00 +0200"): 1,
         ("readings", "Heart rate variability SDNN"): 1,
-        ("no_place", "Heart rate variability SDNN"): 2,
+        ("not_mapped", "Heart rate variability SDNN"): 2,
         ("unreadable_part", "Body mass"): 2,
         ("in_other_files", "ClinicalRecord"): 1,
         ("unknown_kind", "VisionPrescription"): 1,
-        ("no_place", "Blood type"): 1,
+        ("not_mapped", "Blood type"): 1,
     }
 
 
@@ -386,7 +386,7 @@ def test_time_and_offset():
 @pytest.mark.parametrize(
     ("name", "kept", "lost"),
     [
-        ("export.xml", 10, {"whereabouts": 3, "no_place": 1}),
+        ("export.xml", 10, {"whereabouts": 3, "not_mapped": 1}),
         ("paulstaab/export.xml", 8, {"unknown_kind": 5, "whereabouts": 8}),
     ],
 )
