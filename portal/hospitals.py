@@ -11,8 +11,9 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import Person
 from portal import names, when
+from records.models import SourceKind
 from sync import directory, progress
-from sync.models import ConnectionState, RunState, Schedule
+from sync.models import ConnectionState, Hospital, RunState, Schedule
 from sync.problems import Explained, Problem
 from sync.progress import ConnectionProgress, KindProgress, RunProgress
 from sync.sources.fhir_rest import plan
@@ -109,7 +110,7 @@ def found(text: str, *, standing: Iterable[Standing]) -> list[Found]:
     named = [
         Found(
             name=brand.name,
-            about=" · ".join(part for part in (brand.place, brand.portal) if part),
+            about=" · ".join(part for part in (_kind(brand.hospital), brand.place, brand.portal) if part),
             slug=brand.hospital.slug,
             connected=brand.hospital.slug in connected,
             ready=bool(brand.hospital.client_id),
@@ -120,6 +121,11 @@ def found(text: str, *, standing: Iterable[Standing]) -> list[Found]:
     # Two lists may name an older and a newer door of one hospital: only what can be used is shown.
     readable = {each.name for each in named if not each.too_old}
     return [each for each in named if not each.too_old or each.name not in readable]
+
+
+def _kind(hospital: Hospital) -> str:
+    """What it is, where it is no hospital."""
+    return _("Health plan") if hospital.source.kind == SourceKind.PAYER else ""
 
 
 def _standing(connection: ConnectionProgress) -> Standing:

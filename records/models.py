@@ -20,6 +20,7 @@ FAR: Final = 2**61
 class SourceKind(models.TextChoices):
     SELF = "self", "the person herself and what we compute for her"
     EHR = "ehr", "a hospital or clinic"
+    PAYER = "payer", "a health plan"
     UPLOAD = "upload", "a file she gave us"
     APP = "app", "an app that writes for her"
 

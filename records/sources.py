@@ -11,11 +11,11 @@ SELF_URL: Final = "urn:tributary:self"
 
 
 def ensure(kind: str, name: str, url: str) -> Source:
-    """The source with this address, made on first use; a changed name is taken over."""
+    """The source with this address, made on first use; a changed name or kind is taken over."""
     source, made = Source.objects.get_or_create(url=url, defaults={"kind": kind, "name": name})
-    if not made and source.name != name:
-        source.name = name
-        source.save(update_fields=["name"])
+    if not made and (source.name, source.kind) != (name, kind):
+        source.name, source.kind = name, kind
+        source.save(update_fields=["name", "kind"])
     return source
 
 

@@ -97,11 +97,13 @@ def finish(
         raise SourceError("neither code nor error", problem=Problem.MISMATCH)
     given = _exchange(hospital, answer["code"], opened)
     identity.verify(given, server=opened.server, client_id=hospital.client_id, nonce=opened.nonce)
+    patient = _patient(given)
+    first = Tokens.of(given, at=at, lives=vendors.of(hospital.vendor).token_seconds)
     return connections.connect(
         person,
         hospital=hospital,
-        patient=_patient(given),
-        tokens_given=Tokens.of(given, at=at, lives=vendors.of(hospital.vendor).token_seconds),
+        patient=patient,
+        tokens_given=registration.of_connection(hospital, opened.server, first),
         token_endpoint=opened.server.token_endpoint,
         revocation_endpoint=opened.server.revocation_endpoint,
         at=at,

@@ -6,6 +6,8 @@ installation holds is of use to another.
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -15,11 +17,14 @@ from joserfc.jwk import ECKey, KeySet
 from records import sealing
 from smartlaunch.discovery import AuthorizationServer
 from standards.fhir import json
-from sync import outbound, tokens
+from sync import outbound, tokens, vendors
 from sync.models import AuthMethod, Hospital
 from sync.problems import Problem, Remedy, SourceError
+from sync.tokens import OwnClient, Tokens
 
 CREATED: Final = frozenset({200, 201})
+
+_log = logging.getLogger(__name__)
 
 
 def ensure(hospital: Hospital, server: AuthorizationServer, *, redirect_uri: str) -> Hospital:
@@ -39,6 +44,26 @@ def ensure(hospital: Hospital, server: AuthorizationServer, *, redirect_uri: str
         client_id=answer["client_id"], auth_method=method, sealed_secret=sealed
     )
     return Hospital.objects.select_related("source").get(pk=hospital.pk)
+
+
+def of_connection(hospital: Hospital, server: AuthorizationServer, given: Tokens) -> Tokens:
+    """The tokens with a client of this connection's own, where the vendor renews them for nobody else.
+
+    Her first access token is what it is registered with. Where that fails the connection stands as long as that token
+    does, and she is asked to sign in again.
+    """
+    wanted = vendors.of(hospital.vendor).client_of_each and given.refresh_token is None
+    if not wanted or not server.registration_endpoint:
+        return given
+    key = ECKey.generate_key("P-384", {"use": "sig", "alg": "ES384"}, auto_kid=True)
+    asked = {"software_id": hospital.client_id, "jwks": KeySet([key]).as_dict(private=False)}
+    try:
+        answer = _register(server.registration_endpoint, asked, token=given.access_token)
+    except SourceError as error:
+        _log.info("hospital %s gave no client of a connection's own: %s", hospital.pk, error)
+        return given
+    own = OwnClient(answer["client_id"], orjson.dumps(key.as_dict(private=True)).decode())
+    return replace(given, own=own)
 
 
 def _method(server: AuthorizationServer) -> tuple[AuthMethod, ECKey | None]:
@@ -62,10 +87,11 @@ def _metadata(hospital: Hospital, method: AuthMethod, key: ECKey | None, redirec
     }
 
 
-def _register(endpoint: str, metadata: dict[str, Any]) -> dict[str, Any]:
+def _register(endpoint: str, metadata: dict[str, Any], *, token: str = "") -> dict[str, Any]:
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
     try:
         with outbound.GuardedSession() as session:
-            answer = session.post(endpoint, data=orjson.dumps(metadata), headers={"Content-Type": "application/json"})
+            answer = session.post(endpoint, data=orjson.dumps(metadata), headers=headers)
             said = json.loads(answer.content) if answer.status_code in CREATED else None
     except outbound.AddressRefused as error:
         raise SourceError(str(error), problem=Problem.NOT_SMART) from error

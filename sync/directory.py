@@ -30,7 +30,7 @@ def found(text: str, *, limit: int) -> list[Brand]:
     """Names that have, for each word of ``text``, one that begins with it: first those that begin as ``text`` does,
     then those we are registered at. Without any word: the hospitals we are registered at."""
     words = fold(text).split()[:WORDS_MAX]
-    brands = Brand.objects.filter(hospital__active=True).select_related("hospital")
+    brands = Brand.objects.filter(hospital__active=True).select_related("hospital__source")
     if not words:
         return list(brands.exclude(hospital__client_id="").order_by("name", "pk")[:limit])
     query = SearchQuery(" & ".join(f"{word}:*" for word in words), config="simple", search_type="raw")

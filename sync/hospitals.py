@@ -18,6 +18,11 @@ def scopes_for(vendor: str) -> str:
     return vendors.of(vendor).scopes or SCOPES
 
 
+def kind_of(vendor: str) -> SourceKind:
+    """Whether those of a vendor are hospitals or health plans."""
+    return SourceKind.PAYER if vendors.of(vendor).is_payer else SourceKind.EHR
+
+
 @transaction.atomic
 def register(
     fhir_base: str,
@@ -39,7 +44,7 @@ def register(
     """
     kept = secret or private_jwk
     method = AuthMethod.KEY if private_jwk else AuthMethod.SECRET if secret else AuthMethod.NONE
-    source = sources.ensure(SourceKind.EHR, name, fhir_base.rstrip("/"))
+    source = sources.ensure(kind_of(vendor), name, fhir_base.rstrip("/"))
     changing = {
         "fhir_base": fhir_base,
         "name": name,

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from django.db import transaction
 from django.utils.text import slugify
 
-from records.models import Source, SourceKind
+from records.models import Source
 from sync import directory, hospitals
 from sync.models import Brand, Hospital
 
@@ -80,9 +80,9 @@ def keep(entries: Iterable[Entry], *, listing: str, vendor: str = "", skipped: i
 
 def _hospitals(entries: list[Entry], vendor: str) -> tuple[dict[str, Hospital], int]:
     """The servers behind the entries by address without a slash at its end, made where they are new; and how many."""
-    wanted = {each.fhir_base.rstrip("/"): each for each in entries}
+    wanted, kind = {each.fhir_base.rstrip("/"): each for each in entries}, hospitals.kind_of(vendor)
     Source.objects.bulk_create(
-        [Source(kind=SourceKind.EHR, name=each.name[:200], url=url) for url, each in wanted.items()],
+        [Source(kind=kind, name=each.name[:200], url=url) for url, each in wanted.items()],
         ignore_conflicts=True,
     )
     found = {source.url: source for source in Source.objects.filter(url__in=wanted)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
@@ -24,14 +24,36 @@ ASSERTION_SECONDS: Final = 240
 _ALGORITHMS: Final = {"RSA": "RS384", "EC": "ES384"}
 
 
+JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnClient:
+    """A client that the hospital gave for one person's connection alone. ``key``: its private JWK."""
+
+    client_id: str
+    key: str
+
+    def __repr__(self) -> str:
+        return f"OwnClient({self.client_id})"
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a token endpoint gave us. ``expires``: None where it did not say. Never printed: repr shows no token."""
+    """What a token endpoint gave us. ``expires``: None where it did not say. Never printed: repr shows no token.
+
+    ``own``: the client that gets new ones, where there is no refresh token.
+    """
 
     access_token: str
     refresh_token: str | None
     expires: datetime | None
     scope: str
+    own: OwnClient | None = None
+
+    @property
+    def may_be_renewed(self) -> bool:
+        return self.refresh_token is not None or self.own is not None
 
     def __repr__(self) -> str:
         return f"Tokens(expires={self.expires}, refresh={self.refresh_token is not None})"
@@ -68,16 +90,20 @@ class _SignedAssertion(PrivateKeyJWT):
     """SMART's asymmetric client authentication: RS384 or ES384 by the key, its kid, a short life, a fresh jti."""
 
     def sign(self, auth: Any, token_endpoint: str) -> str:
-        key = jwk.import_key(orjson.loads(auth.client_secret))
-        signed: str = private_key_jwt_sign(
-            key,
-            client_id=auth.client_id,
-            token_endpoint=token_endpoint,
-            alg=_ALGORITHMS[key.key_type],
-            header={"kid": key.kid, "typ": "JWT"},
-            expires_in=ASSERTION_SECONDS,
-        )
-        return signed
+        return _assertion(auth.client_secret, client_id=auth.client_id, token_endpoint=token_endpoint)
+
+
+def _assertion(private_jwk: str, *, client_id: str, token_endpoint: str) -> str:
+    key = jwk.import_key(orjson.loads(private_jwk))
+    signed: str = private_key_jwt_sign(
+        key,
+        client_id=client_id,
+        token_endpoint=token_endpoint,
+        alg=_ALGORITHMS[key.key_type],
+        header={"kid": key.kid, "typ": "JWT"},
+        expires_in=ASSERTION_SECONDS,
+    )
+    return signed
 
 
 class ClientSession(outbound.GuardedSession, OAuth2Session):
@@ -123,8 +149,11 @@ def secret_purpose(fhir_base: str) -> str:
 
 def seal(connection: Connection, tokens: Tokens) -> None:
     """Put tokens into a connection; saving it is the caller's."""
-    kept = orjson.dumps({"access_token": tokens.access_token, "refresh_token": tokens.refresh_token})
-    connection.sealed_tokens = sealing.seal_secret(connection.owner_id, purpose(connection), kept)
+    kept: dict[str, Any] = {"access_token": tokens.access_token, "refresh_token": tokens.refresh_token}
+    if tokens.own is not None:
+        kept["own"] = [tokens.own.client_id, tokens.own.key]
+    sealed = sealing.seal_secret(connection.owner_id, purpose(connection), orjson.dumps(kept))
+    connection.sealed_tokens = sealed
     connection.token_expires = tokens.expires
     connection.scope = tokens.scope
 
@@ -134,7 +163,8 @@ def opened(connection: Connection) -> Tokens:
     if connection.state != ConnectionState.ACTIVE or connection.sealed_tokens is None:
         raise _signed_out("the connection is not active")
     kept = orjson.loads(sealing.open_secret(connection.owner_id, purpose(connection), bytes(connection.sealed_tokens)))
-    return Tokens(kept["access_token"], kept["refresh_token"], connection.token_expires, connection.scope)
+    own = OwnClient(*kept["own"]) if "own" in kept else None
+    return Tokens(kept["access_token"], kept["refresh_token"], connection.token_expires, connection.scope, own)
 
 
 def purpose(connection: Connection) -> str:
@@ -151,12 +181,12 @@ class Keeper:
 
     def token(self) -> str:
         ends = self._tokens.expires
-        if ends is not None and ends - MARGIN <= datetime.now(UTC) and self._tokens.refresh_token:
+        if ends is not None and ends - MARGIN <= datetime.now(UTC) and self._tokens.may_be_renewed:
             self._renew(self._tokens.access_token)
         return self._tokens.access_token
 
     def may_be_renewed(self) -> bool:
-        return self._tokens.refresh_token is not None
+        return self._tokens.may_be_renewed
 
     def renewed(self, refused: str) -> str:
         """A token other than the refused one. Raises SourceError."""
@@ -174,7 +204,7 @@ class Keeper:
         connection = locked.select_related("hospital").get(pk=self._connection_id)
         held = opened(connection)
         if held.access_token == old:
-            held = _refresh(connection, held)
+            held = _by_own_client(connection, held) if held.refresh_token is None else _refresh(connection, held)
             seal(connection, held)
             connection.save(update_fields=["sealed_tokens", "token_expires", "scope"])
         self._tokens = held
@@ -182,8 +212,6 @@ class Keeper:
 
 def _refresh(connection: Connection, held: Tokens) -> Tokens:
     """The presence of a refresh token is what counts: some hospitals leave offline_access out of the scope."""
-    if held.refresh_token is None:
-        raise _signed_out("the token has ended and there is none to renew it with")
     at = timezone.now()
     # Without ``scope`` the grant stays what it was; some servers refuse a repeated one.
     with client(connection.hospital) as session:
@@ -193,6 +221,28 @@ def _refresh(connection: Connection, held: Tokens) -> Tokens:
         )
     lives = vendors.of(connection.hospital.vendor).token_seconds
     return Tokens.of(answer, at=at, refresh_token=held.refresh_token, scope=held.scope, lives=lives)
+
+
+def _by_own_client(connection: Connection, held: Tokens) -> Tokens:
+    """A new token for the key of this connection's own client (RFC 7523 2.1)."""
+    if held.own is None:
+        raise _signed_out("the token has ended and there is none to renew it with")
+    at, endpoint, own = timezone.now(), connection.token_endpoint, held.own
+    assertion = _assertion(own.key, client_id=own.client_id, token_endpoint=endpoint)
+    with _session(own.client_id, None, method=AuthMethod.NONE, scope="") as session:
+        try:
+            answer = ask_token_endpoint(
+                lambda: session.fetch_token(
+                    endpoint, grant_type=JWT_BEARER, assertion=assertion, client_id=own.client_id
+                )
+            )
+        except SourceError as error:
+            if error.problem is not Problem.NOT_REGISTERED:
+                raise
+            # She took back at the hospital what this one client was registered with.
+            raise _signed_out("the client of this connection is no more") from error
+    lives = vendors.of(connection.hospital.vendor).token_seconds
+    return replace(Tokens.of(answer, at=at, scope=held.scope, lives=lives), own=own)
 
 
 def ask_token_endpoint(ask: Any) -> dict[str, Any]:

@@ -34,7 +34,9 @@ class Vendor:
     ``token_seconds``: how long a token lives that does not say. ``forbidden_means_ended``: it answers 403 to a token
     that has ended. ``next_by_query``: its next links name an inner address; only their query counts.
     ``totals_are_estimates``: a listing is not short because its total is higher. ``page_size``: the most it takes.
-    ``scopes``: what is asked for there, where it is not everything.
+    ``scopes``: what is asked for there, where it is not everything. ``client_of_each``: it gives no refresh token, but
+    takes a registration from each person's first access token, and new tokens from that client's key (RFC 7523).
+    ``is_payer``: a health plan's, not a hospital's.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Vendor:
     totals_are_estimates: bool = False
     page_size: int | None = None
     scopes: str = ""
+    client_of_each: bool = False
+    is_payer: bool = False
 
     def audience(self, fhir_base: str) -> str | None:
         """The ``aud`` of an authorization request; None where there must be none."""
@@ -67,6 +71,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
         "Epic",
         by_category=frozenset({"Observation", "Condition", "CarePlan", "DocumentReference"}),
         totals_are_estimates=True,
+        client_of_each=True,
     ),
     "oracle": Vendor("Oracle Health (Cerner)", token_seconds=570, page_size=200, requests_a_minute=300),
     "athena": Vendor(
@@ -84,11 +89,14 @@ VENDORS: Final[Mapping[str, Vendor]] = {
         scopes="launch/patient openid patient/Patient.rs patient/Coverage.rs patient/ExplanationOfBenefit.rs",
         page_size=50,
         requests_a_minute=120,
+        is_payer=True,
     ),
     "plan": Vendor(
         "A health plan that wants to know which states of a claim",
         also={"ExplanationOfBenefit": "status=active,cancelled,draft,entered-in-error"},
+        is_payer=True,
     ),
+    "payer": Vendor("A health plan as CARIN has it", is_payer=True),
 }
 
 

@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from joserfc import jwt
-from joserfc.jwk import RSAKey
+from joserfc.jwk import KeySet, RSAKey
 
 CLIENT_ID = "tributary-at-this-hospital"
 SUBJECTS = ("subject", "patient", "beneficiary")
@@ -84,6 +84,7 @@ class FakeEHR:
         self.metadata_changes: dict[str, Any] = {}
         self.registers = False
         self.registrations: list[dict[str, Any]] = []
+        self.own_clients: dict[str, Any] = {}
         self.requires: Callable[[Asked], Reply | None] = lambda _: None
         self.claims_changes: dict[str, Any] = {}
         self.key = _signing_key()
@@ -240,7 +241,7 @@ class FakeEHR:
             "/auth/authorize": lambda: self._authorize(dict(parse_qsl(parts.query))),
             "/auth/token": lambda: self._token(dict(parse_qsl(body.decode())), asked.authorization),
             "/auth/revoke": lambda: self._revoke(dict(parse_qsl(body.decode()))),
-            "/auth/register": lambda: self._register(json.loads(body or b"{}")),
+            "/auth/register": lambda: self._register(json.loads(body or b"{}"), asked.authorization),
             f"{self._path}/metadata": lambda: _json(self._statement()),
         }
         if parts.path in routes:
@@ -284,7 +285,19 @@ class FakeEHR:
         back = urlencode({"code": code, "state": asked["state"], "iss": self.issuer})
         return Reply(302, b"", {"Location": f"{asked['redirect_uri']}?{back}"})
 
+    def _token_of_own_client(self, form: dict[str, str]) -> Reply:
+        """RFC 7523: a token for the key of a client that was registered for one person."""
+        keys = self.own_clients.get(form.get("client_id", ""))
+        if keys is None:
+            return _json({"error": "invalid_client"}, 401)
+        claims = jwt.decode(form["assertion"], KeySet.import_key_set(keys), algorithms=["ES384", "RS384"]).claims
+        if (claims["iss"], claims["sub"], claims["aud"]) != (form["client_id"],) * 2 + (f"{self.issuer}/token",):
+            return _json({"error": "invalid_grant"}, 400)
+        return _json(self.issue())
+
     def _token(self, form: dict[str, str], authorization: str) -> Reply:
+        if form.get("grant_type", "").endswith(":jwt-bearer"):
+            return self._token_of_own_client(form)
         if form.get("grant_type") == "refresh_token":
             if form["refresh_token"] not in self.refresh_tokens:
                 return _json({"error": "invalid_grant"}, 400)
@@ -303,8 +316,15 @@ class FakeEHR:
         self.tokens.pop(form["token"], None)
         return Reply(200, b"")
 
-    def _register(self, asked: dict[str, Any]) -> Reply:
-        """RFC 7591, open to everybody; a secret only for who wants one."""
+    def _register(self, asked: dict[str, Any], authorization: str) -> Reply:
+        """RFC 7591, open to everybody; a secret only for who wants one. With a token of a person, a client of hers."""
+        if "software_id" in asked:
+            if authorization.removeprefix("Bearer ") not in self.tokens:
+                return _json({"error": "invalid_token"}, 401)
+            self.registrations.append(asked)
+            given = f"own-{len(self.registrations)}"
+            self.own_clients[given] = asked["jwks"]
+            return _json({"client_id": given}, 201)
         if not self.registers:
             return _json({"error": "invalid_client_metadata"}, 400)
         self.registrations.append(asked)

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from audit import events
 from audit.models import Agent
-from sync import listings, removals
+from sync import hospitals, listings, removals
 from sync.listings import Entry
 from sync.models import Connection, ConnectionState, Run, RunState, StepState
 from tests.portal import people
@@ -33,7 +33,18 @@ def test_directory_is_searched_by_name_and_place():
 
     assert ("Cedar Clinic" in by_name, "Riverside" in by_name) == (True, False)
     assert ("Cedar Clinic" in by_place, "Riverside" in by_place) == (False, True)
-    assert "We found no hospital for “&lt;b&gt;nowhere”" in by_nothing
+    assert "We found no hospital or health plan for “&lt;b&gt;nowhere”" in by_nothing
+
+
+def test_a_health_plan_is_called_one():
+    hospitals.register("https://plan.example/fhir", name="Good Plan", place="Madison", client_id="us", vendor="payer")
+    people.list_hospital("Good Hospital", "Madison")
+    browser = people.browser_of(people.sign_up())
+
+    page = words(browser.get("/hospitals/?q=good"))
+
+    assert "Good Plan Connect Good Plan Health plan · Madison" in page
+    assert page.count("Health plan ·") == 1
 
 
 def test_completeness_is_told_by_type():
