@@ -78,7 +78,8 @@ def write(document: str) -> None:
 def write_part(title: str, part: str) -> None:
     """A part of its own, at the end."""
     before = (PLACE.read_text() if PLACE.exists() else "").partition(title)[0].rstrip()
-    made = f"Written by `make bench-runs`, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores."
+    made = f"Written by `make bench-runs`, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores,"
+    made += f" load average {os.getloadavg()[1]:.0f} at its end."
     PLACE.write_text(f"{before}\n\n{title}\n\n{made}\n{part}\n")
 
 
