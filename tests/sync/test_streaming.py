@@ -122,7 +122,7 @@ def test_older_export_given_later_takes_nothing_away(ana):
     (weight,) = [each["id"] for each in held(ana) if "valueQuantity" in each]
     assert set(before) < set(after)
     assert len(after) == len(before) + 1
-    assert files.told(files.only_document(upload))["information", "newer_stands", ""] == 3
+    assert files.told(files.only_document(upload))["information", "newer_stands", ""] == 4
     assert [each["target"] for each in held(ana, "Provenance") if f"Observation/{weight}" in str(each["target"])] == [
         [{"reference": f"Observation/{weight}"}]
     ]
@@ -144,6 +144,20 @@ def test_export_of_somebody_born_on_another_day_is_asked_about_and_nothing_store
     importing.perform(upload.pk)
 
     assert len(held(ana)) == 1
+
+
+def test_whose_phone_it_is_is_asked_once():
+    ana = people.sign_up(name="Ana Example")
+    browser = people.browser_of(ana)
+    first = files.give(browser, export(WEIGHT), "june.xml")
+    assert first.state == UploadState.ASKING  # of her birth date nothing was known
+    browser.post(f"/files/{first.uid}/0/answer/", {"mine": "yes"})
+    importing.perform(first.pk)
+
+    second = files.give(browser, export(WEIGHT, *PULSES, made="2024-07-20 10:00:00 +0200"), "july.xml")
+
+    assert second.state == UploadState.DONE
+    assert len(held(ana)) == 3
 
 
 @pytest.mark.parametrize(("mine", "kept"), [("yes", 2), ("no", 0)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, Final
 
@@ -20,6 +21,10 @@ PATIENT: Final = "me"
 FORM: Final = Format.APPLE_HEALTH
 _PAGE: Final = 200
 _CHARACTERISTIC: Final = "HKCharacteristicTypeIdentifier"
+_OF_HER: Final = ("DateOfBirth", "BiologicalSex")
+_GENDERS: Final = {"HKBiologicalSexFemale": "female", "HKBiologicalSexMale": "male", "HKBiologicalSexOther": "other"}
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_NAMELESS: Final = 2
 _POINTING: Final = frozenset({"ClinicalRecord"})
 _WHERE: Final = frozenset({"WorkoutRoute", "Location", "FileReference"})
 _GROUPING: Final = frozenset({"Correlation"})
@@ -44,15 +49,17 @@ def read(file: IO[bytes], keep: Callable[[bytes], None], *, pulse: Callable[[], 
 
 
 def person(setting: Setting) -> Resource:
-    """Whom it is about, as far as it says: her day of birth."""
-    born = setting.me.get(f"{_CHARACTERISTIC}DateOfBirth", "")
-    return {"resourceType": "Patient", "id": PATIENT, **({"birthDate": born} if born else {})}
+    """Whom it is about, as far as it says: her day of birth and her sex."""
+    born, sex = (setting.me.get(f"{_CHARACTERISTIC}{name}", "") for name in _OF_HER)
+    said = {"birthDate": born if _DAY.fullmatch(born) else "", "gender": _GENDERS.get(sex, "")}
+    return {"resourceType": "Patient", "id": PATIENT, **{name: value for name, value in said.items() if value}}
 
 
 def pages(setting: Setting, rows: Iterable[bytes], account: Account) -> Iterator[list[Resource]]:
     """What it holds in FHIR, whole days together; ``rows`` are sorted."""
     days = Days(setting)
-    page: list[Resource] = []
+    patient = person(setting)
+    page = [patient] if len(patient) > _NAMELESS else []
     devices: set[str] = set()
     for found in days.read(rows):
         page += _brought(observations.compose(found, patient=PATIENT, assembler=NAME), devices)
@@ -95,5 +102,5 @@ def tell(setting: Setting, account: Account) -> None:
         else:
             account.drop(Reason.UNKNOWN_KIND, tag, count)
     for name, value in setting.me.items():
-        if name != f"{_CHARACTERISTIC}DateOfBirth" and value and not value.endswith("NotSet"):
+        if name.removeprefix(_CHARACTERISTIC) not in _OF_HER and value and not value.endswith("NotSet"):
             account.drop(Reason.NOT_MAPPED, kinds.words(name.removeprefix(_CHARACTERISTIC)))

@@ -59,6 +59,7 @@ def export(
 ) -> bytes:
     me = {"HKCharacteristicTypeIdentifierDateOfBirth": born} if born else {}
     me |= {"HKCharacteristicTypeIdentifierBloodType": "HKBloodTypeAPositive"}
+    me |= {"HKCharacteristicTypeIdentifierBiologicalSex": "HKBiologicalSexFemale"}
     head = element("ExportDate", value=made) + element("Me", **me)
     text = "\n".join([f'<HealthData locale="en_US">{head}', *elements, "</HealthData>"])
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{doctype}{text}'.encode()
