@@ -26,6 +26,7 @@ OWNED: Final = {
     "records_recordversion": "owner_id",
     "records_samenessword": "owner_id",
     "records_searchrow": "owner_id",
+    "sharing_healthlink": "owner_id",
     "sync_connection": "owner_id",
     "sync_run": "owner_id",
     "sync_upload": "owner_id",
@@ -118,7 +119,12 @@ READ_ONLY_TO_THE_WEB: Final = READ_ONLY | {"audit_checkpoint", "audit_event", "a
 """Written by functions, or by workers: an erasure removes even events."""
 
 _APPEND: Final = "public.audit_append(integer, text, text, text, text, text, text, bigint, text, jsonb)"
-_FUNCTIONS: Final = ("binding_enter(text, text)", "decision_names(text, text)", "delegation_owner(text)")
+_FUNCTIONS: Final = (
+    "binding_enter(text, text)",
+    "decision_names(text, text)",
+    "delegation_owner(text)",
+    "health_link_owner(text)",
+)
 
 _POLICY: Final = "kept_to_its_owner"
 _BOUND: Final = "(SELECT b.owner_id FROM public.accounts_boundowner b)"

@@ -28,6 +28,7 @@ class Agent(models.TextChoices):
     DELEGATE = "delegate", "a person who acts for the owner"
     APP = "app", "an app she let in"
     SOURCE = "source", "a source that feeds her record"
+    LINK = "link", "whoever holds a link she made"
     STAFF = "staff", "a clinician of the hospital that holds it"
     SYSTEM = "system", "Tributary itself"
     UNKNOWN = "unknown", "somebody who did not say who, or said it wrongly"

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "smartlaunch",
     "developers",
     "fhirapi",
+    "sharing",
     "custody",
     "portal",
     "sandbox",
@@ -176,6 +177,7 @@ RATE_LIMITS = {
     "app": env.read_number("RATE_LIMIT_APP", 60_000),
     "person": env.read_number("RATE_LIMIT_PERSON", 6_000),
     "address": env.read_number("RATE_LIMIT_ADDRESS", 60_000),
+    "link": env.read_number("RATE_LIMIT_LINK", 60),
 }
 # How long a claimed run may be silent before another worker takes it over.
 SYNC_LEASE = env.read_seconds("SYNC_LEASE_SECONDS", 60)

@@ -13,6 +13,7 @@ urlpatterns = [
     # A Bundle is posted to the base as it is spelt; a redirect would lose it.
     path("fhir/r4", BaseView.as_view()),
     path("", include("config.health")),
+    path("", include("sharing.urls")),
     path("", include("portal.urls")),
     path("accounts/", include("accounts.urls")),
     path("", include("developers.urls")),

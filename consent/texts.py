@@ -20,6 +20,8 @@ DELEGATING: Final = "delegate-2026-11-2"
 """The text she reads when she asks somebody to act for her, and when that is renewed."""
 SHARING_FOR_ANOTHER: Final = "sharing-for-another-2026-11"
 """The text of the consent page where a delegate lets an app into the record of whom she acts for."""
+LINKING: Final = "link-2026-11"
+"""The text she reads when she makes a link, and when she renews one."""
 
 FOLDER: Final = Path(__file__).parent / "texts"
 _FALLBACK: Final = "en"

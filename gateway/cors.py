@@ -1,7 +1,8 @@
 """Which web pages of other origins may call us from a browser (SMART App Launch 2.2, "CORS support").
 
-Documents that say what we are: every origin. Tokens, revocation, userinfo and the FHIR API: origins of registered
-apps. Cookies never count (no credentials mode), so a page can do no more than its own token lets it.
+Documents that say what we are, and health links, which viewers anywhere open: every origin. Tokens, revocation,
+userinfo and the FHIR API: origins of registered apps. Cookies never count (no credentials mode), so a page can do no
+more than its own token lets it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from gateway.models import Application
 
 OPEN: Final = re.compile(
     r"/brands\.json|/\.well-known/[a-z-]+|/oauth/jwks|/oauth/style/[0-9a-f]+\.json"
-    r"|/fhir/r4/(\.well-known/smart-configuration|metadata)"
+    r"|/fhir/r4/(\.well-known/smart-configuration|metadata)|/shl/[^/]+(/[^/]+)?"
 )
 REGISTERED: Final = re.compile(r"/oauth/(token|par|revoke|introspect|userinfo)|/fhir/r4(/.*)?", re.DOTALL)
 METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"

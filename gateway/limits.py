@@ -1,4 +1,4 @@
-"""How much one app, one person's app and one network address may ask in a minute (RFC 6585 429, with Retry-After).
+"""How much an app, a person's app, a network address and a health link may ask in a minute (RFC 6585 429, Retry-After).
 
 Each process counts in memory and shares its counts through the cache, for a busy caller every hundredth of the limit or
 once a second, so a request costs microseconds and no round trip of its own. All processes together may therefore pass
@@ -30,11 +30,12 @@ _STEPS: Final = 100
 
 
 class Caller(StrEnum):
-    """By what a caller is known: the app, the app at one person's record, or where it calls from."""
+    """By what a caller is known: the app, the app at one person's record, where it calls from, or a health link."""
 
     APP = "app"
     PERSON = "person"
     ADDRESS = "address"
+    LINK = "link"
 
 
 @dataclass(slots=True)

@@ -74,6 +74,7 @@ PLACES = (
             | {"for_same", "for_same_kind", "for_differences"}
         ),
     ),
+    Place(_("Share"), "share", "portal:share", frozenset({"share", "make_link", "show_link", "stop_link"})),
     Place(_("Who looked"), "eye", "portal:access", frozenset({"access"})),
     Place(_("Account"), "person", "portal:account", frozenset({"account"})),
 )

@@ -15,7 +15,7 @@ from consent.delegations import Standing, State
 from consent.models import Decision, Relationship
 from consent.terms import Terms
 from portal import admissions, when
-from portal.invitations import WHOLE
+from portal.choosing import WHOLE
 
 _STATES: dict[State, str | Promise] = {
     State.WAITING: gettext_lazy("waits for an answer"),

@@ -18,6 +18,7 @@ from consent import delegations
 from consent.delegations import State
 from consent.models import Grantee
 from gateway import authorizations
+from sharing import links
 from sync import connections
 from sync.models import ConnectionState
 
@@ -53,6 +54,14 @@ def of(person: Person, *, at: datetime) -> dict[Door, Handle]:
         if live or door not in found:
             shut = reverse("portal:stop_hospital", args=[connection.pk]) if live else ""
             found[door] = Handle(connection.hospital.name, shut)
+    found |= _people(person, at=at) | _links(person, at=at)
+    # Whoever knew a password, or tried to guess it, is shut out by a new one.
+    found[(Agent.UNKNOWN, "")] = Handle(_("Somebody with a wrong password"), reverse("account_change_password"))
+    return found
+
+
+def _people(person: Person, *, at: datetime) -> dict[Door, Handle]:
+    found: dict[Door, Handle] = {}
     for standing in delegations.given(person, at=at):
         delegation = standing.delegation
         if delegation.delegate is not None:
@@ -61,9 +70,17 @@ def of(person: Person, *, at: datetime) -> dict[Door, Handle]:
             if live or door not in found:
                 shut = reverse("portal:end_delegation", args=[delegation.uid]) if live else ""
                 found[door] = Handle(delegation.name, shut)
-    # Whoever knew a password, or tried to guess it, is shut out by a new one.
-    found[(Agent.UNKNOWN, "")] = Handle(_("Somebody with a wrong password"), reverse("account_change_password"))
     return found
+
+
+def _links(person: Person, *, at: datetime) -> dict[Door, Handle]:
+    return {
+        (str(Agent.LINK), str(each.link.uid)): Handle(
+            each.link.label,
+            reverse("portal:stop_link", args=[each.link.uid]) if each.state is links.State.OPEN else "",
+        )
+        for each in links.of(person, at=at)
+    }
 
 
 def of_delegate(subject: str, client_id: str) -> Door:

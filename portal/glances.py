@@ -22,6 +22,7 @@ WHO: dict[str, str | Promise] = {
     Agent.DELEGATE: gettext_lazy("Somebody who acts for you"),
     Agent.APP: gettext_lazy("An app"),
     Agent.SOURCE: gettext_lazy("A hospital"),
+    Agent.LINK: gettext_lazy("Somebody with a link of yours"),
     Agent.STAFF: gettext_lazy("A clinician"),
     Agent.SYSTEM: gettext_lazy("Tributary"),
     Agent.UNKNOWN: gettext_lazy("Somebody"),
@@ -58,6 +59,8 @@ DID: dict[str, str | Promise] = {
     "sign-out": gettext_lazy("signed out"),
     "password": gettext_lazy("chose a new password"),
     "download": gettext_lazy("downloaded this log"),
+    "make-link": gettext_lazy("made a link"),
+    "open-link": gettext_lazy("opened a link"),
     "meta-security": gettext_lazy("said how private a record is"),
     "part": gettext_lazy("said that records are not the same"),
     "join": gettext_lazy("said that records are the same"),
@@ -69,6 +72,10 @@ DID: dict[str, str | Promise] = {
     "upload": gettext_lazy("uploaded a file"),
     "import": gettext_lazy("brought records"),
     "remove-upload": gettext_lazy("took back a file"),
+}
+_REFUSED: dict[str, Promise] = {
+    "closed": gettext_lazy("tried a link that was over"),
+    "passcode": gettext_lazy("had no passcode, or a wrong one, for a link"),
 }
 BY_ACTION: dict[str, str | Promise] = {
     Action.CREATE: gettext_lazy("added"),
@@ -129,6 +136,8 @@ def who(event: Event, called: Mapping[str, str] = MappingProxyType({})) -> str:
     """``called``: as ``delegates`` gives it."""
     if event.agent_kind == Agent.OWNER:
         return str(WHO[Agent.OWNER])
+    if event.agent_kind == Agent.LINK and event.agent_name:
+        return _("Somebody called “%(name)s”") % {"name": event.agent_name}
     name = event.agent_name or str(WHO.get(event.agent_kind, event.agent))
     subject = event.detail.get("delegate", "")
     if event.agent_kind != Agent.APP or not subject:
@@ -140,6 +149,8 @@ def who(event: Event, called: Mapping[str, str] = MappingProxyType({})) -> str:
 def did(event: Event) -> str:
     if event.outcome == Outcome.REFUSED and event.interaction == "sign-in":
         return _("tried to sign in")
+    if event.outcome == Outcome.REFUSED and event.interaction == "open-link":
+        return str(_REFUSED.get(event.detail.get("reason", ""), _REFUSED["closed"]))
     return str(DID.get(event.interaction) or BY_ACTION.get(event.action, event.interaction))
 
 

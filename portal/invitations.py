@@ -15,18 +15,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Person
-from consent import gate, guardians, terms
+from consent import gate, guardians
 from consent.delegations import Offer, Standing
 from consent.models import Delegation, Relationship
 from consent.terms import Terms
-from gateway import notices, wording
-from portal import kinds, sources
-from portal.kinds import KINDS, OTHER, Kind
-from records import labels
-from standards.smart.scopes import US_CORE_GRANULAR
+from gateway import notices
+from portal import choosing
 
-EVERYTHING: Final = "everything"
-WHOLE: Final = "patient/*.rs"
 LENGTHS: Final = {"90": timedelta(days=90), "365": timedelta(days=365), "1826": timedelta(days=1826)}
 RENEWED: Final = LENGTHS["365"]
 _LENGTH_NAMES: Final[tuple[tuple[str, str | Promise], ...]] = (
@@ -34,11 +29,9 @@ _LENGTH_NAMES: Final[tuple[tuple[str, str | Promise], ...]] = (
     ("365", gettext_lazy("One year")),
     ("1826", gettext_lazy("Five years")),
 )
-# Who she is, a delegate always sees: whose record it is stands on every page.
-_ALWAYS: Final = "patient/Patient.rs"
 
 
-class InvitationForm(forms.Form):
+class InvitationForm(choosing.ChoiceForm):
     """``guardian`` is there only for a minor; it takes the place of kinds, sources, time and end."""
 
     name = forms.CharField(label=gettext_lazy("Name of the person"), max_length=200)
@@ -47,44 +40,14 @@ class InvitationForm(forms.Form):
         label=gettext_lazy("The person is your"), choices=[("", "…"), *Relationship.choices]
     )
     guardian = forms.BooleanField(label=gettext_lazy("My parent or guardian, until I am of age"), required=False)
-    kinds = forms.MultipleChoiceField(
-        label=gettext_lazy("What the person may see"), required=False, widget=forms.CheckboxSelectMultiple
-    )
-    sources = forms.MultipleChoiceField(
-        label=gettext_lazy("From where"), required=False, widget=forms.CheckboxSelectMultiple
-    )
-    labels = forms.MultipleChoiceField(
-        label=gettext_lazy("Sensitive records to include"), required=False, widget=forms.CheckboxSelectMultiple
-    )
-    first = forms.DateField(
-        label=gettext_lazy("Only from this day on"), required=False, widget=forms.DateInput({"type": "date"})
-    )
-    last = forms.DateField(
-        label=gettext_lazy("Only until this day"), required=False, widget=forms.DateInput({"type": "date"})
-    )
     length = forms.ChoiceField(label=gettext_lazy("For how long"), choices=_LENGTH_NAMES, initial="365")
     apps = forms.BooleanField(label=gettext_lazy("The person may also let apps see these records"), required=False)
 
     def __init__(self, *args: Any, owner: Person, at: datetime, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.owner, self.at, self.birth = owner, at, gate.birth_date(owner.pk)
+        super().__init__(*args, owner=owner, at=at, **options)
+        self.birth = gate.birth_date(owner.pk)
         if not guardians.is_minor(self.birth, at=at):
             del self.fields["guardian"]
-        records = gate.readable(owner_id=owner.pk, reader=gate.Owner(owner.pk), interaction="search", at=at)
-        counts = kinds.shown(records.counts())
-        self.offered = sources.names(count.source_id for count in counts)
-        self._choose("kinds", [(EVERYTHING, _("Everything")), *((kind.slug, kind.name) for kind in _named_kinds())])
-        self._choose("sources", [(str(pk), name) for pk, name in sorted(self.offered.items())])
-        sensitive = labels.names(labels.SENSITIVE)
-        self._choose("labels", [(label, wording.sensitivity(label)) for label in sensitive])
-        self.fields["sources"].initial = [str(pk) for pk in self.offered]
-        if len(self.offered) < 2:
-            del self.fields["sources"]
-
-    def _choose(self, name: str, choices: list[tuple[str, Any]]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.MultipleChoiceField)
-        field.choices = choices
 
     def clean_email(self) -> str:
         given = str(self.cleaned_data["email"]).lower()
@@ -98,43 +61,22 @@ class InvitationForm(forms.Form):
             if said.get("relationship") not in (Relationship.PARENT, Relationship.GUARDIAN):
                 self.add_error("relationship", _("Choose parent or guardian."))
             return said
-        if not said.get("kinds"):
-            self.add_error("kinds", _("Choose at least one."))
-        if "sources" in self.fields and not said.get("sources"):
-            self.add_error("sources", _("Choose at least one."))
-        first, last = said.get("first"), said.get("last")
-        if first and last and last < first:
-            self.add_error("last", _("The last day is before the first."))
-        try:
-            self.window = terms.window(first, last, self.owner.zone)
-        except OverflowError:
-            self.add_error("last", forms.DateField.default_error_messages["invalid"])
+        self.check_choices(said)
         return said
 
     def offer(self) -> Offer:
         """Of a valid form."""
         said = self.cleaned_data
         guardian = bool(said.get("guardian"))
+        guarded = Terms(labels=frozenset(said["labels"]), apps=said["apps"])
         return Offer(
             name=said["name"].strip(),
             email=said["email"],
             relationship=Relationship(said["relationship"]),
             guardian=guardian,
-            granted=(WHOLE,) if guardian else _scopes(said["kinds"]),
-            terms=Terms(labels=frozenset(said["labels"]), apps=said["apps"]) if guardian else self._terms(),
+            granted=(choosing.WHOLE,) if guardian else self.granted(),
+            terms=guarded if guardian else self.terms(apps=said["apps"]),
             ends=self._ends(guardian),
-        )
-
-    def _terms(self) -> Terms:
-        said = self.cleaned_data
-        chosen = frozenset(int(pk) for pk in said["sources"]) if "sources" in said else None
-        since, until = self.window
-        return Terms(
-            sources=None if chosen == frozenset(self.offered) else chosen,
-            since=since,
-            until=until,
-            labels=frozenset(said["labels"]),
-            apps=said["apps"],
         )
 
     def _ends(self, guardian: bool) -> datetime:
@@ -199,22 +141,3 @@ def tell_of_end(standing: Standing) -> bool:
         if not notices.send(subject, body, reader.email) and reader == delegation.owner:
             return False
     return True
-
-
-def _named_kinds() -> list[Kind]:
-    return [kind for kind in KINDS if kind is not OTHER]
-
-
-def _scopes(chosen: list[str]) -> tuple[str, ...]:
-    if EVERYTHING in chosen:
-        return (WHOLE,)
-    pairs = [pair for kind in _named_kinds() if kind.slug in chosen for pair in kind.holds]
-    return (_ALWAYS, *(_scope(resource_type, category) for resource_type, category in pairs))
-
-
-def _scope(resource_type: str, category: str) -> str:
-    if not category:
-        return f"patient/{resource_type}.rs"
-    known = US_CORE_GRANULAR[resource_type]
-    token = next(value for value in known if value.rpartition("|")[2] == category)
-    return f"patient/{resource_type}.rs?category={token}"

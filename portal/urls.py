@@ -17,6 +17,7 @@ from portal.views import (
     records,
     sameness,
     sensitivity,
+    share,
 )
 
 app_name = "portal"
@@ -74,6 +75,11 @@ urlpatterns = [
     path("for/<uuid:uid>/same/", sameness.overview, name="for_same"),
     path("for/<uuid:uid>/same/differences/", sameness.differences, name="for_differences"),
     path("for/<uuid:uid>/same/<slug:kind>/", sameness.listing, name="for_same_kind"),
+    path("share/", share.overview, name="share"),
+    path("share/new/", share.make, name="make_link"),
+    path("share/<uuid:uid>/", share.show, name="show_link"),
+    path("share/<uuid:uid>/stop/", share.stop, name="stop_link"),
+    path("share/<uuid:uid>/renew/", share.renew, name="renew_link"),
     path("access/", access.log, name="access"),
     re_path(r"^access/log\.(?P<form>csv|json|pdf)\Z", access.log_file, name="access_file"),
     path("account/", account.profile, name="account"),

@@ -33,18 +33,23 @@ REMEMBERED_KEYS: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class OwnerKeys:
-    """What is derived from one data key: the ciphers of bodies and secrets and of names, and the key of blind search
-    values.
+    """What is derived from one data key: the ciphers of bodies and secrets and of names, the key of blind search
+    values, and what keys that she hands out are made of.
     """
 
     cipher: AESGCM
     blind: bytes
     names: AESSIV
+    handed: bytes
 
     @classmethod
     def derived(cls, data_key: bytes) -> OwnerKeys:
-        names = AESSIV(_derive(data_key, b"names"))
-        return cls(AESGCM(_derive(data_key, b"body")), _derive(data_key, b"search"), names)
+        names, handed = AESSIV(_derive(data_key, b"names")), _derive(data_key, b"handed out")
+        return cls(AESGCM(_derive(data_key, b"body")), _derive(data_key, b"search"), names, handed)
+
+    def handed_out(self, purpose: str) -> bytes:
+        """The key for this purpose, always the same: 32 bytes that are kept nowhere and may be given away."""
+        return _derive(self.handed, purpose.encode())
 
 
 def _derive(key: bytes, purpose: bytes) -> bytes:

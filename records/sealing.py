@@ -108,6 +108,14 @@ def number(owner_id: int, purpose: str, name: str) -> int | None:
     return int.from_bytes(opened, "big") if sealed.hex() == name else None
 
 
+def handed_out(owner_id: int, purpose: str) -> bytes:
+    """A key of the owner's that she gives away: 32 bytes, made anew each time it is needed and kept nowhere.
+
+    Nothing that is sealed here opens with it, and it ends with her own key. Raises keys.KeyUnavailable.
+    """
+    return keys.ensure(owner_id).handed_out(purpose)
+
+
 def seal_site_secret(purpose: str, secret: bytes) -> bytes:
     return _seal_plain(keys.site_cipher(), f"site|{purpose}", secret)
 

@@ -1,9 +1,10 @@
-"""SMART Health Links as a receiver sees them: what a link says, and opening the files it leads to."""
+"""SMART Health Links: what a link says and the files it leads to, written and read (links-specification)."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import os
 import re
 import zlib
 from dataclasses import dataclass
@@ -17,7 +18,11 @@ from standards.fhir import json
 
 FILE_BYTES_MAX: Final = 40_000_000
 _LINK: Final = re.compile(r"(?:https://[^\s#]+#)?shlink:/([A-Za-z0-9_-]+)=*")
+URL_MAX: Final = 128
+LABEL_MAX: Final = 80
 _KEY_BYTES: Final = 32
+_NONCE_BYTES: Final = 12
+_TAG_BYTES: Final = 16
 
 
 class Malformed(ValueError):
@@ -84,6 +89,25 @@ def opened(jwe: str, key: bytes) -> tuple[str, bytes]:
         raise Malformed("sealed in another way")
     kind = header.get("cty")
     return (kind if isinstance(kind, str) else ""), _inflated(data) if header.get("zip") == "DEF" else data
+
+
+def written(url: str, key: bytes, *, flag: str = "", label: str = "", expires: int | None = None) -> str:
+    """The text of a link. ``flag``: letters in the order of the alphabet; ``expires``: epoch seconds, a hint."""
+    said = {"url": url, "key": _text(key), "exp": expires, "flag": flag, "label": label[:LABEL_MAX]}
+    return "shlink:/" + _text(json.dumps({name: value for name, value in said.items() if value}))
+
+
+def sealed(data: bytes, key: bytes, *, content_type: str) -> str:
+    """A file of a link: a compact JWE, ``dir`` and A256GCM, deflated, with an initialization vector of its own."""
+    head = _text(json.dumps({"alg": "dir", "enc": "A256GCM", "cty": content_type, "zip": "DEF"}))
+    engine = zlib.compressobj(wbits=-15)
+    nonce = os.urandom(_NONCE_BYTES)
+    closed = AESGCM(key).encrypt(nonce, engine.compress(data) + engine.flush(), head.encode())
+    return f"{head}..{_text(nonce)}.{_text(closed[:-_TAG_BYTES])}.{_text(closed[-_TAG_BYTES:])}"
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def _inflated(packed: bytes) -> bytes:

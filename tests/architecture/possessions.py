@@ -31,6 +31,7 @@ from tests.developers import builders
 from tests.fhirapi import backends
 from tests.fhirapi import people as api
 from tests.portal import people
+from tests.sharing import makers
 from tests.sync import files
 
 WORD = "Zebrafish allergy"
@@ -161,6 +162,9 @@ def _portal(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
     ids["portal:let_apps_in"] = {"uid": (plain.uid, UID)}
     waiting = _asking_app()
     ids["gateway:consent-for"] = {"uid": (waiting.pk, waiting.pk), "delegation": (acted.uid, UID)}
+    shared = makers.make(owner).link
+    for name in ("show_link", "stop_link", "renew_link"):
+        ids[f"portal:{name}"] = {"uid": (shared.uid, UID)}
     ids["portal:for_same_kind"] = {"kind": ("problems", "problems")}
     pages = ("home", "records", "record", "same", "same_kind", "differences", "open_app")
     for name in (*(f"portal:for_{page}" for page in pages), "gateway:consent-for"):
@@ -276,6 +280,7 @@ _KEPT = {
     "sync_connection": "owner_id = %(owner)s",
     "sync_upload": "owner_id = %(owner)s",
     "sync_uploadeddocument": "owner_id = %(owner)s",
+    "sharing_healthlink": "owner_id = %(owner)s",
     "sync_run": "connection_id IN (SELECT id FROM sync_connection WHERE owner_id = %(owner)s)",
     "gateway_authorization": "person_id = %(owner)s",
     "gateway_accesstoken": "user_id = %(owner)s",

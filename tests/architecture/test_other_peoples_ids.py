@@ -44,6 +44,8 @@ OF_NOBODY = {
     "portal:open_invitation": "a secret out of a mail, good for one address (tests/portal/test_people.py)",
     "portal:records": "a kind of record",
     "portal:same_kind": "a kind of record",
+    "sharing:file": "a secret out of a manifest, good for minutes (tests/sharing/test_links.py)",
+    "sharing:link": "a secret that she gave away, good for whoever has it (tests/sharing/test_links.py)",
     "smartlaunch:begin": "a hospital in the directory",
     "smartlaunch:callback": "a hospital in the directory",
 }
@@ -53,6 +55,7 @@ MADE_UP = {
     "uidb36": "1",
     "digest": "x",
     "token": "made-up",
+    "ticket": "made-up",
     "slug": "riverside",
     "uid": addresses.UID,
     "path": "Condition/hers/nowhere",

@@ -22,6 +22,7 @@ ROOMS = (
     "portal",
     "records",
     "sandbox",
+    "sharing",
     "smartlaunch",
     "sync",
 )
