@@ -96,6 +96,7 @@ OPEN: Final = (
     "django_migrations",
     "records_destroyedkey",
     "records_source",
+    "sharing_cardkey",
     "sandbox_fault",
     "sync_brand",
     "sync_hospital",

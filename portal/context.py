@@ -66,15 +66,15 @@ PLACES = (
     ),
     Place(_("Apps"), "app", "portal:apps", frozenset({"apps", "sensitivity", "withdraw_app", "renew_app", "receipt"})),
     Place(
-        _("People"),
-        "team",
-        "portal:people",
+        _("Share"),
+        "share",
+        "portal:share",
         frozenset(
-            {"people", "invite", "invitation", "end_delegation", "for_home", "for_records", "for_record"}
+            {"share", "card", "make_link", "show_link", "stop_link"}
+            | {"people", "invite", "invitation", "end_delegation", "for_home", "for_records", "for_record"}
             | {"for_same", "for_same_kind", "for_differences"}
         ),
     ),
-    Place(_("Share"), "share", "portal:share", frozenset({"share", "make_link", "show_link", "stop_link"})),
     Place(_("Who looked"), "eye", "portal:access", frozenset({"access"})),
     Place(_("Account"), "person", "portal:account", frozenset({"account"})),
 )

@@ -59,6 +59,7 @@ DID: dict[str, str | Promise] = {
     "sign-out": gettext_lazy("signed out"),
     "password": gettext_lazy("chose a new password"),
     "download": gettext_lazy("downloaded this log"),
+    "issue-card": gettext_lazy("made a health card"),
     "make-link": gettext_lazy("made a link"),
     "open-link": gettext_lazy("opened a link"),
     "meta-security": gettext_lazy("said how private a record is"),

@@ -1,4 +1,4 @@
-"""What a person hands over by herself: SMART Health Links."""
+"""What a person hands over by herself: SMART Health Links, and the keys that sign her health cards."""
 
 from __future__ import annotations
 
@@ -72,3 +72,15 @@ class HealthLink(models.Model):
         return "".join(
             letter for letter, holds in (("L", self.is_live), ("P", self.has_passcode), ("U", self.is_direct)) if holds
         )
+
+
+class CardKey(models.Model):
+    """A key of this site that signs health cards. Published for good: a card is believed as long as its key is."""
+
+    kid = models.CharField(max_length=64, primary_key=True, help_text="RFC 7638 thumbprint")
+    public = models.JSONField(help_text="public JWK")
+    sealed = models.BinaryField(help_text="private JWK, sealed with the site's key")
+    created = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"CardKey {self.kid}"

@@ -1,4 +1,4 @@
-"""What links lead to. The segment after ``shl/`` is 43 characters: 256 bits."""
+"""What links lead to, and the keys of our cards. The segment after ``shl/`` is 43 characters: 256 bits."""
 
 from __future__ import annotations
 
@@ -10,5 +10,6 @@ app_name = "sharing"
 urlpatterns = [
     path("shl/<str:token>", views.link, name="link"),
     path("shl/<str:token>/<str:ticket>", views.file, name="file"),
+    path("cards/.well-known/jwks.json", views.card_keys, name="card_keys"),
     path("view/", views.viewer, name="viewer"),
 ]

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from gateway import limits
 from gateway.errors import TooManyRequests
 from gateway.limits import Caller
-from sharing import contents, errors, links, openings, wording
+from sharing import cards, contents, errors, links, openings, wording
 from sharing.openings import Opened, Visitor
 from standards.fhir import json
 
@@ -83,6 +83,14 @@ def viewer(request: HttpRequest) -> HttpResponse:
     """Ours for any browser, without an account. The link is in the fragment, which no browser sends."""
     response = render(request, "sharing/viewer.html", {"path": links.PATH, "words": wording.words()})
     response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+@require_safe
+def card_keys(request: HttpRequest) -> HttpResponse:
+    """The public keys of the issuer of our health cards, for whoever is shown one."""
+    response = _json(200, cards.published(at=timezone.now()))
+    response["Cache-Control"] = "public, max-age=3600"
     return response
 
 

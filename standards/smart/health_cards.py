@@ -20,6 +20,9 @@ from joserfc.registry import HeaderParameter
 from standards.fhir import json
 
 TYPE: Final = "https://smarthealth.cards#health-card"
+IMMUNIZATION: Final = "https://smarthealth.cards#immunization"
+SINGLE_CODE_MAX: Final = 1195
+"""Characters of a card that fit into one QR code (version 22)."""
 PAYLOAD_BYTES_MAX: Final = 5_000_000
 _ALGORITHM: Final = "ES256"
 _NUMERIC: Final = re.compile(r"shc:/(?:(\d{1,3})/(\d{1,3})/)?(\d+)", re.IGNORECASE)
@@ -152,12 +155,30 @@ def is_signed(shown: Card, key: Mapping[str, Any]) -> bool:
         signer = ECKey.import_key({name: key[name] for name in ("kty", "crv", "x", "y")})
         if signer.thumbprint() != shown.kid or shown.header.get("alg") != _ALGORITHM:
             return False
-        registry = jws.JWSRegistry(header_registry={"zip": HeaderParameter("Compression", "str")})
-        registry.max_payload_length = PAYLOAD_BYTES_MAX
-        jws.deserialize_compact(shown.text, signer, algorithms=[_ALGORITHM], registry=registry)
+        jws.deserialize_compact(shown.text, signer, algorithms=[_ALGORITHM], registry=_registry())
     except (JoseError, ValueError, KeyError):
         return False
     return True
+
+
+def signed(payload: Mapping[str, Any], key: Mapping[str, Any]) -> str:
+    """A card: the minified, deflated payload as a compact JWS by this private key, named by its thumbprint."""
+    signer = ECKey.import_key(dict(key))
+    engine = zlib.compressobj(level=9, wbits=-15)
+    packed = engine.compress(json.dumps(payload)) + engine.flush()
+    header = {"alg": _ALGORITHM, "zip": "DEF", "kid": signer.thumbprint()}
+    return jws.serialize_compact(header, packed, signer, algorithms=[_ALGORITHM], registry=_registry())
+
+
+def digits(text: str) -> str:
+    """A card as the digits of its QR code, which stand after ``shc:/``: each character less 45, in two digits."""
+    return "".join(f"{ord(letter) - _SMALLEST:02}" for letter in text)
+
+
+def _registry() -> jws.JWSRegistry:
+    registry = jws.JWSRegistry(header_registry={"zip": HeaderParameter("Compression", "str")})
+    registry.max_payload_length = PAYLOAD_BYTES_MAX
+    return registry
 
 
 def is_revoked(shown: Card, revoked: Mapping[str, Any]) -> bool:

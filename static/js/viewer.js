@@ -268,7 +268,7 @@ function show(text) {
   heading.textContent = named(patient) || link.label || document.title;
   const about = page.querySelector("[data-about]");
   if (patient.birthDate) about.append(element("span", `${word("born")} ${date(patient.birthDate)}`));
-  if (patient.gender) about.append(element("span", code(patient.gender)));
+  if (patient.gender && patient.gender !== "unknown") about.append(element("span", code(patient.gender)));
   if (bundle.timestamp) about.append(element("span", `${word("asof")} ${date(bundle.timestamp)}`));
   const warning = resources.find((each) => each.resourceType === "OperationOutcome")?.issue?.[0]?.details?.text;
   if (warning) {

@@ -38,6 +38,7 @@ from sync.upload_models import Upload, UploadedDocument
 from tests import servers, web_role
 from tests.fhirapi import people, population
 from tests.fhirapi.people import App
+from tests.sharing import makers
 
 pytestmark = [
     pytest.mark.django_db,
@@ -96,6 +97,7 @@ def lead_a_life() -> App:
     be_looked_after(person)
     DownloadPiece.objects.create(download=downloads.ask(person, at=at), number=1, path="a", lines=1, name="a")
     erasures.ask(person, at=at)
+    makers.make(person, live=False, content="records")
     upload = Upload.objects.create(owner=person, digest=b"one", size=1, sealed_name=b"one", received=at)
     UploadedDocument.objects.create(owner=person, upload=upload, number=1, sealed_name=b"one")
     Authenticator.objects.create(user=person, type=Authenticator.Type.TOTP, data={"secret": "sealed"})

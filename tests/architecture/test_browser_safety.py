@@ -19,7 +19,9 @@ pytestmark = pytest.mark.django_db
 SITES = ("config.urls", "sandbox.urls")
 EVIL = ("https://evil.example/", "//evil.example/", "/\\evil.example", "https:evil.example", "javascript:alert(1)")
 # Answers to whoever may call them from anywhere; no cookie counts there.
-WITHOUT_TOKEN = re.compile(r"/oauth/(authorize|token|par|register|revoke|introspect|userinfo|logout)|/fhir/r4(/.*)?")
+WITHOUT_TOKEN = re.compile(
+    r"/oauth/(authorize|token|par|register|revoke|introspect|userinfo|logout)|/fhir/r4(/.*)?|/shl/.+"
+)
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from records import keys, labels
 from sharing import contents, links, openings
 from sharing.links import State
 from sharing.models import PASSCODE_TRIES, Content, HealthLink
+from tests import servers, web_role
 from tests.portal import people
 from tests.sharing import makers
 from tests.sharing.makers import CODE
@@ -429,6 +430,25 @@ def test_polling_too_often_is_told_when_to_come_back(settings):
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert 0 < int(answers[2]["Retry-After"]) <= 60
     assert other.post(passcode=CODE).status_code == 200
+
+
+@pytest.mark.skipif(not servers.ROLE_URLS, reason="a server that was given has no roles of ours")
+def test_web_role_opens_links_of_anybody_and_only_by_their_address():
+    owner, other = makers.owner(), makers.owner()
+    made, hers = makers.make(owner), makers.make(other, live=False)
+    receivers = [makers.receiver(each) for each in (made, hers)]
+
+    with web_role.requests():
+        assert people.browser_of(other).get(f"/share/{made.link.pk}/").status_code == 404
+        assert people.browser_of(owner).get(f"/share/{made.link.pk}/").status_code == 200
+        found = [ids(receiver.bundle(passcode=CODE), "Condition") for receiver in receivers]
+        wrong = receivers[0].post(passcode="guess")
+        stopped = people.browser_of(owner).post(f"/share/{made.link.pk}/stop/")
+        after = receivers[0].post(passcode=CODE)
+
+    assert found == [{"pressure"}, {"pressure"}]
+    assert (wrong.status_code, stopped.status_code, after.status_code) == (401, 302, 404)
+    assert [event.outcome for event in events.of(other.pk) if event.agent_kind == Agent.LINK] == [Outcome.SUCCESS]
 
 
 def test_no_more_links_than_may_be_open(monkeypatch):
