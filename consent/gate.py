@@ -217,6 +217,16 @@ def readable(*, owner_id: int, reader: Reader, interaction: str, at: datetime) -
     return RecordSet(owner_id, patient_id, rules)
 
 
+def part(*, owner_id: int, reader: Owner, held: Iterable[Scope], terms: Terms) -> RecordSet:
+    """Part of her own record, as she chose it for a file or a paper that she hands on: what a link with these scopes
+    and terms would show, so without what she hid from everyone. Raises ConsentMissing.
+    """
+    if reader.person_id != owner_id:
+        raise ConsentMissing(f"person {reader.person_id} may not read the record of {owner_id}")
+    hidden = ledger.hidden_from(owner_id, "", kind=Grantee.LINK)
+    return RecordSet(owner_id, _patient_id(owner_id), rules(held, terms, "s", hidden=hidden))
+
+
 def withholds(owner_id: int, name: tuple[str, str]) -> bool:
     """Whether she has this record (type, id), asked after a reader was told that there is none: for her log alone."""
     return RecordSet(owner_id, _patient_id(owner_id), (Rule(),)).holds(*name)

@@ -81,6 +81,7 @@ class ChoiceForm(forms.Form):
         return scopes(self.cleaned_data["kinds"])
 
     def terms(self, *, apps: bool = False) -> Terms:
+        """Also of a form that is not finished: what is not valid in it does not narrow anything yet."""
         said = self.cleaned_data
         chosen = frozenset(int(pk) for pk in said["sources"]) if "sources" in said else None
         since, until = self.window
@@ -88,7 +89,7 @@ class ChoiceForm(forms.Form):
             sources=None if chosen == frozenset(self.offered) else chosen,
             since=since,
             until=until,
-            labels=frozenset(said["labels"]),
+            labels=frozenset(said.get("labels", ())),
             apps=apps,
         )
 

@@ -70,7 +70,7 @@ PLACES = (
         "share",
         "portal:share",
         frozenset(
-            {"share", "card", "make_link", "show_link", "stop_link"}
+            {"share", "take", "emergency", "card", "make_link", "show_link", "stop_link"}
             | {"people", "invite", "invitation", "end_delegation", "for_home", "for_records", "for_record"}
             | {"for_same", "for_same_kind", "for_differences"}
         ),

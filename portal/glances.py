@@ -59,6 +59,7 @@ DID: dict[str, str | Promise] = {
     "sign-out": gettext_lazy("signed out"),
     "password": gettext_lazy("chose a new password"),
     "download": gettext_lazy("downloaded this log"),
+    "take-file": gettext_lazy("took a file or paper to hand on"),
     "issue-card": gettext_lazy("made a health card"),
     "make-link": gettext_lazy("made a link"),
     "open-link": gettext_lazy("opened a link"),

@@ -44,12 +44,12 @@ def table(person: Person, events: QuerySet[Event]) -> Iterator[bytes]:
                 [
                     event.sequence,
                     event.recorded.astimezone(UTC).isoformat(timespec="milliseconds"),
-                    _plain(glances.who(event, called)),
+                    plain(glances.who(event, called)),
                     event.agent_kind,
                     glances.did(event),
                     event.interaction,
                     Outcome(event.outcome).label,
-                    _plain("; ".join(filter(None, (glances.object_of(event), *glances.amounts([event]))))),
+                    plain("; ".join(filter(None, (glances.object_of(event), *glances.amounts([event]))))),
                     consents.get(event.consent_id or 0, ""),
                     event.origin,
                     bytes(event.hash).hex(),
@@ -95,16 +95,16 @@ def document(person: Person, events: QuerySet[Event]) -> Iterator[bytes]:
         "heads": [_("When"), _("Who"), _("What"), _("From where")],
         "rows": [[each.moment, f"{each.who} {each.did}", _of_glance(each), each.place] for each in shown],
     }
-    yield _set(json.dumps(told))
+    yield compiled((settings.BASE_DIR / "portal" / "access_log.typ").read_bytes(), json.dumps(told))
 
 
-def _set(told: str) -> bytes:
-    source = (settings.BASE_DIR / "portal" / "access_log.typ").read_bytes()
+def compiled(source: bytes, told: str) -> bytes:
+    """A PDF of this Typst source, ``told`` being its input: readable by screen readers where its fonts allow."""
     try:
-        return typst.compile(source, sys_inputs={"log": told}, pdf_standards="ua-1")
+        return typst.compile(source, sys_inputs={"told": told}, pdf_standards="ua-1")
     except typst.TypstError:
         # A name in a script that our fonts lack: an empty box in a document is better than no document.
-        return typst.compile(source, sys_inputs={"log": told})
+        return typst.compile(source, sys_inputs={"told": told})
 
 
 def _of_glance(glance: glances.Glance) -> str:
@@ -132,7 +132,7 @@ def _consents(person: Person, some: Iterable[Event]) -> dict[int, str]:
     return {number: str(uid) for number, uid in found}
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A cell that no spreadsheet takes for a formula: names are whatever an app calls itself."""
     return f"'{text}" if text.startswith(_FORMULA) else text
 

@@ -54,7 +54,29 @@ _STATES: Final[dict[State, str | Promise]] = {
 _LOOKS_MAX: Final = 50
 
 
-class LinkForm(choosing.ChoiceForm):
+class CountedForm(choosing.ChoiceForm):
+    """Choices with the numbers behind them, as the gate admits them."""
+
+    def __init__(self, *args: Any, owner: Person, at: datetime, **options: Any) -> None:
+        super().__init__(*args, owner=owner, at=at, **options)
+        self.fields["kinds"].label = gettext_lazy("Kinds of records")
+        self.fields["kinds"].initial = [choosing.EVERYTHING]
+
+    @cached_property
+    def preview(self) -> Preview:
+        """What is chosen so far; before anything was, what the form begins with."""
+        if not self.is_bound:
+            return Preview.of(self.owner, (choosing.WHOLE,), Terms())
+        chosen = self.cleaned_data.get("kinds") or []
+        return Preview.of(self.owner, choosing.scopes(chosen) if chosen else (), self.terms())
+
+    def counted(self) -> None:
+        """She only asked how much it is: nothing is wrong with a form that is not finished."""
+        self.full_clean()
+        self.errors.clear()
+
+
+class LinkForm(CountedForm):
     """What to hand over, to whom, until when. ``passcode`` may be empty: then there is none."""
 
     label = forms.CharField(
@@ -83,8 +105,6 @@ class LinkForm(choosing.ChoiceForm):
 
     def __init__(self, *args: Any, owner: Person, at: datetime, **options: Any) -> None:
         super().__init__(*args, owner=owner, at=at, **options)
-        self.fields["kinds"].label = gettext_lazy("Kinds of records")
-        self.fields["kinds"].initial = [choosing.EVERYTHING]
         self.fields["passcode"].initial = f"{secrets.randbelow(1_000_000):06}"
 
     def clean(self) -> dict[str, Any]:
@@ -98,19 +118,6 @@ class LinkForm(choosing.ChoiceForm):
                 % {"most": contents.RECORDS_MAX},
             )
         return said
-
-    @cached_property
-    def preview(self) -> Preview:
-        """What is chosen so far; before anything was, what the form begins with."""
-        if not self.is_bound:
-            return Preview.of(self.owner, (choosing.WHOLE,), Terms())
-        chosen = self.cleaned_data.get("kinds") or []
-        return Preview.of(self.owner, choosing.scopes(chosen) if chosen else (), self.terms())
-
-    def counted(self) -> None:
-        """She only asked how much it is: nothing is wrong with a form that is not finished."""
-        self.full_clean()
-        self.errors.clear()
 
     def wish(self) -> Wish:
         """Of a valid form."""

@@ -19,6 +19,7 @@ from portal.views import (
     sameness,
     sensitivity,
     share,
+    take,
 )
 
 app_name = "portal"
@@ -78,6 +79,8 @@ urlpatterns = [
     path("for/<uuid:uid>/same/<slug:kind>/", sameness.listing, name="for_same_kind"),
     path("share/", share.overview, name="share"),
     path("share/new/", share.make, name="make_link"),
+    path("share/take/", take.choose, name="take"),
+    path("share/emergency/", take.emergency, name="emergency"),
     path("share/card/", card.vaccinations, name="card"),
     path("share/<uuid:uid>/", share.show, name="show_link"),
     path("share/<uuid:uid>/stop/", share.stop, name="stop_link"),

@@ -43,7 +43,7 @@ def write(content: str, decision: Decision, *, at: datetime) -> Written:
     """What this decision lets a link of hers show now. Raises gate.ConsentMissing, LinkClosed."""
     reader = gate.Holder(Grantee.LINK, decision.grantee, decision.pk)
     records = gate.readable(owner_id=decision.owner_id, reader=reader, interaction="search", at=at)
-    return summary(records, at=at) if content == Content.SUMMARY else _collection(records, at=at)
+    return summary(records, at=at) if content == Content.SUMMARY else collection(records, at=at)
 
 
 def summary(records: RecordSet, *, at: datetime) -> Written:
@@ -61,7 +61,7 @@ def summary(records: RecordSet, *, at: datetime) -> Written:
     return Written(json.dumps(bundle), dict(Counter(one.resource_type for one in held)))
 
 
-def _collection(records: RecordSet, *, at: datetime) -> Written:
+def collection(records: RecordSet, *, at: datetime) -> Written:
     """A Bundle of the records as they are, spliced from their bytes: her Patient first, then as they were stored."""
     found = records.everything(Sweep(_TYPES), count=RECORDS_MAX, size=BYTES_MAX)
     entries = sorted(found.entries, key=lambda one: one.resource_type != _PATIENT)

@@ -1,0 +1,133 @@
+"""Files and papers to take along: what was chosen is in them, what was not is not, and a doctor can read them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+
+import pytest
+from django.utils import timezone
+
+from audit import events
+from consent import ledger
+from records import labels
+from standards.fhir import validation
+from tests.portal import people
+from tests.sharing import makers
+from tests.standards import ips_rules
+
+pytestmark = pytest.mark.django_db
+
+
+def take(person, form, *kinds, **more):
+    client = people.browser_of(person)
+    offered = re.findall(r'name="sources" value="(\d+)"', client.get("/share/take/").content.decode())
+    said = {"answer": "take", "form": form, "kinds": kinds or ["everything"], "sources": offered, **more}
+    answer = client.post("/share/take/", said)
+    assert answer.status_code == 200, answer.content
+    return answer
+
+
+def body(answer):
+    return b"".join(answer.streaming_content)
+
+
+def rows(answer):
+    return list(csv.DictReader(io.StringIO(body(answer).decode())))
+
+
+def test_document_is_a_pdf_with_the_summary_in_words():
+    owner = makers.owner(name="Maximiliana Fernández")
+
+    answer = take(owner, "pdf")
+    data = body(answer)
+
+    assert answer["Content-Type"] == "application/pdf"
+    assert answer["Content-Disposition"] == 'attachment; filename="health-summary.pdf"'
+    assert data.startswith(b"%PDF-")
+    assert b"/StructTreeRoot" in data or b"ObjStm" in data
+    seen = events.of(owner.pk)[0]
+    assert (seen.interaction, seen.detail["form"], seen.detail["types"]["AllergyIntolerance"]) == (
+        "take-file",
+        "pdf",
+        1,
+    )
+
+
+def test_table_has_a_line_for_every_record_and_no_formula():
+    owner = makers.owner()
+    people.store_records(owner, [people.condition(owner, "formula", code={"text": "=1+1"})])
+
+    found = rows(take(owner, "csv"))
+
+    assert {row["id"] for row in found} == {
+        "pressure", "hb", "pulse", "penicillin", "flu", "formula", owner.patient_id,
+    }  # fmt: skip
+    (hb,) = [row for row in found if row["id"] == "hb"]
+    assert (hb["what"], hb["value"], hb["date"], hb["from"]) == ("Hemoglobin", "13.5 g/dL", "Jan. 1, 2020", "Riverside")
+    assert [row["what"] for row in found if row["id"] == "formula"] == ["'=1+1"]
+
+
+def test_fhir_files_are_what_they_say():
+    owner = makers.owner()
+
+    document, bundle = (json.loads(body(take(owner, form))) for form in ("ips", "bundle"))
+
+    assert ips_rules.broken(document) == []
+    assert (bundle["type"], len(bundle["entry"])) == ("collection", 6)
+    assert [problem for entry in bundle["entry"] for problem in validation.problems(entry["resource"])] == []
+
+
+@pytest.mark.parametrize("form", ["csv", "ips", "bundle"])
+def test_sensitive_hidden_and_refused_kinds_are_left_out(form):
+    owner = makers.owner()
+    people.store_records(owner, [makers.sensitive(owner), people.condition(owner, "hidden", code={"text": "Zebra"})])
+    every = {"labels": labels.names(labels.SENSITIVE)}
+    whole = body(take(owner, form, **every)).decode()
+    assert all(word in whole for word in ("HIV infection", "Zebra", "Penicillin"))
+    ledger.hide(owner=owner, actor=owner, record="Condition/hidden", read=makers.READ, at=timezone.now())
+
+    chosen = body(take(owner, form, "conditions")).decode()
+
+    assert "High blood pressure" in chosen
+    assert not any(word in chosen for word in ("HIV", "Zebra", "Penicillin"))
+
+
+def test_emergency_card_says_what_matters_and_sensitive_records_only_when_asked():
+    owner = makers.owner(name="Ana Example")
+    contact = {"name": {"text": "Berta Example"}, "telecom": [{"system": "phone", "value": "555-0100"}]}
+    group = {"coding": [{"system": "http://loinc.org", "code": "882-1"}]}
+    people.store_records(
+        owner,
+        [
+            makers.sensitive(owner),
+            {"resourceType": "Patient", "id": "there", "contact": [contact]},
+            people.observation(owner, "blood", code=group, valueCodeableConcept={"text": "O Rh positive"}),
+        ],
+    )
+    client = people.browser_of(owner)
+
+    said = client.get("/share/emergency/").content.decode()
+    more = client.get("/share/emergency/?sensitive=1").content.decode()
+
+    assert all(
+        word in said for word in ("Penicillin", "High blood pressure", "Berta Example, 555-0100", "O Rh positive")
+    )
+    assert "HIV infection" not in said
+    assert "HIV infection" in more
+    assert [event.interaction for event in events.of(owner.pk)][:2] == ["take-file", "take-file"]
+
+
+def test_pages_ask_for_a_proof_and_nothing_chosen_is_told():
+    owner = makers.owner()
+    client = people.browser_of(owner)
+
+    answer = client.post("/share/take/", {"answer": "take", "form": "pdf"})
+
+    assert answer.status_code == 200
+    assert b"Choose at least one." in answer.content
+    counted = client.post("/share/take/", {"answer": "count", "kinds": ["allergies"]}).content
+    assert b"<strong>2</strong> records can be seen." in counted
+    assert b"Choose" not in counted.split(b"</h1>")[1].split(b"<form")[0]
