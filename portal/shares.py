@@ -180,7 +180,7 @@ def of(standing: Standing) -> Share:
     return Share(
         uid=link.uid,
         label=link.label,
-        purpose=decision.purpose,
+        purpose=decision.shown.get("purpose", ""),
         state=standing.state.value,
         says=_STATES[standing.state],
         content=str(dict(_CONTENTS)[link.content]),

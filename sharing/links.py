@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from hashlib import sha256
@@ -97,9 +97,10 @@ def make(owner: Person, wish: Wish, *, read: Reading, at: datetime, origin: str 
         asked=wish.granted,
         granted=wish.granted,
         terms=wish.terms,
-        purpose=wish.purpose,
+        purpose="",
         ends=wish.ends,
-        read=read,
+        # In her own words, so no code of FHIR's; for her eyes.
+        read=replace(read, shown={**read.shown, "purpose": wish.purpose}) if wish.purpose else read,
         at=at,
     )
     frozen = None if wish.live else contents.write(wish.content, decision, at=at)

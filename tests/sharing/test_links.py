@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from audit import events
 from audit.models import Agent, Outcome
-from consent import ledger
+from consent import ledger, resources
 from consent.models import Grantee, HiddenRecord
 from consent.terms import Terms
 from gateway import limits
@@ -23,6 +23,7 @@ from records import keys, labels
 from sharing import contents, links, openings
 from sharing.links import State
 from sharing.models import PASSCODE_TRIES, Content, HealthLink
+from standards.fhir import validation
 from tests import servers, web_role
 from tests.portal import people
 from tests.sharing import makers
@@ -34,12 +35,12 @@ pytestmark = pytest.mark.django_db
 BASE64URL = set(string.ascii_letters + string.digits + "-_")
 
 
-def resources(bundle, resource_type):
+def of_type(bundle, resource_type):
     return [entry["resource"] for entry in bundle["entry"] if entry["resource"]["resourceType"] == resource_type]
 
 
 def ids(bundle, resource_type):
-    return {resource["id"] for resource in resources(bundle, resource_type)}
+    return {resource["id"] for resource in of_type(bundle, resource_type)}
 
 
 def test_payload_says_where_the_key_the_end_the_flags_and_the_label():
@@ -270,7 +271,7 @@ def test_records_are_as_they_are_with_her_patient_first():
     assert (bundle["type"], kinds) == ("collection", ["Patient", "Condition", "Observation"])
     assert ids(bundle, "Observation") == {"hb"}
     assert bundle["entry"][0]["fullUrl"] == f"http://127.0.0.1:8000/fhir/r4/Patient/{owner.patient_id}"
-    assert resources(bundle, "Observation")[0]["valueQuantity"] == {"value": 13.5, "unit": "g/dL"}
+    assert of_type(bundle, "Observation")[0]["valueQuantity"] == {"value": 13.5, "unit": "g/dL"}
 
 
 def test_records_beyond_the_most_are_said_to_be_missing(monkeypatch):
@@ -278,7 +279,7 @@ def test_records_beyond_the_most_are_said_to_be_missing(monkeypatch):
     bundle = makers.receiver(makers.make(makers.owner(), content=Content.RECORDS)).bundle(passcode=CODE)
 
     assert len(bundle["entry"]) == 4
-    (told,) = resources(bundle, "OperationOutcome")
+    (told,) = of_type(bundle, "OperationOutcome")
     assert "no more than 3 records" in told["issue"][0]["details"]["text"]
 
 
@@ -340,7 +341,9 @@ def test_her_ledger_names_the_link_and_her_acts_are_logged():
     links.stop(made.link, at=timezone.now())
 
     assert (made.decision.grantee_kind, made.decision.grantee_name) == (Grantee.LINK, "For Dr. Example")
-    assert (made.decision.purpose, made.decision.text_version) == ("second opinion", "link-2026-11")
+    assert (made.decision.shown, made.decision.text_version) == ({"purpose": "second opinion"}, "link-2026-11")
+    told = {"patient_id": owner.patient_id, "status": "active", "changed": made.decision.decided, "sources": {}}
+    assert validation.problems(resources.consent(made.decision, **told)) == []
     acts = [event.interaction for event in events.of(owner.pk) if event.agent_kind == Agent.OWNER]
     assert acts == ["revoke", "renew", "make-link"]
     assert ledger.verify(owner.pk) == []
