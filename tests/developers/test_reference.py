@@ -19,6 +19,7 @@ from tests.fhirapi import datapoints, people
 from tests.gateway import parties
 from tests.gateway.parties import App
 from tests.gateway.test_logos import png
+from tests.sharing import makers
 
 pytestmark = pytest.mark.django_db
 DOCUMENT = reference.document()
@@ -82,8 +83,22 @@ def calls() -> dict[str, Any]:
         "changeRegistration": {"path": {"client_id": client_id}, "json": changed, "headers": mine},
         "endRegistration": {"path": {"client_id": client_id}, "headers": mine},
         "dataPoints": {"json": [datapoints.point(), {}], "headers": writing},
+        **health_links(),
         "alive": {},
         "ready": {},
+    }
+
+
+def health_links() -> dict[str, Any]:
+    owner = makers.owner()
+    direct, guarded = makers.receiver(makers.make(owner, passcode="")), makers.receiver(makers.make(owner))
+    (file,) = guarded.manifest(passcode=makers.CODE, embeddedLengthMax=0)["files"]
+    token, ticket = file["location"].split("/")[-2:]
+    return {
+        "healthLinkFile": {"path": {"token": direct.path.rpartition("/")[2]}, "query": {"recipient": "x"}},
+        "healthLinkManifest": {"path": {"token": token}, "json": {"recipient": "x", "passcode": makers.CODE}},
+        "healthLinkLocation": {"path": {"token": token, "ticket": ticket}},
+        "healthCardKeys": {},
     }
 
 
@@ -126,6 +141,8 @@ def test_refusals_answer_as_they_are_described():
         ("/oauth/userinfo", "get", {"headers": {"Authorization": "Bearer nonsense"}}),
         ("/oauth/register", "post", {"json": {}}),
         ("/oauth/introspect", "post", {"form": {"token": "x"}}),
+        ("/shl/{token}", "post", {"path": {"token": "x"}, "json": {}}),
+        ("/shl/{token}", "get", {"path": {"token": "x"}}),
     ):
         answer = call(method.upper(), path, sent)
         described = DOCUMENT["paths"][path][method]["responses"][str(answer.status_code)]
@@ -145,10 +162,12 @@ def test_every_endpoint_of_the_authorization_server_is_in_it():
     mounted = {
         re.sub(r"<\w+:(\w+)>", r"{\1}", path)
         for resolver in get_resolver().url_patterns
-        if getattr(resolver, "app_name", "") in ("gateway", "developers")
+        if getattr(resolver, "app_name", "") in ("gateway", "developers", "sharing")
         for path in below(resolver, "/")
     }
-    programs = {path for path in mounted if path.startswith(("/oauth/", "/.well-known", "/fhir", "/brands"))}
+    programs = {
+        path for path in mounted if path.startswith(("/oauth/", "/.well-known", "/fhir", "/brands", "/shl", "/cards"))
+    }
 
     assert {path for path in programs - set(DOCUMENT["paths"]) if not path.startswith("/oauth/consent/")} == {
         "/oauth/logout/confirm"
