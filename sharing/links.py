@@ -1,7 +1,7 @@
 """Links she makes, shows again, renews and stops (SMART Health Links, "Generate a SMART Health Link").
 
 The key that opens the files of a link is made from her own key whenever it is needed, and kept nowhere; what is behind
-a link is kept only as her record is, sealed for her, and sealed for the link on its way out (docs/adr/0027).
+a link is kept only as her record is, sealed for her, and sealed for the link on its way out (docs/adr/0029).
 """
 
 from __future__ import annotations
