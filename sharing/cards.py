@@ -20,6 +20,7 @@ from audit import events
 from audit.models import Action, Agent
 from consent import gate
 from records import labels, sealing
+from records import patient as patients
 from records.query import Query
 from records.reading import RecordSet, Stored
 from sharing.models import CardKey
@@ -69,6 +70,7 @@ def _shot(stored: Stored, minified: dict[str, Any], private: set[str]) -> Shot:
 
 def issue(owner: Person, chosen: Sequence[Shot], *, at: datetime, origin: str = "") -> list[str]:
     """Cards that hold these, as few as fit into one QR code each. Raises NoName."""
+    patients.ensure(owner.pk, at=at)
     patient = _patient(_hers(owner, at))
     key = _private(at)
     made: list[str] = []

@@ -26,7 +26,7 @@ from consent import ledger
 from consent.ledger import Reading
 from consent.models import Act, Decision, Grantee
 from consent.terms import Terms
-from records import sealing
+from records import patient, sealing
 from sharing import contents
 from sharing.models import PASSCODE_TRIES, HealthLink
 from standards.fhir import json
@@ -87,6 +87,7 @@ def make(owner: Person, wish: Wish, *, read: Reading, at: datetime, origin: str 
     Person.objects.select_for_update(no_key=True).get(pk=owner.pk)  # two at once would both count one too few
     if sum(each.state is State.OPEN for each in of(owner, at=at)) >= ACTIVE_MAX:
         raise TooManyLinks(f"owner {owner.pk}")
+    patient.ensure(owner.pk, at=at)
     uid, token = uuid4(), secrets.token_urlsafe(32)
     decision = ledger.grant(
         owner=owner,

@@ -22,7 +22,8 @@ from consent.terms import Terms
 from gateway import scopes
 from portal import choosing, pages, papers
 from portal.shares import CountedForm
-from records import labels
+from records import labels, patient
+from records.reading import RecordSet
 from sharing import contents
 
 _FORM_NAMES: Final[tuple[tuple[str, str | Promise], ...]] = (
@@ -93,7 +94,8 @@ def _file(request: HttpRequest, person: Person, form: TakeForm) -> HttpResponse:
     return cast("HttpResponse", answer)  # whoever wraps a page knows only the common answer
 
 
-def _part(person: Person, granted: tuple[str, ...], terms: Terms) -> Any:
+def _part(person: Person, granted: tuple[str, ...], terms: Terms) -> RecordSet:
+    patient.ensure(person.pk, at=timezone.now())
     return gate.part(owner_id=person.pk, reader=gate.Owner(person.pk), held=scopes.parse(granted), terms=terms)
 
 

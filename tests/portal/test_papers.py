@@ -120,6 +120,15 @@ def test_emergency_card_says_what_matters_and_sensitive_records_only_when_asked(
     assert [event.interaction for event in events.of(owner.pk)][:2] == ["take-file", "take-file"]
 
 
+def test_who_has_nothing_yet_is_told_so():
+    nobody = people.sign_up(name="New Here")
+
+    assert b"New Here" in people.browser_of(nobody).get("/share/emergency/").content
+    assert json.loads(body(take(nobody, "ips")))["type"] == "document"
+    assert body(take(nobody, "pdf")).startswith(b"%PDF-")
+    assert makers.receiver(makers.make(nobody)).bundle(passcode=makers.CODE)["type"] == "document"
+
+
 def test_pages_ask_for_a_proof_and_nothing_chosen_is_told():
     owner = makers.owner()
     client = people.browser_of(owner)
