@@ -23,6 +23,7 @@ class SourceKind(models.TextChoices):
     PAYER = "payer", "a health plan"
     UPLOAD = "upload", "a file she gave us"
     APP = "app", "an app that writes for her"
+    WEARABLE = "wearable", "a maker of devices that she wears or uses"
 
 
 class Source(models.Model):

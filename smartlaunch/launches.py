@@ -17,7 +17,7 @@ from django.utils.crypto import constant_time_compare
 
 from accounts.models import Person
 from records import sealing
-from smartlaunch import discovery, identity, registration
+from smartlaunch import discovery, identity, makers, registration
 from smartlaunch.discovery import AuthorizationServer
 from smartlaunch.models import Launch
 from sync import connections, tokens, vendors
@@ -60,7 +60,7 @@ def redirect_uri(hospital: Hospital) -> str:
 
 def begin(person: Person, *, hospital: Hospital, at: datetime) -> str:
     """Discover, remember, and give the address at the hospital to send the person to. Raises SourceError."""
-    server = discovery.discover(hospital.fhir_base)
+    server = makers.server(hospital) or discovery.discover(hospital.fhir_base)
     hospital = registration.ensure(hospital, server, redirect_uri=redirect_uri(hospital))
     state, nonce, verifier = (secrets.token_urlsafe(48) for _ in range(3))
     kept = {"verifier": verifier, "nonce": nonce, "server": server.as_dict()}
@@ -74,7 +74,7 @@ def begin(person: Person, *, hospital: Hospital, at: datetime) -> str:
         expires=at + LIFETIME,
     )
     with tokens.client(hospital, redirect_uri=redirect_uri(hospital)) as session:
-        aud = vendors.of(hospital.vendor).audience(hospital.fhir_base)
+        aud = None if makers.is_one(hospital) else vendors.of(hospital.vendor).audience(hospital.fhir_base)
         address, _ = session.create_authorization_url(
             server.authorization_endpoint,
             state=state,
@@ -102,8 +102,13 @@ def finish(
     return connections.connect(
         person,
         hospital=hospital,
+<<<<<<< HEAD
         patient=patient,
         tokens_given=registration.of_connection(hospital, opened.server, first),
+=======
+        patient=makers.account(hospital, given) if makers.is_one(hospital) else _patient(given),
+        tokens_given=Tokens.of(given, at=at, lives=vendors.of(hospital.vendor).token_seconds),
+>>>>>>> 02641b7 (Connect a maker of devices: Withings, from the first click to the records)
         token_endpoint=opened.server.token_endpoint,
         revocation_endpoint=opened.server.revocation_endpoint,
         at=at,
@@ -141,6 +146,7 @@ def _exchange(hospital: Hospital, code: str, opened: _Opened) -> dict[str, Any]:
                 code_verifier=opened.verifier,
                 redirect_uri=redirect_uri(hospital),
                 **({"client_id": hospital.client_id} if hospital.sealed_secret is None else {}),
+                **tokens.extras(hospital),
             )
         )
 

@@ -14,6 +14,7 @@ from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 
 from sync.models import Brand, Hospital
+from sync.sources.wearables import makers
 
 OWN: Final = "entered here"
 WORDS_MAX: Final = 8
@@ -30,7 +31,12 @@ def found(text: str, *, limit: int) -> list[Brand]:
     """Names that have, for each word of ``text``, one that begins with it: first those that begin as ``text`` does,
     then those we are registered at. Without any word: the hospitals we are registered at."""
     words = fold(text).split()[:WORDS_MAX]
+<<<<<<< HEAD
     brands = Brand.objects.filter(hospital__active=True).select_related("hospital__source")
+=======
+    brands = Brand.objects.filter(hospital__active=True).exclude(hospital__vendor__in=makers.MAKERS)
+    brands = brands.select_related("hospital")
+>>>>>>> 02641b7 (Connect a maker of devices: Withings, from the first click to the records)
     if not words:
         return list(brands.exclude(hospital__client_id="").order_by("name", "pk")[:limit])
     query = SearchQuery(" & ".join(f"{word}:*" for word in words), config="simple", search_type="raw")

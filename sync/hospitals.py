@@ -9,13 +9,15 @@ from records import sealing, sources
 from records.models import SourceKind
 from sync import directory, tokens, vendors
 from sync.models import AuthMethod, Hospital
+from sync.sources.wearables import makers
 
 SCOPES = "launch/patient openid fhirUser offline_access patient/*.rs"
 
 
 def scopes_for(vendor: str) -> str:
     """What is asked for at the systems of a vendor."""
-    return vendors.of(vendor).scopes or SCOPES
+    maker = makers.of(vendor)
+    return maker.scopes if maker else vendors.of(vendor).scopes or SCOPES
 
 
 def kind_of(vendor: str) -> SourceKind:
@@ -44,7 +46,12 @@ def register(
     """
     kept = secret or private_jwk
     method = AuthMethod.KEY if private_jwk else AuthMethod.SECRET if secret else AuthMethod.NONE
+<<<<<<< HEAD
     source = sources.ensure(kind_of(vendor), name, fhir_base.rstrip("/"))
+=======
+    kind = SourceKind.WEARABLE if makers.of(vendor) else SourceKind.EHR
+    source = sources.ensure(kind, name, fhir_base.rstrip("/"))
+>>>>>>> 02641b7 (Connect a maker of devices: Withings, from the first click to the records)
     changing = {
         "fhir_base": fhir_base,
         "name": name,

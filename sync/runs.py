@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -22,11 +22,13 @@ from records import patient
 from sync import absences, budgets, claims, connections, pages, pointers, recognition, schedules, tokens, vendors
 from sync.claims import Claim
 from sync.leases import ClaimLost
-from sync.models import Connection, Run, RunState, RunStep, StepKind, StepState
+from sync.models import Connection, Hospital, Run, RunState, RunStep, StepKind, StepState
 from sync.problems import Problem, Remedy, SourceError
 from sync.sources.fhir_rest import plan
 from sync.sources.fhir_rest.mapping import Frame
 from sync.sources.fhir_rest.source import FhirSource, Listed
+from sync.sources.wearables import makers
+from sync.sources.wearables.source import WearableSource
 
 MAX_ATTEMPTS: Final = 8
 FIRST_PAUSE: Final = timedelta(seconds=20)
@@ -35,6 +37,8 @@ LONGEST_PAUSE: Final = timedelta(hours=1)
 _TOO_WIDE: Final = frozenset({400, 403, 422})
 
 _log = logging.getLogger(__name__)
+
+Source = FhirSource | WearableSource
 
 
 def perform(run_id: int) -> None:
@@ -57,40 +61,71 @@ def perform(run_id: int) -> None:
 
 
 @contextmanager
-def _opened(claim: Claim) -> Iterator[FhirSource]:
-    connection = claim.connection
-    hospital = connection.hospital
-    frame = Frame(
-        owner_id=claim.owner_id,
-        source_url=hospital.source.url,
-        base=hospital.fhir_base,
-        patient=connection.patient,
-        patient_id=connection.owner.patient_id,
-    )
-    vendor = vendors.of(hospital.vendor)
-    source = FhirSource(
-        hospital.fhir_base,
-        frame,
-        bearer=tokens.Keeper(connection),
-        pulse=claim.pulse,
-        page_size=settings.SYNC_PAGE_SIZE,
-        vendor=vendor,
-        spend=lambda: budgets.spend(hospital.pk, most=vendor.requests_a_minute, at=timezone.now()),
-    )
+def _opened(claim: Claim) -> Iterator[Source]:
+    source = _wearable(claim) or _hospital(claim)
     try:
         yield source
     finally:
         source.close()
 
 
-def _pull(claim: Claim, source: FhirSource) -> None:
+def _hospital(claim: Claim) -> FhirSource:
+    hospital = claim.connection.hospital
+    vendor = vendors.of(hospital.vendor)
+    return FhirSource(
+        hospital.fhir_base,
+        _frame(claim),
+        bearer=tokens.Keeper(claim.connection),
+        pulse=claim.pulse,
+        page_size=settings.SYNC_PAGE_SIZE,
+        vendor=vendor,
+        spend=_spending(hospital, vendor.requests_a_minute),
+    )
+
+
+def _wearable(claim: Claim) -> WearableSource | None:
+    """Where the connection leads to a maker of devices and to no hospital."""
+    connection = claim.connection
+    maker = makers.of(connection.hospital.vendor)
+    if maker is None:
+        return None
+    return WearableSource(
+        connection.hospital.fhir_base,
+        maker,
+        _frame(claim),
+        assembler=connection.hospital.name,
+        bearer=tokens.Keeper(connection),
+        pulse=claim.pulse,
+        spend=_spending(connection.hospital, maker.requests_a_minute),
+        complete=connection.last_success,
+        at=timezone.now(),
+    )
+
+
+def _frame(claim: Claim) -> Frame:
+    connection = claim.connection
+    return Frame(
+        owner_id=claim.owner_id,
+        source_url=connection.hospital.source.url,
+        base=connection.hospital.fhir_base,
+        patient=connection.patient,
+        patient_id=connection.owner.patient_id,
+    )
+
+
+def _spending(hospital: Hospital, most: int) -> Callable[[], None]:
+    return lambda: budgets.spend(hospital.pk, most=most, at=timezone.now())
+
+
+def _pull(claim: Claim, source: Source) -> None:
     if not RunStep.objects.filter(run_id=claim.run_id).exists():
         found = [(StepKind.SEARCH, search.resource_type, search.query) for search in source.searches()]
         pages.add_steps(claim, found)
     while (step := _waiting(claim, StepKind.SEARCH)) is not None:
         _walk(claim, source, step)
-    pointers.fetch(claim, source)
-    absences.check(claim, source)
+    if isinstance(source, FhirSource):
+        pointers.fetch(claim, source)
+        absences.check(claim, source)
     patient.compose(claim.owner_id, at=timezone.now())
 
 
@@ -98,7 +133,7 @@ def _waiting(claim: Claim, kind: StepKind) -> RunStep | None:
     return RunStep.objects.filter(run_id=claim.run_id, kind=kind, state=StepState.WAITING).order_by("number").first()
 
 
-def _walk(claim: Claim, source: FhirSource, step: RunStep) -> None:
+def _walk(claim: Claim, source: Source, step: RunStep) -> None:
     """One listing, from where it stands to its end."""
     search = plan.Search(step.resource_type, step.query)
     while step.state == StepState.WAITING:
@@ -130,7 +165,7 @@ def _page(listed: Listed) -> pages.Page:
     )
 
 
-def _follow(source: FhirSource, step: RunStep, page: pages.Page) -> None:
+def _follow(source: Source, step: RunStep, page: pages.Page) -> None:
     """Decide where the listing goes on: at its end it is complete; a next that must not be followed fails it."""
     if not page.next:
         page.state = StepState.COMPLETE
@@ -142,7 +177,7 @@ def _follow(source: FhirSource, step: RunStep, page: pages.Page) -> None:
 
 def _account_for(
     claim: Claim,
-    source: FhirSource,
+    source: Source,
     step: RunStep,
     search: plan.Search,
     address: str,

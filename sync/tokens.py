@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from dataclasses import dataclass, replace
+=======
+from collections.abc import Mapping
+from dataclasses import dataclass
+>>>>>>> 02641b7 (Connect a maker of devices: Withings, from the first click to the records)
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
 import orjson
+import requests
 from authlib.integrations.requests_client import OAuth2Session, OAuthError
 from authlib.oauth2.rfc7523 import PrivateKeyJWT, private_key_jwt_sign
 from django.db import transaction
@@ -14,13 +20,17 @@ from django.utils import timezone
 from joserfc import jwk
 
 from records import sealing
+from standards.fhir import json
 from sync import outbound, vendors
 from sync.models import AuthMethod, Connection, ConnectionState, Hospital
 from sync.problems import Problem, Remedy, SourceError
+from sync.sources.wearables import makers
 
 # A token that ends sooner than this is renewed before it is used.
 MARGIN: Final = timedelta(seconds=30)
 ASSERTION_SECONDS: Final = 240
+# Of Withings' statuses those that are not about the grant: too many requests, and our own registration.
+_ENVELOPED: Final = {601: "slow_down", 2554: "invalid_client", 2555: "temporarily_unavailable"}
 _ALGORITHMS: Final = {"RSA": "RS384", "EC": "ES384"}
 
 
@@ -115,14 +125,19 @@ def client(hospital: Hospital, **options: Any) -> ClientSession:
     secret = None
     if hospital.sealed_secret is not None:
         secret = sealing.open_site_secret(secret_purpose(hospital.fhir_base), bytes(hospital.sealed_secret)).decode()
-    return _session(
+    maker = makers.of(hospital.vendor)
+    session = _session(
         hospital.client_id,
         secret,
-        method=hospital.auth_method,
+        method="client_secret_post" if maker and maker.secret_in_body else hospital.auth_method,
         scope=hospital.scopes,
         code_challenge_method="S256",
         **options,
     )
+    if maker and maker.envelope:
+        session.register_compliance_hook("access_token_response", _unwrapped)
+        session.register_compliance_hook("refresh_token_response", _unwrapped)
+    return session
 
 
 def _session(client_id: str, secret: str | None, *, method: str, scope: str, **options: Any) -> ClientSession:
@@ -141,6 +156,24 @@ def as_service(client_id: str, key: str, *, scope: str, token_endpoint: str) -> 
     with _session(client_id, key, method=AuthMethod.KEY, scope=scope) as session:
         asked = ask_token_endpoint(lambda: session.fetch_token(token_endpoint, grant_type="client_credentials"))
     return Tokens.of(asked, at=at)
+
+
+def extras(hospital: Hospital) -> Mapping[str, str]:
+    """What its token endpoint wants besides what OAuth 2 says."""
+    maker = makers.of(hospital.vendor)
+    return maker.token_extra if maker else {}
+
+
+def _unwrapped(response: requests.Response) -> requests.Response:
+    """A token response in ``{"status", "body"}``, as OAuth 2 would have it; only a status of 0 is a success."""
+    try:
+        said = json.loads(response.content)
+    except json.MalformedJSON:
+        return response  # what it is then told of is no JSON
+    if isinstance(said, dict) and "status" in said:
+        inner = said.get("body") if said["status"] == 0 else {"error": _ENVELOPED.get(said["status"], "invalid_grant")}
+        response._content = orjson.dumps(inner)
+    return response
 
 
 def secret_purpose(fhir_base: str) -> str:
@@ -217,7 +250,9 @@ def _refresh(connection: Connection, held: Tokens) -> Tokens:
     with client(connection.hospital) as session:
         session.scope = None
         answer = ask_token_endpoint(
-            lambda: session.refresh_token(connection.token_endpoint, refresh_token=held.refresh_token)
+            lambda: session.refresh_token(
+                connection.token_endpoint, refresh_token=held.refresh_token, **extras(connection.hospital)
+            )
         )
     lives = vendors.of(connection.hospital.vendor).token_seconds
     return Tokens.of(answer, at=at, refresh_token=held.refresh_token, scope=held.scope, lives=lives)

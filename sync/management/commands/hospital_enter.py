@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from sync import credentials, hospitals, vendors
+from sync.sources.wearables import makers
 
 
 class Command(BaseCommand):
@@ -23,7 +24,9 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True, help="as patients know it")
         parser.add_argument("--place", default="", help="city or region, shown beside the name")
         parser.add_argument("--slug", default="", help="its part of our addresses; never changes after the first time")
-        parser.add_argument("--vendor", default="", choices=["", *vendors.VENDORS], help="whose ways its server has")
+        parser.add_argument(
+            "--vendor", default="", choices=["", *vendors.VENDORS, *makers.MAKERS], help="whose ways it has"
+        )
         parser.add_argument("--credentials", type=Path, required=True)
 
     def handle(self, *, fhir_base: str, **options: Any) -> None:

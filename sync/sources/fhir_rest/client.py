@@ -165,12 +165,21 @@ class Client:
     def _once(self, address: str) -> tuple[int, dict[str, Any], tuple[str, ...]]:
         token = self._bearer.token()
         response = self._ask(address)
-        if response.status_code == _UNAUTHORIZED or self._may_have_ended(response, token):
+        if self.status(response) == _UNAUTHORIZED or self._may_have_ended(response, token):
             self._given = self._bearer.renewed(token)
             response = self._ask(address)
-        refuse_status(response)
-        resource, notes = parsed(response.content)
-        return response.status_code, resource, notes
+        status = self.status(response)
+        refuse_status(response, status)
+        resource, notes = self.read(response.content)
+        return status, resource, notes
+
+    def status(self, response: requests.Response) -> int:
+        """The status that counts."""
+        return response.status_code
+
+    def read(self, body: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """What a body holds, and what was wrong with its JSON. Raises SourceError."""
+        return parsed(body)
 
     def _may_have_ended(self, response: requests.Response, token: str) -> bool:
         """Where 403 may mean that as well: not of a token that has just been given in place of another."""
@@ -239,9 +248,10 @@ def _wait_seconds(error: SourceError, tries: int) -> float:
     return float(FIRST_WAIT_SECONDS * 2 ** (tries - 1) * (1 + random.random() / 2))  # noqa: S311 - no secret
 
 
-def refuse_status(response: requests.Response) -> None:
-    """Raises SourceError for an answer that is none; by its status, what may help."""
-    status = response.status_code
+def refuse_status(response: requests.Response, counts: int | None = None) -> None:
+    """Raises SourceError for an answer that is none; by its status, what may help. ``counts``: the status that counts,
+    where it is not HTTP's."""
+    status = response.status_code if counts is None else counts
     if status < 300:
         return
     if status in _BUSY:

@@ -64,10 +64,11 @@ _KINDS: Final[Mapping[DeviceKind, str]] = {
 Resource = dict[str, Any]
 
 
-def compose(found: Sequence[Reading], *, patient: str, assembler: str) -> list[Resource]:
+def compose(found: Sequence[Reading], *, patient: str, assembler: str, part: str = "") -> list[Resource]:
     """All of it in FHIR: each Device once, the Observations, and for each device and local day one Provenance.
 
-    ``assembler``: who handed the readings on (the vendor, the app), by name.
+    ``assembler``: who handed the readings on (the vendor, the app), by name. ``part``: what of a day these are, where
+    the rest of the day is composed at other times.
     """
     observations: dict[str, Resource] = {}
     days: dict[tuple[Device, date], list[Resource]] = {}
@@ -81,7 +82,7 @@ def compose(found: Sequence[Reading], *, patient: str, assembler: str) -> list[R
             observations[each["id"]] = each
     devices = {each.key: each for each, _ in days}
     provenances = [
-        _provenance(device, day, [observations[each["id"]] for each in listed], assembler)
+        _provenance(device, day, [observations[each["id"]] for each in listed], assembler, part)
         for (device, day), listed in days.items()
     ]
     return [*(device(each, patient) for each in devices.values()), *observations.values(), *provenances]
@@ -115,7 +116,9 @@ def _observations(reading: Reading, patient: str, said: set[tuple[str, str, date
             packed = _observation(reading.device, patient, **_stream(reading))
             if (reading.metric.name, reading.device.key, reading.day) in said:
                 return [packed]  # the device's own word for the day stands beside it
-            summary = _total(summarized(reading)) | {"derivedFrom": [{"reference": f"Observation/{packed['id']}"}]}
+            made = made_id("summary", reading.metric.name, reading.device.key, reading.day.isoformat())
+            source = [{"reference": f"Observation/{packed['id']}"}]
+            summary = _total(summarized(reading)) | {"id": made, "derivedFrom": source}
             return [packed, _observation(reading.device, patient, **summary)]
         case Total():
             return [_observation(reading.device, patient, **_total(reading))]
@@ -293,12 +296,12 @@ def _event(event: Event) -> Resource:
     }
 
 
-def _provenance(one: Device, day: date, told: Sequence[Resource], assembler: str) -> Resource:
+def _provenance(one: Device, day: date, told: Sequence[Resource], assembler: str, part: str) -> Resource:
     """Who measured and who handed it on. Recorded when the last of it was measured, so it stays the same when the same
     day is fetched again."""
     return {
         "resourceType": "Provenance",
-        "id": made_id("provenance", one.key, day.isoformat()),
+        "id": made_id("provenance", one.key, day.isoformat(), part),
         "target": [{"reference": f"Observation/{each['id']}"} for each in told],
         "recorded": max(_ended(each, day) for each in told).isoformat(timespec="seconds"),
         "agent": [
