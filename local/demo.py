@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from local import broker, options, places, postgres, processes, seeding, sites, visitor
+from local import broker, options, places, postgres, processes, seeding, sites, visitor, wearables
 
 READY_SECONDS = 60
 FAILURES = (
@@ -39,17 +39,20 @@ def up(place: Path) -> list[sites.Site]:
         processes.stop_all(place=place)
         everyone = _lay_out(place)
         _prepare(everyone)
+        maker = wearables.lay_out(place, everyone[0])
         account = seeding.kept(everyone, place)
         if account is None:
-            seeding.fill(everyone, place)
-        started = [program for site in everyone for program in programs(site)]
+            seeding.fill(everyone, place, maker)
+        started = [*(program for site in everyone for program in programs(site)), wearables.program(maker)]
         for program in started:
             processes.start(program, place=place)
         for program in started:
             if program.ready:
                 processes.await_ready(program, place=place, seconds=READY_SECONDS)
-        account = account or seeding.drive(everyone, place)
-        places.write_private(place / "demo.json", json.dumps(seeding.describe(everyone, place, account), indent=2))
+        account = account or seeding.drive(everyone, place, maker)
+        places.write_private(
+            place / "demo.json", json.dumps(seeding.describe(everyone, place, account, maker), indent=2)
+        )
     return everyone
 
 

@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
 
-from local import options, places, sites
+from local import options, places, sites, wearables
 from local.visitor import Lost, Page, Visitor
 
 SHARED_DATA = options.ROOT.parent / "shared" / "data"
@@ -55,11 +55,12 @@ def _fingerprint(everyone: Sequence[sites.Site]) -> str:
     return hashlib.sha256("\n".join(f"{site.url} {site.database}" for site in everyone).encode()).hexdigest()
 
 
-def fill(everyone: Sequence[sites.Site], place: Path) -> None:
+def fill(everyone: Sequence[sites.Site], place: Path, maker: wearables.Maker) -> None:
     """Put people into the hospitals, the hospitals into our directory, and apps at our door; twice changes nothing."""
     person = everyone[0]
     _manage(person, "hospital_populate")
     _manage(person, "hospital_enlist")
+    _manage(person, *wearables.enlisting(maker))
     _manage(person, "demo_apps")
     _manage(person, "demo_developer")
     for slug, patterns in LOADED.items():
@@ -68,13 +69,14 @@ def fill(everyone: Sequence[sites.Site], place: Path) -> None:
             _manage(person, "hospital_load", slug, *map(str, found), f"--password={LOADED_PASSWORD}")
 
 
-def drive(everyone: Sequence[sites.Site], place: Path) -> dict[str, Any]:
+def drive(everyone: Sequence[sites.Site], place: Path, maker: wearables.Maker) -> dict[str, Any]:
     """Makes the first patient; gives her as demo.json tells her."""
     person, *hospitals = everyone
     patient = _known_everywhere([_logins(site) for site in hospitals])
     visitor, account = _sign_up(person, patient["name"])
     for site, login in zip(hospitals, patient["logins"], strict=True):
         connect(visitor, person, site, login)
+    connect_wearable(visitor, person, maker)
     await_records(visitor, person)
     account["patient"] = _let_app_in(visitor, person, _apps(place)[0])
     delegate = ask_delegate(visitor, person, _logins(hospitals[0])["patients"][-1]["name"])
@@ -83,7 +85,9 @@ def drive(everyone: Sequence[sites.Site], place: Path) -> dict[str, Any]:
     return account
 
 
-def describe(everyone: Sequence[sites.Site], place: Path, account: Mapping[str, Any]) -> dict[str, Any]:
+def describe(
+    everyone: Sequence[sites.Site], place: Path, account: Mapping[str, Any], maker: wearables.Maker
+) -> dict[str, Any]:
     """demo.json: addresses, people and apps with what they sign in with. Everything in it is synthetic."""
     person, *hospitals = everyone
     logins = [_logins(site) for site in hospitals]
@@ -108,7 +112,7 @@ def describe(everyone: Sequence[sites.Site], place: Path, account: Mapping[str, 
             }
             for one in logins
         ],
-        "wearables": [],
+        "wearables": wearables.describe(maker),
     }
 
 
@@ -174,6 +178,16 @@ def connect(visitor: Visitor, person: sites.Site, hospital: sites.Site, login: M
     page = visitor.send(page.form("answer", "box"), press=("answer", "allow"))
     if not page.url.startswith(f"{person.url}/hospitals/"):
         raise SeedFailed(f"connecting {hospital.values['SITE_NAME']} ended at {page.url.partition('?')[0]}")
+
+
+def connect_wearable(visitor: Visitor, person: sites.Site, maker: wearables.Maker) -> None:
+    """As she would: pick the maker of her devices, sign in there, allow it, come back."""
+    page = visitor.open(f"{person.url}/devices/")
+    page = visitor.send(_leading_to(page, f"/connect/{wearables.SLUG}"))
+    (login,) = maker.told["people"]
+    page = visitor.send(page.form("email", "password"), login, press=("answer", "allow"))
+    if not page.url.startswith(f"{person.url}/hospitals/"):
+        raise SeedFailed(f"connecting {wearables.NAME} ended at {page.url.partition('?')[0]}")
 
 
 def _leading_to(page: Page, path: str) -> Any:

@@ -56,13 +56,13 @@ PLACES = (
         _("Record"),
         "record",
         "portal:home",
-        frozenset({"home", "records", "record", "same", "same_kind", "choose_same", "differences"}),
+        frozenset({"home", "records", "record", "same", "same_kind", "choose_same", "differences", "days", "day"}),
     ),
     Place(
         _("Hospitals"),
         "hospital",
         "portal:hospitals",
-        frozenset({"hospitals", "hospital", "stop_hospital", "files", "file", "take_back_file"}),
+        frozenset({"hospitals", "hospital", "stop_hospital", "files", "file", "take_back_file", "devices"}),
     ),
     Place(_("Apps"), "app", "portal:apps", frozenset({"apps", "sensitivity", "withdraw_app", "renew_app", "receipt"})),
     Place(

@@ -76,6 +76,7 @@ OTHER = Kind("other", _("Other records"), "other", ())
 KINDS: tuple[Kind, ...] = (
     Kind("laboratory", _("Laboratory results"), "laboratory", (("Observation", "laboratory"),)),
     Kind("vital-signs", _("Vital signs"), "vital", (("Observation", "vital-signs"),)),
+    Kind("activity", _("Activity and sleep"), "report", (("Observation", "activity"),)),
     Kind("conditions", _("Conditions"), "condition", _types("Condition")),
     Kind(
         "medications",

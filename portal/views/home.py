@@ -37,6 +37,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "portal/home.html",
         {
             "held": held,
+            "has_days": any(each.kind.slug == "activity" for each in held),
             "total": sum(count.total for count in counts),
             "flawed": sum(count.problems for count in counts),
             "sources": sources.totals(counts),
