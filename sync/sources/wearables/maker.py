@@ -62,6 +62,7 @@ class Found:
 
 
 Answer = Mapping[str, Any]
+Read = Callable[[Sequence[Answer], About], Found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +70,18 @@ class Feed:
     """One thing that a maker tells.
 
     ``path``: below the base, with ``{first}`` and ``{last}`` where days stand in it, or ``{day}`` where each day is
-    asked for by itself. ``asks``: the queries for a window, each with pages of its
-    own. ``days``: how many days it gives at once; ``back``: how far
-    it goes back. ``following``: what of the query changes for the next page of the same window, None at its end.
+    asked for by itself. ``asks``: the queries for a window, each with pages of its own. ``days``: how many days it
+    gives at once; ``back``: how far it goes back. ``following``: what of the query changes for the next page of the
+    same window, None at its end; it is told the answer and what was asked.
     """
 
     name: str
     path: str
-    read: Callable[[Sequence[Answer], About], Found]
+    read: Read
     asks: Callable[[Window, About], Iterable[Mapping[str, str]]] = lambda window, about: ({},)
     days: int = 30
     back: int = 730
-    following: Callable[[Answer], Mapping[str, str] | None] = lambda _: None
+    following: Callable[[Answer, Mapping[str, str]], Mapping[str, str] | None] = lambda answer, asked: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,8 @@ class Maker:
     ``token_extra``: what its token endpoint wants besides; ``envelope``: its answers come as ``{"status", "body"}`` and
     the status in there counts: as which of HTTP's stands in ``statuses``, any other than 0 as ``otherwise``.
     ``account``: the member of the token response that says whose account it is (``a.b`` for one inside another), or of
-    what ``who`` answers. ``about``, ``reads_about``:
-    what is asked before the feeds."""
+    what ``who`` answers. ``enrol``: where a person has to be announced once. ``about``,
+    ``reads_about``: what is asked before the feeds."""
 
     name: str
     base: str
@@ -108,6 +109,7 @@ class Maker:
     statuses: Mapping[int, int] = field(default_factory=dict)
     otherwise: int = 400
     who: str = ""
+    enrol: str = ""
     about: str = ""
     reads_about: Callable[[Answer], About] = lambda _: About()
     requests_a_minute: int = 60

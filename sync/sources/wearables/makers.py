@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from sync.sources.wearables.dexcom.facts import DEXCOM
+from sync.sources.wearables.fitbit.facts import FITBIT
 from sync.sources.wearables.maker import Maker
+from sync.sources.wearables.oura.facts import OURA
+from sync.sources.wearables.polar.facts import POLAR
+from sync.sources.wearables.strava.facts import STRAVA
 from sync.sources.wearables.withings.facts import WITHINGS
 
-MAKERS: Final[Mapping[str, Maker]] = {"withings": WITHINGS}
+MAKERS: Final[Mapping[str, Maker]] = {
+    "withings": WITHINGS,
+    "fitbit": FITBIT,
+    "oura": OURA,
+    "dexcom": DEXCOM,
+    "polar": POLAR,
+    "strava": STRAVA,
+}
 
 
 def of(vendor: str) -> Maker | None:

@@ -121,7 +121,7 @@ class WearableSource:
             address = urljoin(self._client.base, path)
             answer = self._client.get(f"{address}?{urlencode(asked)}" if asked else address)
             yield answer
-            following = feed.following(answer.resource)
+            following = feed.following(answer.resource, asked)
             if following is None:
                 return
             asked = {**asked, **following}

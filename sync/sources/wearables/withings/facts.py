@@ -52,7 +52,7 @@ def _ymd(window: Window) -> Query:
     return {"startdateymd": window.first.isoformat(), "enddateymd": window.last.isoformat()}
 
 
-def _following(answer: Answer) -> Mapping[str, str] | None:
+def _following(answer: Answer, asked: Mapping[str, str]) -> Mapping[str, str] | None:
     """``more`` is true, or a number, as long as there is more, and ``offset`` where it goes on."""
     return {"offset": str(answer["offset"])} if answer.get("more") and "offset" in answer else None
 
