@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from records import reading
 from records.query import Query
-from sync.sources.wearables import metrics, overlaps, retelling
+from sync.sources.wearables import metrics, observations, overlaps, retelling
 from sync.sources.wearables.metrics import Metric, Shape
 from sync.sources.wearables.overlaps import Made, Share, Span
 from sync.sources.wearables.readings import Stream, Total
@@ -78,7 +78,7 @@ def newest(records: reading.RecordSet) -> date | None:
 def near(records: reading.RecordSet, day: date) -> list[reading.Stored]:
     """What may be of this local day, wherever on earth it was lived: devices' Observations, and then the Devices."""
     before, after = (day + timedelta(days=days) for days in (-1, 1))
-    codes = [f"http://loinc.org|{code}" for code in metrics.BY_CODE]
+    codes = [f"{observations.LOINC}|{code}" for code in metrics.BY_CODE]
     measured = Query.of("Observation").where("code", *codes)
     within = measured.where("date", f"ge{before.isoformat()}").where("date", f"le{after.isoformat()}")
     return [*records.every(within), *records.every(Query.of("Device"))]

@@ -10,7 +10,7 @@ import pytest
 from records import identity
 from sync.sources.wearables import observations, packing
 from sync.sources.wearables.metrics import METRICS
-from sync.sources.wearables.readings import Device, DeviceKind, Sample
+from sync.sources.wearables.readings import Device, DeviceKind, Night, Sample, Stage
 from tests.portal import people
 from tests.portal.test_hospitals import words
 
@@ -58,6 +58,19 @@ def test_walk_that_two_devices_of_two_makers_saw_counts_once_and_the_page_says_h
     )
     assert "08:00\N{EN DASH}08:20 Her watch: 2,000 steps" in page
     assert "08:40\N{EN DASH}08:50 Her phone: 1,000 steps" in page
+
+
+def test_night_and_nap_of_a_day_add_up_and_a_second_device_adds_nothing():
+    person = people.sign_up()
+    hour = timedelta(hours=1)
+    night = [Night(EIGHT - 9 * hour, EIGHT - 2 * hour, WATCH, "n", lasted={Stage.LIGHT: 6 * hour, Stage.AWAKE: hour})]
+    nap = [Night(EIGHT + 5 * hour, EIGHT + 6 * hour, WATCH, "m")]
+    keep(person, [*night, *nap, Night(EIGHT - 9 * hour, EIGHT - 2 * hour, PHONE, "o")], source="Maker")
+
+    page = words(people.browser_of(person).get("/days/2024-05-01/"))
+
+    assert "Sleep 420 minutes" in page  # six hours asleep in the night, one at noon
+    assert "Her phone counted 420 minutes; 0 minutes of it counts" in page
 
 
 def test_newest_day_is_found_and_an_empty_one_says_so():

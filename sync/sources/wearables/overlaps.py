@@ -17,7 +17,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-from sync.sources.wearables import metrics
+from sync.sources.wearables import metrics, packing
 from sync.sources.wearables.metrics import Metric, Shape
 from sync.sources.wearables.readings import Device, DeviceKind, Sample, Stream, Total, elapsed, offset_of
 
@@ -79,7 +79,7 @@ def made(streams: Iterable[Stream], totals: Iterable[Total] = (), *, chosen: Seq
 
     All streams and totals are of one metric and one local day.
     """
-    by_device = {each.device.key: each for each in streams if each.samples}
+    by_device = _by_device(each for each in streams if each.samples)
     of_day = {each.device.key: each for each in totals}
     said: list[Stream | Total] = [*by_device.values(), *of_day.values()]
     if not said:
@@ -100,6 +100,15 @@ def made(streams: Iterable[Stream], totals: Iterable[Total] = (), *, chosen: Seq
     return Made(
         metric, day, value, lowest, highest, tuple(shares), tuple(_spans(metric, pieces)), tuple(of_day.values())
     )
+
+
+def _by_device(streams: Iterable[Stream]) -> dict[str, Stream]:
+    """A device may tell of its day in several streams (each sleep is one)."""
+    found: dict[str, Stream] = {}
+    for each in streams:
+        before = found.get(each.device.key)
+        found[each.device.key] = packing.merge(before, each.samples) if before else each
+    return found
 
 
 class Covered:

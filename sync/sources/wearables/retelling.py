@@ -4,13 +4,13 @@ that writes in the same codes. What is no such reading is None."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from sync.sources.wearables import metrics, observations, packing
-from sync.sources.wearables.metrics import Metric
-from sync.sources.wearables.readings import Device, DeviceKind, Stream, Total
+from sync.sources.wearables.metrics import METRICS, Metric
+from sync.sources.wearables.readings import Device, DeviceKind, Sample, Stream, Total
 
 _STATISTICS: Final = {"average": "value", "minimum": "lowest", "maximum": "highest"}
 
@@ -26,7 +26,8 @@ def device(resource: Mapping[str, Any]) -> Device:
 
 
 def reading(resource: Mapping[str, Any], devices: Mapping[str, Device]) -> Stream | Total | None:
-    """A day's stream, or what a device itself says of a day. A summary that was made from a stream is neither."""
+    """A day's stream, or what a device itself says of a day; a night as a stream of one sample. A summary that was made
+    from a stream is none of these."""
     metric, measured_by = _metric(resource), _device(resource, devices)
     if metric is None or measured_by is None or resource.get("status") == "entered-in-error":
         return None
@@ -36,10 +37,21 @@ def reading(resource: Mapping[str, Any], devices: Mapping[str, Device]) -> Strea
         except packing.NotPacked:
             return None
         return Stream(metric, measured_by, _day(resource["effectivePeriod"]["start"]), samples) if samples else None
+    if metric is METRICS["sleep"] and "effectivePeriod" in resource:
+        return _sleep(resource, metric, measured_by)
     when = resource.get("effectiveDateTime")
     if "derivedFrom" in resource or not isinstance(when, str) or len(when) != len("2024-05-01"):
         return None
     return _total(resource, metric, measured_by, _day(when))
+
+
+def _sleep(resource: Mapping[str, Any], metric: Metric, measured_by: Device) -> Stream | None:
+    """The minutes asleep of one night, or nap, as an amount of its time; of the day on which it ended."""
+    minutes, period = _quantity(resource, metric), resource["effectivePeriod"]
+    if minutes is None or not {"start", "end"} <= period.keys():
+        return None
+    start, end = (datetime.fromisoformat(period[name]) for name in ("start", "end"))
+    return Stream(metric, measured_by, end.date(), (Sample(start, end, minutes),))
 
 
 def _total(resource: Mapping[str, Any], metric: Metric, measured_by: Device, day: date) -> Total | None:
