@@ -28,6 +28,7 @@ OWNED: Final = {
     "records_searchrow": "owner_id",
     "sharing_healthlink": "owner_id",
     "sync_connection": "owner_id",
+    "sync_deviceorder": "owner_id",
     "sync_run": "owner_id",
     "sync_upload": "owner_id",
     "sync_uploadeddocument": "owner_id",

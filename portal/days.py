@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from records import reading
 from records.query import Query
-from sync.sources.wearables import metrics, observations, overlaps, retelling
+from sync.sources.wearables import metrics, overlaps, retelling
 from sync.sources.wearables.metrics import Metric, Shape
 from sync.sources.wearables.overlaps import Made, Share, Span
 from sync.sources.wearables.readings import Stream, Total
@@ -57,14 +57,17 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure of the day. ``how``: sentences on how it was made; ``more``: stretches that are not shown."""
+    """One measure of the day. ``how``: sentences on how it was made; ``more``: stretches that are not shown;
+    ``others``: (id, name) of the devices that could be asked first instead."""
 
+    metric: str
     name: str
     value: str
     about: str
     how: tuple[str, ...]
     stretches: tuple[Stretch, ...]
     more: int
+    others: tuple[tuple[str, str], ...]
 
 
 def newest(records: reading.RecordSet) -> date | None:
@@ -78,14 +81,14 @@ def newest(records: reading.RecordSet) -> date | None:
 def near(records: reading.RecordSet, day: date) -> list[reading.Stored]:
     """What may be of this local day, wherever on earth it was lived: devices' Observations, and then the Devices."""
     before, after = (day + timedelta(days=days) for days in (-1, 1))
-    codes = [f"{observations.LOINC}|{code}" for code in metrics.BY_CODE]
+    codes = [f"{metrics.LOINC}|{code}" for code in metrics.BY_CODE]
     measured = Query.of("Observation").where("code", *codes)
     within = measured.where("date", f"ge{before.isoformat()}").where("date", f"le{after.isoformat()}")
     return [*records.every(within), *records.every(Query.of("Device"))]
 
 
-def told(entries: Iterable[reading.Stored], day: date) -> list[Measure]:
-    """The measures of a day, in the order of NAMES."""
+def told(entries: Iterable[reading.Stored], day: date, orders: Mapping[str, Sequence[str]]) -> list[Measure]:
+    """The measures of a day, in the order of NAMES. ``orders``: of her devices, by metric."""
     resources = [each.resource for each in entries]
     devices = {each["id"]: retelling.device(each) for each in resources if each["resourceType"] == "Device"}
     said = [
@@ -98,21 +101,28 @@ def told(entries: Iterable[reading.Stored], day: date) -> list[Measure]:
         metric = metrics.METRICS[name]
         streams = [each for each in said if isinstance(each, Stream) and each.metric is metric]
         totals = [each for each in said if isinstance(each, Total) and each.metric is metric]
-        if made := overlaps.made(streams, totals):
+        if made := overlaps.made(streams, totals, chosen=orders.get(name, ())):
             measures.append(_measure(made))
     return measures
+
+
+def knows(records: reading.RecordSet, metric: str, device: str) -> bool:
+    """Whether there is such a metric, and such a device in her record."""
+    return metric in NAMES and records.read("Device", device) is not None
 
 
 def _measure(made: Made) -> Measure:
     level = made.metric.shape is Shape.LEVEL
     spans = [each for each in made.spans if each.amount]
     return Measure(
+        metric=made.metric.name,
         name=str(NAMES[made.metric.name]),
         value=_amount(made.metric, made.value),
         about=_extremes(made) if level else "",
         how=tuple(_how(made)),
         stretches=tuple(_stretch(made.metric, each) for each in spans[:_SPANS_SHOWN]),
         more=max(len(spans) - _SPANS_SHOWN, 0),
+        others=tuple((each.device.key, each.device.name) for each in made.shares[1:]),
     )
 
 

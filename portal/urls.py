@@ -46,6 +46,7 @@ urlpatterns = [
     path("devices/", days.devices, name="devices"),
     path("days/", days.latest, name="days"),
     re_path(r"^days/(?P<day>\d{4}-\d\d-\d\d)/\Z", days.one, name="day"),
+    re_path(r"^days/(?P<day>\d{4}-\d\d-\d\d)/first/\Z", days.ask_first, name="ask_first"),
     path("files/", files.listing, name="files"),
     path("files/link/", files.link, name="give_link"),
     path("files/<uuid:uid>/", files.one, name="file"),

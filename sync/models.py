@@ -27,6 +27,7 @@ from sync.upload_models import DocumentState as DocumentState
 from sync.upload_models import Upload as Upload
 from sync.upload_models import UploadedDocument as UploadedDocument
 from sync.upload_models import UploadState as UploadState
+from sync.wearable_models import DeviceOrder as DeviceOrder
 
 
 class AuthMethod(models.TextChoices):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
 
 from portal import days, hospitals, looking, pages
+from sync import device_orders
 from sync.models import Hospital
 from sync.sources.wearables import makers
 
@@ -48,4 +51,20 @@ def one(request: HttpRequest, day: str) -> HttpResponse:
         entries = days.near(look.records, on)
         look.saw(entries)
     shown = {"day": on, "before": around[0].isoformat(), "after": around[1].isoformat()}
-    return render(request, "portal/day.html", {**shown, "measures": days.told(entries, on)})
+    return render(
+        request, "portal/day.html", {**shown, "measures": days.told(entries, on, device_orders.of(look.owner.pk))}
+    )
+
+
+@require_POST
+@pages.of_person
+def ask_first(request: HttpRequest, day: str) -> HttpResponse:
+    """``device`` is asked before her others for ``metric``, on every day."""
+    metric, device = request.POST.get("metric", ""), request.POST.get("device", "")
+    with looking.at_records(request, interaction="read") as look:
+        known = days.knows(look.records, metric, device)
+    if not known:
+        raise Http404
+    device_orders.ask_first(pages.person(request), metric, device)
+    messages.success(request, _("Your order is kept."))
+    return redirect("portal:day", day=day)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from records import identity
+from sync import device_orders
 from sync.sources.wearables import observations, packing
 from sync.sources.wearables.metrics import METRICS
 from sync.sources.wearables.readings import Device, DeviceKind, Night, Sample, Stage
@@ -71,6 +73,25 @@ def test_night_and_nap_of_a_day_add_up_and_a_second_device_adds_nothing():
 
     assert "Sleep 420 minutes" in page  # six hours asleep in the night, one at noon
     assert "Her phone counted 420 minutes; 0 minutes of it counts" in page
+
+
+def test_her_order_of_devices_decides_and_is_nobody_elses():
+    person = her_walks()
+    browser = people.browser_of(person)
+    page = browser.get("/days/2024-05-01/").content.decode()
+    (phone,) = re.findall(r'name="device" value="([^"]+)"', page)
+
+    answer = browser.post("/days/2024-05-01/first/", {"metric": "steps", "device": phone})
+
+    assert answer.headers["Location"] == "/days/2024-05-01/"
+    page = words(browser.get("/days/2024-05-01/"))
+    assert "Steps 2,900 steps" in page
+    assert "Her watch counted 2,000 steps; 0 steps of it counts" in page
+    assert browser.post("/days/2024-05-01/first/", {"metric": "steps", "device": "none"}).status_code == 404
+    assert browser.post("/days/2024-05-01/first/", {"metric": "none", "device": phone}).status_code == 404
+    other = people.browser_of(people.sign_up())
+    assert other.post("/days/2024-05-01/first/", {"metric": "steps", "device": phone}).status_code == 404
+    assert device_orders.of(person.pk) == {"steps": [phone]}
 
 
 def test_newest_day_is_found_and_an_empty_one_says_so():

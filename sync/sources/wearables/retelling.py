@@ -77,8 +77,8 @@ def _quantity(node: Mapping[str, Any], metric: Metric) -> Decimal | None:
 
 def _metric(resource: Mapping[str, Any]) -> Metric | None:
     codings = resource.get("code", {}).get("coding", [])
-    found = (metrics.BY_CODE.get(each.get("code")) for each in codings if each.get("system") == observations.LOINC)
-    return next((each for each in found if each), None)
+    found = ((metrics.BY_CODE.get(each.get("code")), each.get("system")) for each in codings)
+    return next((metric for metric, system in found if metric and system in {metric.system, metrics.LOINC}), None)
 
 
 def _device(resource: Mapping[str, Any], devices: Mapping[str, Device]) -> Device | None:
