@@ -19,7 +19,19 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from records import patient
-from sync import absences, budgets, claims, connections, pages, pointers, recognition, schedules, tokens, vendors
+from sync import (
+    absences,
+    budgets,
+    claims,
+    connections,
+    notices,
+    pages,
+    pointers,
+    recognition,
+    schedules,
+    tokens,
+    vendors,
+)
 from sync.claims import Claim
 from sync.leases import ClaimLost
 from sync.models import Connection, Hospital, Run, RunState, RunStep, StepKind, StepState
@@ -94,6 +106,7 @@ def _wearable(claim: Claim) -> WearableSource | None:
         maker,
         _frame(claim),
         assembler=connection.hospital.name,
+        callback=notices.callback(connection.hospital),
         bearer=tokens.Keeper(connection),
         pulse=claim.pulse,
         spend=_spending(connection.hospital, maker.requests_a_minute),
@@ -119,6 +132,8 @@ def _spending(hospital: Hospital, most: int) -> Callable[[], None]:
 
 def _pull(claim: Claim, source: Source) -> None:
     if not RunStep.objects.filter(run_id=claim.run_id).exists():
+        if isinstance(source, WearableSource):
+            source.subscribe()
         found = [(StepKind.SEARCH, search.resource_type, search.query) for search in source.searches()]
         pages.add_steps(claim, found)
     while (step := _waiting(claim, StepKind.SEARCH)) is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from sync import doorbell, farewells, feeds, importing, removals, runs, schedules, shipments, uploads
+from sync import doorbell, farewells, feeds, importing, notices, removals, runs, schedules, shipments, uploads
 
 
 @shared_task(name=doorbell.PERFORM_RUN, acks_late=True, ignore_result=True)
@@ -30,6 +30,13 @@ def say_farewell(connection_id: int) -> None:
 @shared_task(name=removals.REMOVE, acks_late=True, ignore_result=True)
 def remove(connection_id: int) -> None:
     removals.perform(connection_id)
+
+
+@shared_task(name=notices.BRING_FORWARD, acks_late=True, ignore_result=True)
+def bring_forward(hospital_id: int, accounts: list[str]) -> None:
+    """``accounts``: numbers that a maker has for people, which say nothing to anybody else."""
+    if notices.bring_forward(hospital_id, accounts, at=timezone.now()):
+        schedules.start_due(at=timezone.now())
 
 
 @shared_task(name=uploads.PERFORM, acks_late=True, ignore_result=True)

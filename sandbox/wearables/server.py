@@ -29,7 +29,8 @@ _PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{n
 
 
 class Maker(ThreadingHTTPServer):
-    """The server; ``faults`` are those that are due, each used up by one request."""
+    """The server; ``faults`` are those that are due, each used up by one request; ``callbacks`` are the addresses that
+    asked to be told."""
 
     daemon_threads = True
 
@@ -37,6 +38,7 @@ class Maker(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.name, self.accounts, self.answers = name, accounts, answers
         self.faults: list[str] = []
+        self.callbacks: set[str] = set()
         self._lock = threading.Lock()
 
     @property
@@ -138,6 +140,9 @@ class _Handler(BaseHTTPRequestHandler):
         person = self.server.accounts.holder(bearer)
         if person is None:
             return self._enveloped(401, {}, "XRequestID: Not provided invalid_token")
+        if path == "/notify" and asked.get("action") == "subscribe":
+            self.server.callbacks.add(asked.get("callbackurl", ""))
+            return self._enveloped(0, {})
         body = self.server.answers.to(path, person, asked)
         if body is None:
             return self._enveloped(2554, {}, "Not implemented")

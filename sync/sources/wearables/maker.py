@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
+from sync.sources.wearables.notices import Notices
 from sync.sources.wearables.readings import Reading
 
 # The world's days: the first place begins one 14 hours before UTC does, the last ends it 12 hours after.
@@ -93,7 +94,7 @@ class Maker:
     the status in there counts: as which of HTTP's stands in ``statuses``, any other than 0 as ``otherwise``.
     ``account``: the member of the token response that says whose account it is (``a.b`` for one inside another), or of
     what ``who`` answers. ``enrol``: where a person has to be announced once. ``about``,
-    ``reads_about``: what is asked before the feeds."""
+    ``reads_about``: what is asked before the feeds. ``notices``: how it tells that there is something new."""
 
     name: str
     base: str
@@ -112,6 +113,7 @@ class Maker:
     enrol: str = ""
     about: str = ""
     reads_about: Callable[[Answer], About] = lambda _: About()
+    notices: Notices | None = None
     requests_a_minute: int = 60
 
     def feed(self, name: str) -> Feed:

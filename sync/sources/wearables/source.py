@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
-from urllib.parse import urlencode, urljoin
+from urllib.parse import quote, urlencode, urljoin
 
 from sync import vendors
 from sync.problems import Problem, SourceError
@@ -34,8 +34,8 @@ _AHEAD: Final = timedelta(hours=14)
 class WearableSource:
     """One account at one maker, during one call of a run. Close it after use.
 
-    ``assembler``: the maker as the directory names it. ``complete``: when it last was complete; what lies well before
-    that is not asked for again.
+    ``assembler``: the maker as the directory names it; ``callback``: where it may tell us of news. ``complete``: when
+    it last was complete; what lies well before that is not asked for again.
     """
 
     vendor = vendors.STANDARD
@@ -47,6 +47,7 @@ class WearableSource:
         frame: Frame,
         *,
         assembler: str,
+        callback: str,
         bearer: http.Bearer,
         pulse: Callable[[], None],
         spend: Callable[[], None],
@@ -58,11 +59,23 @@ class WearableSource:
         self._client = Client(base, maker, bearer=bearer, pulse=pulse, spend=spend)
         self._complete = complete
         self._assembler = assembler
+        self._callback = callback
         # Her day may have begun when UTC's has not.
         self._today = (at.astimezone(UTC) + _AHEAD).date()
 
     def close(self) -> None:
         self._client.close()
+
+    def subscribe(self) -> None:
+        """Ask to be told when there is something new. A maker that will not is asked by the usual updates."""
+        how = self._maker.notices
+        for address in how.subscribe if how else ():
+            asked = address.format(callback=quote(self._callback, safe=""))
+            try:
+                self._client.get(urljoin(self._client.base, asked))
+            except SourceError as error:
+                if error.problem in {Problem.UNREACHABLE, Problem.BUSY, Problem.OUR_TURN, Problem.SIGNED_OUT}:
+                    raise
 
     def searches(self) -> tuple[plan.Search, ...]:
         return tuple(plan.Search("Observation", feed.name) for feed in self._maker.feeds)

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from sync.sources.wearables import notices
 from sync.sources.wearables.fitbit import mapping
 from sync.sources.wearables.maker import Feed, Maker
+from sync.sources.wearables.notices import Notices
 
 _ACTIVITIES: Final = "1/user/-/activities"
 
@@ -20,6 +22,7 @@ FITBIT: Final = Maker(
     account="user_id",
     about="1/user/-/profile.json",
     reads_about=mapping.read_zone,
+    notices=Notices("ownerId", notices.signed_by_fitbit, challenge="verify"),
     feeds=(
         Feed(
             "steps",

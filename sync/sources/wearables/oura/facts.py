@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Final
 
+from sync.sources.wearables import notices
 from sync.sources.wearables.maker import About, Answer, Feed, Maker, Read, Window
+from sync.sources.wearables.notices import Notices
 from sync.sources.wearables.oura import mapping
 
 
@@ -35,6 +37,7 @@ OURA: Final = Maker(
     account="id",
     who="v2/usercollection/personal_info",
     secret_in_body=True,
+    notices=Notices("user_id", notices.signed_by_oura, challenge="challenge", answered_as="challenge"),
     requests_a_minute=1000,
     feeds=(
         _feed("daily_activity", mapping.activity),

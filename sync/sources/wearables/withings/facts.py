@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sync.sources.wearables.maker import About, Answer, Feed, Maker, Window
+from sync.sources.wearables.notices import Notices
 from sync.sources.wearables.withings import mapping
 
 Query = dict[str, str]
@@ -71,6 +72,11 @@ WITHINGS: Final = Maker(
     statuses={100: 401, 101: 401, 102: 401, 200: 401, 401: 401, 214: 403, 277: 403, 601: 429, 2555: 503, 522: 503},
     about="measure?action=getmeas&meastypes=1&limit=1",
     reads_about=mapping.read_zone,
+    notices=Notices(
+        "userid",
+        # By what was measured: weight, heart and pressure, activity, sleep. It does not sign.
+        subscribe=tuple(f"notify?action=subscribe&appli={kind}&callbackurl={{callback}}" for kind in (1, 4, 16, 44)),
+    ),
     requests_a_minute=120,
     feeds=(
         Feed(

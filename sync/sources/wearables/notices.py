@@ -1,0 +1,67 @@
+"""What makers send us when there is something new: whose account it is, and whether they really sent it. Pure.
+
+A notice is believed no further than that: it brings an update forward, which asks the maker itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+ACCOUNTS_MAX: Final = 200
+"""Accounts in one notice; what is beyond comes with the usual update."""
+
+Signature = Callable[[bytes, Mapping[str, str], bytes], bool]
+"""Whether (our secret there, the headers, the body) fit each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """How a maker tells. ``member``: whose account, in a form or in each object of its JSON. ``signed``: how it signs;
+    None where it does not, so that only the address, which nobody else knows, speaks for it. ``challenge``: the
+    parameter that it asks us once to send back, and ``answered_as`` the member to send it back in (else as it is).
+    ``subscribe``: what is asked of it so that it tells, with ``{callback}`` in it; once more does no harm.
+    """
+
+    member: str
+    signed: Signature | None = None
+    challenge: str = ""
+    answered_as: str = ""
+    subscribe: tuple[str, ...] = ()
+
+
+def accounts(notices: Notices, body: bytes) -> list[str]:
+    """Whose accounts a notice names; none where it cannot be read."""
+    try:
+        told = json.loads(body)
+    except ValueError:
+        told = dict(parse_qsl(body.decode(errors="replace")))
+    listed = told if isinstance(told, list) else [told]
+    found = (each.get(notices.member) for each in listed[:ACCOUNTS_MAX] if isinstance(each, Mapping))
+    return list(dict.fromkeys(str(each) for each in found if isinstance(each, int | str) and each))
+
+
+def challenged(notices: Notices, asked: Mapping[str, Any]) -> bytes | None:
+    """What to answer to a maker that makes sure of our address; None where it asks nothing."""
+    said = asked.get(notices.challenge) if notices.challenge else None
+    if not isinstance(said, str):
+        return None
+    return json.dumps({notices.answered_as: said}).encode() if notices.answered_as else said.encode()
+
+
+def signed_by_fitbit(secret: bytes, headers: Mapping[str, str], body: bytes) -> bool:
+    """``X-Fitbit-Signature``: HMAC-SHA1 of the body by our secret and ``&``, as Base64."""
+    expected = base64.b64encode(hmac.digest(secret + b"&", body, hashlib.sha1))
+    return hmac.compare_digest(expected, headers.get("X-Fitbit-Signature", "").encode())
+
+
+def signed_by_oura(secret: bytes, headers: Mapping[str, str], body: bytes) -> bool:
+    """``x-oura-signature``: HMAC-SHA256 of the time and the body by our secret, in hexadecimal capitals."""
+    expected = hmac.new(secret, headers.get("X-Oura-Timestamp", "").encode() + body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(expected.upper().encode(), headers.get("X-Oura-Signature", "").upper().encode())

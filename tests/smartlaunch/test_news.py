@@ -1,0 +1,131 @@
+"""What makers tell us: believed only where they really sent it, and only so far that the next update comes sooner."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from datetime import timedelta
+
+import pytest
+from celery import current_app
+from django.test import Client
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from sync import hospitals, notices
+from sync.models import Connection, Schedule
+from tests.portal import people
+
+pytestmark = pytest.mark.django_db
+
+SECRET = "between us two"
+
+
+@pytest.fixture
+def rung(monkeypatch):
+    """What a worker was asked to do."""
+    calls = []
+    monkeypatch.setattr(current_app, "send_task", lambda name, args: calls.append((name, args)))
+    return calls
+
+
+def entered(vendor):
+    return hospitals.register(
+        f"https://{vendor}.example/", name=vendor, client_id="ours", secret=SECRET, vendor=vendor, slug=vendor
+    )
+
+
+def address(entry, key=None):
+    return f"/connect/{entry.slug}/notice/{key or notices.key(entry)}"
+
+
+def fitbit_signature(body, secret=SECRET):
+    return base64.b64encode(hmac.digest(f"{secret}&".encode(), body, hashlib.sha1)).decode()
+
+
+def test_withings_form_is_handed_on(rung):
+    entry = entered("withings")
+
+    answer = Client().generic(
+        "POST", address(entry), b"userid=4001&appli=1", content_type="application/x-www-form-urlencoded"
+    )
+
+    assert (answer.status_code, rung) == (200, [(notices.BRING_FORWARD, [entry.pk, ["4001"]])])
+
+
+def test_another_address_is_none(rung):
+    entry = entered("withings")
+
+    answer = Client().generic("POST", address(entry, "0" * 40), b"userid=4001")
+
+    assert (answer.status_code, rung) == (404, [])
+
+
+def test_fitbit_signature_is_checked(rung):
+    entry = entered("fitbit")
+    body = json.dumps([{"ownerId": "26FWFL", "collectionType": "sleep"}, {"ownerId": "26FWFL"}]).encode()
+
+    forged = Client().generic("POST", address(entry), body, headers={"X-Fitbit-Signature": fitbit_signature(body, "x")})
+    assert (forged.status_code, rung) == (404, [])
+    unsigned = Client().generic("POST", address(entry), body)
+    assert (unsigned.status_code, rung) == (404, [])
+
+    genuine = Client().generic("POST", address(entry), body, headers={"X-Fitbit-Signature": fitbit_signature(body)})
+
+    assert (genuine.status_code, rung) == (200, [(notices.BRING_FORWARD, [entry.pk, ["26FWFL"]])])
+
+
+def test_oura_signature_covers_the_time(rung):
+    entry, body = entered("oura"), b'{"user_id": "u-1", "data_type": "sleep"}'
+    signature = hmac.new(SECRET.encode(), b"1714550400" + body, hashlib.sha256).hexdigest().upper()
+
+    def told(at):
+        headers = {"X-Oura-Signature": signature, "X-Oura-Timestamp": at}
+        return Client().generic("POST", address(entry), body, headers=headers).status_code
+
+    assert (told("1714550401"), told("1714550400")) == (404, 200)
+    assert rung == [(notices.BRING_FORWARD, [entry.pk, ["u-1"]])]
+
+
+def test_maker_that_makes_sure_of_the_address_gets_its_word_back():
+    oura = entered("oura")
+
+    asked = Client().get(address(oura), {"challenge": "abc"})
+
+    assert asked.json() == {"challenge": "abc"}
+    assert Client().get(address(oura, "0" * 40), {"challenge": "abc"}).status_code == 404
+    assert Client().head(address(entered("withings"))).status_code == 200
+
+
+@pytest.mark.parametrize("body", [b"", b"nonsense", b"[1, null]", b"{}", b"\xff\xfe", b'{"userid": {"a": 1}}'])
+def test_notice_that_says_nothing_does_nothing(rung, body):
+    answer = Client().generic("POST", address(entered("withings")), body)
+
+    assert (answer.status_code, rung) == (200, [])
+
+
+def test_maker_is_asked_to_tell_again_while_the_broker_is_away(monkeypatch):
+    def away(*_, **__):
+        raise OperationalError
+
+    monkeypatch.setattr(current_app, "send_task", away)
+
+    assert Client().generic("POST", address(entered("withings")), b"userid=4001").status_code == 503
+
+
+def test_update_comes_forward_but_no_sooner_than_a_pause_after_the_last():
+    at, entry = timezone.now(), entered("withings")
+    tomorrow = at + timedelta(days=1)
+    rested, busy, asked_only, other = (people.connect(people.sign_up(), entry) for _ in range(4))
+    named = [str(each.patient) for each in (rested, busy, asked_only)]
+    Connection.objects.update(due=tomorrow, last_attempt=at - timedelta(hours=1))
+    Connection.objects.filter(pk=busy.pk).update(last_attempt=at)
+    Connection.objects.filter(pk=asked_only.pk).update(due=None, schedule=Schedule.ASKED)
+    Connection.objects.filter(pk=other.pk).update(patient="somebody-else")
+
+    notices.bring_forward(entry.pk, named, at=at)
+
+    due = dict(Connection.objects.values_list("pk", "due"))
+    assert due == {rested.pk: at, busy.pk: at + notices.PAUSE, asked_only.pk: None, other.pk: tomorrow}
