@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("sync", "0008_connections_are_recognized"),
+        ("sync", "0009_shipments_of_groups"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -31,7 +31,7 @@ from records import marks
 from records.models import SamenessVerdict
 from records.sameness import words
 from records.sameness.said import Ref
-from sync import connections, feeds, hospitals
+from sync import connections, device_orders, feeds, hospitals
 from sync.models import PageEntry, PageOutcome, Pointer, RunStep, Shipment, ShipmentShare, ShipmentState, StepKind
 from sync.tokens import Tokens
 from sync.upload_models import Upload, UploadedDocument
@@ -100,6 +100,7 @@ def lead_a_life() -> App:
     makers.make(person, live=False, content="records")
     upload = Upload.objects.create(owner=person, digest=b"one", size=1, sealed_name=b"one", received=at)
     UploadedDocument.objects.create(owner=person, upload=upload, number=1, sealed_name=b"one")
+    device_orders.ask_first(person, "steps", "a-watch")
     Authenticator.objects.create(user=person, type=Authenticator.Type.TOTP, data={"secret": "sealed"})
     UserSession.objects.create(user=person, ip="192.0.2.1", session_key=secrets.token_hex(20), user_agent="a browser")
     return app

@@ -56,7 +56,8 @@ def test_app_sees_what_its_scope_names_and_no_other_reading():
     assert len(seen) == 2
     assert set(seen) < set(whole)
     hidden = (set(whole) - set(seen)).pop()
-    assert steps_only.get(f"/Observation/{hidden}").status_code == 404
+    assert everything.get(f"/{hidden}").status_code == 200
+    assert steps_only.get(f"/{hidden}").status_code == 404
     assert steps_only.get(f"/Observation/{'0' * 36}").status_code == 404
     assert steps_only.bundle("/Observation?code=29463-7&_total=accurate")["total"] == 0
 
@@ -88,4 +89,4 @@ def test_provenance_names_only_the_readings_that_may_be_seen():
     app = people.let_in(person, ACTIVITY, "patient/Provenance.rs")
 
     (told,) = app.bundle("/Provenance")["entry"]
-    assert {each["reference"].split("/")[1] for each in told["resource"]["target"]} == set(app.ids("/Observation"))
+    assert {each["reference"] for each in told["resource"]["target"]} == set(app.ids("/Observation"))

@@ -145,7 +145,7 @@ values = st.decimals(min_value=0, max_value=300, places=1, allow_nan=False)
 
 
 @given(
-    st.dictionaries(st.integers(0, 86_000_000), values, min_size=1, max_size=40),
+    st.dictionaries(st.integers(0, 86_000_000), values, min_size=1, max_size=12),
     st.sampled_from([-480, 0, 60, 330, 840]),
     st.sampled_from([1, 1000, 60_000]),
 )
@@ -159,7 +159,7 @@ def test_levels_come_back_exactly(said, offset_minutes, grid):
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 900_000), st.integers(0, 900_000), st.integers(0, 500)), max_size=40, min_size=1)
+    st.lists(st.tuples(st.integers(1, 900_000), st.integers(0, 900_000), st.integers(0, 500)), max_size=12, min_size=1)
 )
 def test_amounts_come_back_exactly(said):
     at, samples = datetime(2024, 5, 1, tzinfo=UTC), []
