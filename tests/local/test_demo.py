@@ -23,14 +23,14 @@ MINIATURE = Path(__file__).parent / "miniature"
 # The miniature has no hospital to connect: it stands as one that was seeded before.
 SEEDED = types.SimpleNamespace(
     kept=lambda everyone, place: "an account",
-    describe=lambda everyone, place, account: {
+    describe=lambda everyone, place, account, maker: {
         "portal": everyone[0].url,
         "people": [{"email": "mara@example.org", "password": "opens the demo"}],
         "hospitals": [],
     },
     SeedFailed=demo.seeding.SeedFailed,
 )
-PROGRAMS = ["hospital-riverside", "hospital-lakeside", "web", "worker", "beat"]
+PROGRAMS = ["hospital-riverside", "hospital-lakeside", "web", "worker", "beat", "wearable-cadence"]
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_down_ends_all_that_up_started(place: Path):
     ended = demo.down(place)
 
     assert sorted(ended) == sorted([*PROGRAMS, "broker", "postgres"])
-    assert [pids.started(pid) for pid in started] == [None] * 7
+    assert [pids.started(pid) for pid in started] == [None] * 8
     assert demo.down(place) == []
 
 
