@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -90,3 +91,13 @@ def test_provenance_names_only_the_readings_that_may_be_seen():
 
     (told,) = app.bundle("/Provenance")["entry"]
     assert {each["reference"] for each in told["resource"]["target"]} == set(app.ids("/Observation"))
+
+
+def test_whole_record_holds_them_with_their_device_and_provenance():
+    person = wearer()
+    app = people.let_in(person, "patient/*.rs")
+
+    entries = app.bundle(f"/Patient/{person.patient_id}/$everything")["entry"]
+
+    kinds = Counter(each["resource"]["resourceType"] for each in entries)
+    assert (kinds["Observation"], kinds["Device"], kinds["Provenance"]) == (5, 1, 1)

@@ -17,7 +17,7 @@ from sandbox.wearables import days
 from sandbox.wearables.server import Maker
 from smartlaunch import launches
 from standards.fhir import json
-from sync import budgets
+from sync import budgets, notices
 from sync.models import Connection, ConnectionState, RunState
 from sync.problems import Problem, SourceError
 from sync.sources.fhir_rest import client as http
@@ -63,6 +63,7 @@ def test_devices_are_connected_and_what_they_measured_arrives(owner: Person, mak
 
     assert (run.state, run.problem) == (RunState.COMPLETE, "")
     assert connection.hospital.source.kind == SourceKind.WEARABLE
+    assert maker.callbacks == {notices.callback(connection.hospital)}
     names = Counter(each["deviceName"][0]["name"] for each in bodies(connection) if each["resourceType"] == "Device")
     assert set(names) == {"ScanWatch", "Android phone", "Body Cardio", "BPM Connect", "Withings sleep"}
     yesterday = datetime.now(days.ZONE).date() - timedelta(days=1)
