@@ -118,6 +118,7 @@ SAME: Ids = {
     "resource_type": ("Condition", "Condition"),
     "form": ("json", "json"),
     "name": ("Condition-1", "Condition-1"),
+    "slug": ("cadence", "cadence"),
     "key": ("0" * 40, "0" * 40),
     "day": ("2020-01-01", "2020-01-01"),
 }
