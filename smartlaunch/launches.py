@@ -97,18 +97,13 @@ def finish(
         raise SourceError("neither code nor error", problem=Problem.MISMATCH)
     given = _exchange(hospital, answer["code"], opened)
     identity.verify(given, server=opened.server, client_id=hospital.client_id, nonce=opened.nonce)
-    patient = _patient(given)
+    patient = makers.account(hospital, given) if makers.is_one(hospital) else _patient(given)
     first = Tokens.of(given, at=at, lives=vendors.of(hospital.vendor).token_seconds)
     return connections.connect(
         person,
         hospital=hospital,
-<<<<<<< HEAD
         patient=patient,
         tokens_given=registration.of_connection(hospital, opened.server, first),
-=======
-        patient=makers.account(hospital, given) if makers.is_one(hospital) else _patient(given),
-        tokens_given=Tokens.of(given, at=at, lives=vendors.of(hospital.vendor).token_seconds),
->>>>>>> 02641b7 (Connect a maker of devices: Withings, from the first click to the records)
         token_endpoint=opened.server.token_endpoint,
         revocation_endpoint=opened.server.revocation_endpoint,
         at=at,

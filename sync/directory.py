@@ -31,12 +31,8 @@ def found(text: str, *, limit: int) -> list[Brand]:
     """Names that have, for each word of ``text``, one that begins with it: first those that begin as ``text`` does,
     then those we are registered at. Without any word: the hospitals we are registered at."""
     words = fold(text).split()[:WORDS_MAX]
-<<<<<<< HEAD
-    brands = Brand.objects.filter(hospital__active=True).select_related("hospital__source")
-=======
     brands = Brand.objects.filter(hospital__active=True).exclude(hospital__vendor__in=makers.MAKERS)
-    brands = brands.select_related("hospital")
->>>>>>> 02641b7 (Connect a maker of devices: Withings, from the first click to the records)
+    brands = brands.select_related("hospital__source")
     if not words:
         return list(brands.exclude(hospital__client_id="").order_by("name", "pk")[:limit])
     query = SearchQuery(" & ".join(f"{word}:*" for word in words), config="simple", search_type="raw")

@@ -21,7 +21,9 @@ def scopes_for(vendor: str) -> str:
 
 
 def kind_of(vendor: str) -> SourceKind:
-    """Whether those of a vendor are hospitals or health plans."""
+    """Whether those of a vendor are hospitals, health plans or makers of devices."""
+    if makers.of(vendor):
+        return SourceKind.WEARABLE
     return SourceKind.PAYER if vendors.of(vendor).is_payer else SourceKind.EHR
 
 
@@ -46,12 +48,7 @@ def register(
     """
     kept = secret or private_jwk
     method = AuthMethod.KEY if private_jwk else AuthMethod.SECRET if secret else AuthMethod.NONE
-<<<<<<< HEAD
     source = sources.ensure(kind_of(vendor), name, fhir_base.rstrip("/"))
-=======
-    kind = SourceKind.WEARABLE if makers.of(vendor) else SourceKind.EHR
-    source = sources.ensure(kind, name, fhir_base.rstrip("/"))
->>>>>>> 02641b7 (Connect a maker of devices: Withings, from the first click to the records)
     changing = {
         "fhir_base": fhir_base,
         "name": name,

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from dataclasses import dataclass, replace
-=======
 from collections.abc import Mapping
-from dataclasses import dataclass
->>>>>>> 02641b7 (Connect a maker of devices: Withings, from the first click to the records)
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
