@@ -41,6 +41,8 @@ OF_NOBODY = {
     "gateway:logo": "pictures of apps are public",
     "gateway:smart-style": "colours of the site",
     "portal:access_file": "a kind of file",
+    "portal:ask_first": "a day; the device is looked for in the asker's own record (tests/portal/test_days.py)",
+    "portal:day": "a day",
     "portal:open_invitation": "a secret out of a mail, good for one address (tests/portal/test_people.py)",
     "portal:records": "a kind of record",
     "portal:same_kind": "a kind of record",
@@ -48,6 +50,7 @@ OF_NOBODY = {
     "sharing:link": "a secret that she gave away, good for whoever has it (tests/sharing/test_links.py)",
     "smartlaunch:begin": "a hospital in the directory",
     "smartlaunch:callback": "a hospital in the directory",
+    "smartlaunch:notice": "a secret that a maker of devices was told (tests/smartlaunch/test_news.py)",
 }
 MADE_UP = {
     **{group: values[0] for group, values in possessions.SAME.items()},
