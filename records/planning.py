@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from records import indexing, provenances
+from records import indexing, predicates, provenances
 from records.blinding import Blinding
 from records.models import Dating
 from records.numbering import PARAMETER_NUMBER
@@ -79,8 +79,11 @@ class Plan:
 def plan(query: Query, *, owner_id: int, patient_id: str, blind_key: bytes) -> Plan:
     """Raises InvalidSearch."""
     made = Plan()
+    blinding = Blinding(owner_id, query.resource_type, blind_key)
     for clause in query.clauses:
-        _place(made, clause, query.resource_type, Blinding(owner_id, query.resource_type, blind_key), patient_id)
+        _place(made, clause, query.resource_type, blinding, patient_id)
+    if not query.measured:
+        made.conditions.append(predicates.not_measured_by_devices(blinding))
     ranked = sorted((rows for rows in made.probes if not rows.negated), key=_rank)
     if ranked:
         made.driver = ranked[0]

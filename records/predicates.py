@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from records import blind, indexing
+from typing import Final
+
+from records import blind, indexing, sources
 from records.blinding import Blinding
+from records.models import SourceKind
 from records.numbering import PARAMETER_NUMBER
 from records.rules import Rule
 from records.statements import Sql, any_of
+
+# Of what categories and codes a day is that was measured at home; one glucose by sensor is a stream of its own.
+_DAYS: Final = (("category", ("activity", "vital-signs")), ("code", ("http://loinc.org|99504-3",)))
 
 
 def admitted(rules: tuple[Rule, ...], resource_type: str, blinding: Blinding) -> Sql:
@@ -55,6 +61,23 @@ def _filter_values(blinding: Blinding, code: str, value: str) -> tuple[int, ...]
 
 def predicate(rules: tuple[Rule, ...], resource_type: str, *, owner_id: int, blind_key: bytes) -> Sql:
     return admitted(rules, resource_type, Blinding(owner_id, resource_type, blind_key))
+
+
+def not_measured_by_devices(blinding: Blinding) -> Sql:
+    """Whether a row came from no feed of her devices: a maker's, or the days that an app or her phone's export tells.
+
+    What hospitals measured is none, nor is a laboratory's result, by whatever way it came.
+    """
+    sql = Sql().add(
+        "NOT EXISTS (SELECT 1 FROM records_source o WHERE o.id = r.source_id AND (o.kind = %s"
+        " OR ((o.kind = %s OR o.url = %s) AND (false",
+        str(SourceKind.WEARABLE),
+        str(SourceKind.APP),
+        sources.PHONE_URL,
+    )
+    for code, values in _DAYS:
+        sql.add("OR").extend(probe(PARAMETER_NUMBER[code], blinding.tokens(code, values) or ()))
+    return sql.add("))))")
 
 
 def probe(parameter: int, values: tuple[int, ...]) -> Sql:

@@ -40,13 +40,16 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """``cursor`` is what the page before gave as ``next``; ``sort`` is one of the four orders above."""
+    """``cursor`` is what the page before gave as ``next``; ``sort`` is one of the four orders above. ``measured``:
+    whether what her own devices measured is asked for as well.
+    """
 
     resource_type: str
     clauses: tuple[Clause, ...] = ()
     count: int = 50
     cursor: str | None = None
     sort: str = NEWEST_FIRST
+    measured: bool = True
 
     @classmethod
     def of(cls, resource_type: str) -> Query:
@@ -54,6 +57,10 @@ class Query:
 
     def where(self, code: str, *values: str, modifier: str | None = None) -> Query:
         return replace(self, clauses=(*self.clauses, Clause(code, values, modifier)))
+
+    def apart_from_devices(self) -> Query:
+        """Without what makers of devices, phones and their apps hand on of her days."""
+        return replace(self, measured=False)
 
     @property
     def by_change(self) -> bool:

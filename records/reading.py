@@ -94,7 +94,7 @@ class RecordSet(WithPast):
             return 0
         if self._looks_through(query.resource_type):
             return sum(1 for _ in self._told_rows(made, query, owner_keys, None))
-        if not query.clauses and not any(rule.windowed or rule.filters for rule in self.rules):
+        if not query.clauses and query.measured and not any(rule.windowed or rule.filters for rule in self.rules):
             return sum(kind.total for kind in self.counts() if kind.resource_type == query.resource_type)
         if made.tests or made.doubtful:
             return sum(1 for _ in self._all_tested(made, query, owner_keys, None))

@@ -8,6 +8,8 @@ from typing import Final
 from records.models import Source, SourceKind
 
 SELF_URL: Final = "urn:tributary:self"
+PHONE_URL: Final = "urn:tributary:apple-health"
+"""Of what a phone exports. One source however often she exports: the next brings the same readings, and those since."""
 
 
 def ensure(kind: str, name: str, url: str) -> Source:

@@ -9,7 +9,7 @@ from typing import IO, Any, Final, cast
 
 from django.conf import settings
 
-from records import store
+from records import sources, store
 from sync import archives, documents, leases, sorting, uploads
 from sync.identities import Verdict
 from sync.models import DocumentState, Upload, UploadedDocument
@@ -39,7 +39,7 @@ def settle(upload: Upload, lease: leases.Lease[Upload], document: UploadedDocume
         said = source.person(setting)
         verdict = documents.verdict(upload, document, said, source.PATIENT)
         if verdict in documents.FITTING:
-            uploads.share_source(upload, name=source.NAME, url=source.URL)
+            uploads.share_source(upload, name=source.NAME, url=sources.PHONE_URL)
             _keep(upload, lease, document, setting, sorter.rows(), named=verdict is Verdict.FITS)
         else:
             documents.hold(lease, document, Format.APPLE_HEALTH, said, verdict)

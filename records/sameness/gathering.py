@@ -54,11 +54,15 @@ class Gathered:
 
 
 def of_kind(records: reading.RecordSet, kind: Kind, *, said_by_owner: clusters.Words | None = None) -> Gathered:
-    """Every fact of a kind. ``said_by_owner``: her words where they are at hand."""
+    """Every fact of a kind. ``said_by_owner``: her words where they are at hand.
+
+    Of what her devices measure there is so much that nothing else would be left among the newest. It is not compared
+    here: what two of them counted in the same time is told on the page of a day.
+    """
     opened: list[reading.Stored] = []
     whole = True
     for resource_type in MAKES[kind].types:
-        found = list(islice(records.every(Query.of(resource_type)), MOST + 1))
+        found = list(islice(records.every(Query.of(resource_type).apart_from_devices()), MOST + 1))
         whole = whole and len(found) <= MOST
         opened += found[:MOST]
     medications = _medications(records) if kind is Kind.MEDICINES and _points(opened) else {}

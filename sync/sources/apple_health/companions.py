@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from records import sources
 from records.models import Source
 from sync.archives import Member
-from sync.sources.apple_health import source
 from sync.sources.upload.accounts import Reason
 
 _ROUTE: Final = re.compile(rb"<gpx[\s>]")
@@ -31,7 +31,7 @@ def sort(member: Member, heads: Mapping[int, bytes]) -> Member:
 
 def are_of(found: Source | None) -> bool:
     """Whether a file is such a zip: each hospital in it has a Patient of its own, all of whom are whose phone it is."""
-    return found is not None and found.url == source.URL
+    return found is not None and found.url == sources.PHONE_URL
 
 
 def space(found: Source, subject: str) -> str:

@@ -15,8 +15,6 @@ from sync.sources.upload.readings import Format, Refused
 from sync.sources.wearables import observations
 
 NAME: Final = "Apple Health"
-URL: Final = "urn:tributary:apple-health"
-"""One source however often she exports: the next export brings the same readings, and those since."""
 PATIENT: Final = "me"
 FORM: Final = Format.APPLE_HEALTH
 _PAGE: Final = 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -9,8 +10,9 @@ from django.db import InternalError, connection, transaction
 from django.db.utils import DatabaseError
 
 from consent import sameness
-from records import store
-from records.models import SamenessWord
+from records import sources, store
+from records.models import SamenessWord, SourceKind
+from records.query import Query
 from records.reading import RecordSet
 from records.rules import Rule as Admitting
 from records.sameness import gathering
@@ -157,6 +159,40 @@ def test_a_result_finds_its_like_among_those_of_its_day(person, django_assert_ma
     assert found is not None
     assert len(found.stored) == 2
     assert ids(found) == {frozenset("ab")}
+
+
+def measured(number: int, **more):
+    """A reading of the pulse, one a day, the newest in 2025."""
+    day = date(2025, 12, 31) - timedelta(days=number)
+    return result(f"m{number}", Decimal(60), day.isoformat(), code="8867-4", unit="/min", **more)
+
+
+def test_a_laboratorys_result_is_compared_however_many_readings_of_devices_are_newer(person):
+    maker = sources.ensure(SourceKind.WEARABLE, "Withings", "https://wbsapi.withings.example").pk
+    people.put(person, result("a", Decimal("13.25"), "2014-05-06T07:08:09Z"), source_id=people.source("Riverside"))
+    people.put(person, result("b", Decimal("13.3"), "2014-05-06T09:08:09+02:00"), source_id=people.source("Cedar"))
+    people.put(person, *(measured(number) for number in range(3000)), source_id=maker)
+    assert people.own(person).count(Query.of("Observation")) == 3002
+
+    found = gathering.of_kind(people.own(person), Kind.RESULTS)
+
+    assert ids(found) == {frozenset("ab")}
+    assert found.whole
+    assert people.own(person).count(Query.of("Observation").apart_from_devices()) == 2
+
+
+@pytest.mark.parametrize("of_phone", [True, False], ids=["phone", "app"])
+def test_of_an_app_only_the_days_it_measured_are_left_out(person, of_phone):
+    phone = sources.ensure(SourceKind.UPLOAD, "Apple Health", sources.PHONE_URL)
+    source = phone if of_phone else sources.of_app("watcher", "Watcher")
+    sensor = result("sensor", Decimal(99), "2024-01-01", code="99504-3", unit="mg/dL")
+    brought = result("brought", Decimal("13.3"), "2014-05-06T07:08:09Z")
+    people.put(person, people.observation("pulse", category="vital-signs"), sensor, brought, source_id=source.pk)
+    people.put(person, people.observation("taken", category="vital-signs"), source_id=people.source("Cedar"))
+
+    found = gathering.of_kind(people.own(person), Kind.RESULTS)
+
+    assert {ref.logical_id for ref in found.stored} == {"brought", "taken"}
 
 
 def test_what_is_not_compared_is_said(person, monkeypatch):
