@@ -125,7 +125,8 @@ def found(text: str, *, standing: Iterable[Standing]) -> list[Found]:
 
 def _kind(hospital: Hospital) -> str:
     """What it is, where it is no hospital."""
-    return _("Health plan") if hospital.source.kind == SourceKind.PAYER else ""
+    names = {SourceKind.PAYER: _("Health plan"), SourceKind.WEARABLE: _("Maker of devices")}
+    return names.get(SourceKind(hospital.source.kind), "")
 
 
 def _standing(connection: ConnectionProgress) -> Standing:

@@ -65,6 +65,6 @@ def _explain(request: HttpRequest, hospital: Hospital, error: SourceError) -> Ht
     context = {
         "hospital": hospital,
         "problem": explain(error.problem, hospital.name),
-        "letter": letters.compose(hospital.fhir_base, [failure]),
+        "letter": letters.compose(hospital, [failure]),
     }
     return render(request, "smartlaunch/problem.html", context, status=400)

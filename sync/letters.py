@@ -14,7 +14,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from sync.models import Connection, PageEntry, PageOutcome, Run, RunStep, StepState
+from records.models import SourceKind
+from sync.models import Connection, Hospital, PageEntry, PageOutcome, Run, RunStep, StepState
 from sync.problems import Problem
 
 # What the clinic can mend. Of the rest she or we can, and a letter would only send her round in circles.
@@ -74,18 +75,20 @@ def to_clinic(connection: Connection) -> str:
     failures = of_run(run)
     if not failures and run.problem in ASKS:
         failures = [Failure("", run.problem, None, run.finished)]
-    return compose(connection.hospital.fhir_base, failures)
+    return compose(connection.hospital, failures)
 
 
-def compose(fhir_base: str, failures: Iterable[Failure]) -> str:
-    """The letter, in her language; empty without failures that the clinic can mend."""
+def compose(hospital: Hospital, failures: Iterable[Failure]) -> str:
+    """The letter, in her language; empty without failures that the clinic can mend, and for a maker of devices, to whom
+    a letter about a FHIR server says nothing.
+    """
     lines = [_line(each) for each in failures if each.problem in ASKS]
-    if not lines:
+    if not lines or hospital.source.kind == SourceKind.WEARABLE:
         return ""
     opening = _("Hello, I collect my health record with an app of mine, by the SMART on FHIR access for patients.")
     trouble = _("It does not work as it should at this address:")
     asking = _("Could you pass this on to whoever looks after your patient portal and its FHIR server? Thank you.")
-    return "\n".join([opening, f"{trouble} {fhir_base}", "", *lines, "", asking])
+    return "\n".join([opening, f"{trouble} {hospital.fhir_base}", "", *lines, "", asking])
 
 
 def _line(failure: Failure) -> str:

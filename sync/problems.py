@@ -78,15 +78,16 @@ class SourceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """``says``: what happened; ``do``: what the person can do. Both may name ``%(hospital)s``."""
+    """``says``: what happened; ``do``: what the person can do. Both may name ``%(hospital)s``, and nothing else:
+    it may be a health plan or a maker of devices."""
 
     says: str | Promise
     do: str | Promise
 
 
 _LATER = _("You need not do anything: we will try again by ourselves.")
-_AGAIN = _("Try again later. If it keeps happening, please tell the hospital.")
-_ANEW = _("Nothing was changed. Please start again from the list of hospitals.")
+_AGAIN = _("Try again later. If it keeps happening, please tell %(hospital)s.")
+_ANEW = _("Nothing was changed. Please look for %(hospital)s in the list and start again.")
 
 WORDS: dict[Problem, Words] = {
     Problem.UNREACHABLE: Words(_("We could not reach %(hospital)s."), _LATER),
@@ -97,31 +98,31 @@ WORDS: dict[Problem, Words] = {
     Problem.TOO_LARGE: Words(_("%(hospital)s sent more at once than we can accept."), _AGAIN),
     Problem.FOREIGN_ADDRESS: Words(
         _("%(hospital)s sent us on to an address that is not its own, so we stopped there to keep your data safe."),
-        _("Please tell the hospital."),
+        _("Please tell %(hospital)s."),
     ),
     Problem.LOOP: Words(_("%(hospital)s kept sending the same page."), _AGAIN),
     Problem.SIGNED_OUT: Words(
         _("%(hospital)s no longer lets us in for you."),
-        _("Connect again: you sign in at the hospital once more, and everything you have stays."),
+        _("Connect again: you sign in there once more, and everything you have stays."),
     ),
     Problem.REFUSED: Words(
         _("%(hospital)s does not let us read this."),
-        _("Connect again and allow it there, or ask the hospital whether it shares this with patients."),
+        _("Connect again and allow it there, or ask %(hospital)s whether this is shared with you."),
     ),
     Problem.UNSUPPORTED: Words(_("%(hospital)s does not offer this."), _("There is nothing you need to do.")),
     Problem.MISSING: Words(
         _("%(hospital)s mentions this but does not have it."), _("There is nothing you need to do.")
     ),
     Problem.UNUSABLE: Words(
-        _("%(hospital)s sent some records that are too damaged to keep."), _("Please tell the hospital.")
+        _("%(hospital)s sent some records that are too damaged to keep."), _("Please tell %(hospital)s.")
     ),
     Problem.SHORT: Words(
         _("%(hospital)s says that it has more of these than it gave us."),
-        _("Fetch again what is missing. If the number stays the same, please tell the hospital."),
+        _("Fetch again what is missing. If the number stays the same, please tell %(hospital)s."),
     ),
     Problem.OLD_FHIR: Words(
         _("%(hospital)s speaks an older form of FHIR that we do not read, so nothing was taken from it by halves."),
-        _("Ask the hospital whether it also offers “FHIR R4”."),
+        _("Ask %(hospital)s for access by “FHIR R4”."),
     ),
     Problem.STOPPED: Words(_("You stopped the updates from %(hospital)s."), _("Connect again whenever you like.")),
     Problem.NOT_HERS: Words(
@@ -142,22 +143,22 @@ WORDS: dict[Problem, Words] = {
     ),
     Problem.WRONG_ISSUER: Words(
         _("The answer did not come from %(hospital)s, so we did not accept it."),
-        _("Nothing was changed. If it happens again, please tell us and the hospital."),
+        _("Nothing was changed. If it happens again, please tell us and %(hospital)s."),
     ),
     Problem.NOT_SMART: Words(
         _("%(hospital)s has not turned on the kind of access that patients connect with, or its address is wrong."),
-        _("Ask the hospital whether it offers “SMART on FHIR” access for patients."),
+        _("Ask %(hospital)s for “SMART on FHIR” access for patients."),
     ),
     Problem.NOT_REGISTERED: Words(
         _("%(hospital)s does not accept our registration."), _("Please tell us; you cannot mend this yourself.")
     ),
     Problem.UNREGISTERED: Words(
-        _("This site is not registered at %(hospital)s, and the hospital has no way to register it by itself."),
-        _("Ask whoever runs this site to register it there. With the text below you can ask the hospital as well."),
+        _("This site is not registered at %(hospital)s, and cannot register there by itself."),
+        _("Ask whoever runs this site to register it there. With the text below you can ask %(hospital)s as well."),
     ),
     Problem.NO_PATIENT: Words(
         _("%(hospital)s let us in but did not say whose record it is, so nothing was read."),
-        _("Try again and choose a patient there. If you are not asked to, please tell the hospital."),
+        _("Try again and choose a patient there. If you are not asked to, please tell %(hospital)s."),
     ),
 }
 

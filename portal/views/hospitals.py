@@ -67,7 +67,7 @@ def recognize(request: HttpRequest, connection_id: int) -> HttpResponse:
 @pages.of_person
 def sync_now(request: HttpRequest, connection_id: int) -> HttpResponse:
     if connections.update(_hers(request, connection_id), at=timezone.now()) is None:
-        messages.warning(request, _("Connect the hospital again first."))
+        messages.warning(request, _("Connect again first."))
     return redirect("portal:hospital", connection_id=connection_id)
 
 
@@ -77,7 +77,7 @@ def retry(request: HttpRequest, connection_id: int) -> HttpResponse:
     """Fetches what failed, of one type or of all, and nothing else."""
     resource_type = request.POST.get("type", "")
     if connections.retry(_hers(request, connection_id), at=timezone.now(), resource_type=resource_type) is None:
-        messages.warning(request, _("Connect the hospital again first."))
+        messages.warning(request, _("Connect again first."))
     return redirect("portal:hospital", connection_id=connection_id)
 
 

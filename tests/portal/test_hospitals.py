@@ -33,7 +33,7 @@ def test_directory_is_searched_by_name_and_place():
 
     assert ("Cedar Clinic" in by_name, "Riverside" in by_name) == (True, False)
     assert ("Cedar Clinic" in by_place, "Riverside" in by_place) == (False, True)
-    assert "We found no hospital or health plan for “&lt;b&gt;nowhere”" in by_nothing
+    assert "We found no hospital, health plan or maker of devices for “&lt;b&gt;nowhere”" in by_nothing
 
 
 def test_a_health_plan_is_called_one():
@@ -233,7 +233,7 @@ def test_stopping_and_deleting_are_two_buttons_with_their_numbers():
     browser.post(f"/hospitals/{connection.pk}/stop/", {"records": "delete"})
     connection.refresh_from_db()
     assert (connection.state, connection.removal is not None) == (ConnectionState.STOPPED, True)
-    assert "What this hospital had brought is being deleted." in words(browser.get(f"/hospitals/{connection.pk}/"))
+    assert "What Riverside had brought is being deleted." in words(browser.get(f"/hospitals/{connection.pk}/"))
 
     removals.perform(connection.pk)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from django.utils import translation
 
-from sync import letters
+from sync import hospitals, letters
 from sync.models import Connection, Run
 from sync.problems import WORDS, Problem
 from sync.sources.fhir_rest import client as http
@@ -65,10 +63,14 @@ def test_no_letter_where_nothing_is_wrong_or_the_clinic_cannot_help(ehr: FakeEHR
     assert letters.to_clinic(connection) == ""
 
 
-def test_a_failure_to_connect_has_a_letter_too():
-    at: Any = letters.datetime.now(letters.UTC)
+@pytest.mark.django_db
+def test_a_failure_to_connect_has_a_letter_too_but_none_for_a_maker_of_devices():
+    failure = letters.Failure("", Problem.NOT_SMART, None, letters.datetime.now(letters.UTC))
+    plan = hospitals.register("https://fhir.example/r4", name="Plan", client_id="us", vendor="payer")
+    maker = hospitals.register("https://wbsapi.withings.net/", name="Withings", client_id="us", vendor="withings")
 
-    letter = letters.compose("https://fhir.example/r4", [letters.Failure("", Problem.NOT_SMART, None, at)])
+    letter = letters.compose(plan, [failure])
 
     assert "https://fhir.example/r4" in letter
     assert "PKCE" in letter
+    assert letters.compose(maker, [failure]) == ""
