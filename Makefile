@@ -32,9 +32,11 @@ test: browser ## Run all tests (FILES=tests/consent for some)
 conformance: setup ## Show every clause of the specifications, write docs/conformance.md and docs/validation.md
 	@$(BIN)/python -m tests.conformance
 
-fuzz: setup ## 20,000 hostile requests against a live server, thousands of random consents and searches
-	@$(BIN)/python -m pytest --thorough -q tests/fuzz tests/conformance/test_gate_oracle.py \
-		tests/conformance/test_leaks_everywhere.py tests/sync/test_fault_schedules.py; status=$$?; cat var/fuzz.txt; exit $$status
+fuzz: setup ## 20,000 hostile requests, thousands of random consents and searches, faults, kills and outages
+	@$(BIN)/python -m pytest --numprocesses=auto --no-loadscope-reorder --thorough -q tests/fuzz \
+		tests/conformance/test_gate_oracle.py tests/conformance/test_leaks_everywhere.py \
+		tests/sync/test_fault_schedules.py tests/sync/test_killed.py tests/sync/test_outages.py \
+		tests/journeys/test_every_person.py; status=$$?; cat var/fuzz.txt; exit $$status
 
 check: setup ## Formatting, lint, types, import rules, migrations
 	@$(BIN)/ruff format --check --quiet .

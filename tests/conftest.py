@@ -76,6 +76,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         call_command("secure_rows", stdout=io.StringIO())
     yield
     # A page that is still open keeps its thread of the server, and with it a session, until the browser ends.
+    # Our own may have been ended by a test of outages that was the last to use it.
+    with django_db_blocker.unblock():
+        connection.close()
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
