@@ -170,7 +170,7 @@ def environment(own: OwnBroker) -> dict[str, str]:
     }
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.django_db(transaction=True)
 def test_a_run_survives_its_broker_and_its_connections(
     ehr: FakeEHR, connection: Connection, own_broker: OwnBroker, settings: Any, tmp_path: Path
