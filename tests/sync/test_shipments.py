@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 import time
 from collections import Counter
@@ -460,6 +461,18 @@ def test_zipped_files_are_read_and_ones_that_are_zipped_themselves(ana, feed, eh
 
     assert second.state == ShipmentState.COMPLETE
     assert file(second, "Observation").lines == 9
+
+
+def test_a_file_of_several_zipped_ones_is_read_to_its_end(ana, feed, ehr):
+    def parted(reply: Reply) -> Reply:
+        zipped = b"".join(gzip.compress(line) for line in reply.body.splitlines(keepends=True))
+        return Reply(200, zipped, {"Content-Type": "application/gzip"})
+
+    ehr.fault(r"\.ndjson", parted, times=10)
+    shipment = shipped(feed)
+
+    assert shipment.state == ShipmentState.COMPLETE
+    assert file(shipment, "Observation").lines == 9
 
 
 def test_our_token_goes_to_no_other_host(ana, feed, ehr):

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from itertools import chain
 from typing import Any, Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -171,18 +172,14 @@ def _plain(parts: Iterator[bytes]) -> Iterator[bytes]:
         yield from parts
         return
     unzip = zlib.decompressobj(_GZIP_FORMAT)
-    yield from _unzipped(unzip, first)
-    for part in parts:
-        yield from _unzipped(unzip, part)
+    for part in chain([first], parts):
+        while part:
+            if unzip.eof:  # a file may be several zipped ones, one after the other (RFC 1952 section 2.2)
+                unzip = zlib.decompressobj(_GZIP_FORMAT)
+            yield unzip.decompress(part, _CHUNK)  # some at a time: a small part may hold much
+            part = unzip.unused_data if unzip.eof else unzip.unconsumed_tail
     if not unzip.eof:
         raise zlib.error("the file ends too soon")
-
-
-def _unzipped(unzip: Any, part: bytes) -> Iterator[bytes]:
-    """Some at a time: a small part may hold much."""
-    while part:
-        yield unzip.decompress(part, _CHUNK)
-        part = unzip.unconsumed_tail
 
 
 def _parameters(asked: Mapping[str, str], patients: Sequence[str]) -> dict[str, Any]:
