@@ -35,7 +35,9 @@ class Client(http.Client):
         if not self._maker.envelope or response.status_code >= 300:
             return response.status_code
         said = _parsed(response.content).get("status")
-        return 200 if said == 0 else self._maker.statuses.get(int(said or -1), self._maker.otherwise)
+        if not isinstance(said, int):
+            return self._maker.otherwise
+        return 200 if said == 0 else self._maker.statuses.get(said, self._maker.otherwise)
 
     def read(self, body: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
         answer = _parsed(body)

@@ -141,7 +141,7 @@ def gather(rows: Iterable[Any], read: Callable[[Any], Iterable[Reading] | None])
         try:
             readings = read(row)
             listed = None if readings is None else list(readings)
-        except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, LookupError):
+        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError):
             found.unusable += 1
             continue
         if listed is None:

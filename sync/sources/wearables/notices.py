@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
+
+from standards.fhir import json
 
 ACCOUNTS_MAX: Final = 200
 """Accounts in one notice; what is beyond comes with the usual update."""
@@ -40,7 +41,7 @@ def accounts(notices: Notices, body: bytes) -> list[str]:
     """Whose accounts a notice names; none where it cannot be read."""
     try:
         told = json.loads(body)
-    except ValueError:
+    except json.MalformedJSON:
         told = dict(parse_qsl(body.decode(errors="replace")))
     listed = told if isinstance(told, list) else [told]
     found = (each.get(notices.member) for each in listed[:ACCOUNTS_MAX] if isinstance(each, Mapping))
@@ -52,7 +53,7 @@ def challenged(notices: Notices, asked: Mapping[str, Any]) -> bytes | None:
     said = asked.get(notices.challenge) if notices.challenge else None
     if not isinstance(said, str):
         return None
-    return json.dumps({notices.answered_as: said}).encode() if notices.answered_as else said.encode()
+    return json.dumps({notices.answered_as: said}) if notices.answered_as else said.encode()
 
 
 def signed_by_fitbit(secret: bytes, headers: Mapping[str, str], body: bytes) -> bool:
