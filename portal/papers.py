@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -125,9 +126,9 @@ def document(records: RecordSet, person: Person, *, at: datetime) -> Taken:
 
 def table(records: RecordSet, person: Person, *, at: datetime) -> Taken:
     """Every record as a line for a spreadsheet, values as they were written."""
-    counts = {one.resource_type: 0 for one in records.counts() if one.resource_type not in _LEFT_OUT}
+    counts: Counter[str] = Counter()
     for one in records.counts():
-        if one.resource_type in counts:
+        if one.resource_type not in _LEFT_OUT:
             counts[one.resource_type] += one.total
     types = sorted(counts, key=lambda name: TYPE_NUMBER[name])
     return Taken(_rows(records, types, person, translation.get_language() or "en"), counts)
