@@ -44,7 +44,7 @@ _TITLES: dict[str, tuple[tuple[str, Callable[[Any], str]], ...]] = {
     "CarePlan": (("title", phrases.of), ("category", phrases.concept), ("description", phrases.of)),
     "CareTeam": (("name", phrases.of), ("category", phrases.concept)),
     "Coverage": (("class", phrases.of), ("type", phrases.concept), ("payor", phrases.reference)),
-    "Device": (("deviceName", phrases.of), ("type", phrases.concept)),
+    "Device": (("deviceName", lambda node: elements.text(node, "name")), ("type", phrases.concept)),
     "DocumentReference": (("description", phrases.of), ("type", phrases.concept), ("category", phrases.concept)),
     "Encounter": (("type", phrases.concept), ("reasonCode", phrases.concept), ("class", phrases.concept)),
     "Goal": (("description", phrases.concept),),
@@ -102,6 +102,25 @@ def value(resource: Any, *, rounded: bool = False) -> str:
     if elements.text(resource, "resourceType") != "Observation":
         return ""
     return _measured(resource, rounded) or _joined(resource, rounded) or _absent(resource)
+
+
+def how_to_take(medicine: Any) -> str:
+    """Each instruction by its amount and rhythm, or in the source's words where it has neither."""
+    told = (dose(each) or elements.text(each, "text") for each in dosages(medicine))
+    return "; ".join(part for part in told if part)
+
+
+def dosages(medicine: Any) -> list[Any]:
+    """The instructions of a request, a statement or a dispense."""
+    return [each for name in ("dosageInstruction", "dosage") for each in elements.every(medicine, name)]
+
+
+def dose(instruction: Any) -> str:
+    """Amount, rhythm and whether only when needed, as far as they are said in codes."""
+    amount = elements.first(instruction, "doseAndRate", "doseQuantity")
+    rhythm = elements.first(instruction, "timing")
+    needed = _("as needed") if elements.first(instruction, "asNeededBoolean") is True else ""
+    return ", ".join(filter(None, (*(phrases.of(each) for each in (amount, rhythm) if each), needed)))
 
 
 def brief(words: str, *, most: int) -> str:

@@ -6,7 +6,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any, Final
@@ -80,9 +80,13 @@ def summary(records: RecordSet, *, at: datetime) -> Summary:
 
 
 def urgent(told: Summary) -> list[Section]:
-    """The sections of an emergency card."""
+    """The sections of an emergency card, what several sources say alike once."""
     by_code = {section.code: section for section in told.sections}
-    return [by_code[code] for code in URGENT if code in by_code]
+    return [replace(by_code[code], rows=_alike_once(by_code[code].rows)) for code in URGENT if code in by_code]
+
+
+def _alike_once(rows: Iterable[Row]) -> tuple[Row, ...]:
+    return tuple({(row.what, row.found): row for row in rows}.values())
 
 
 def blood(records: RecordSet) -> str:
@@ -190,12 +194,11 @@ def _written(rows: Iterable[list[str]]) -> bytes:
 
 def details(resource: dict[str, Any]) -> str:
     """What else a reader of one line has to know: doses, reactions, ranges, how it stands."""
-    dosages = elements.every(resource, "dosageInstruction") or elements.every(resource, "dosage")
     reactions = [phrases.concept(each) for each in elements.every(resource, "reaction", "manifestation")]
     ranges = [elements.text(each, "text") or phrases.of(each) for each in elements.every(resource, "referenceRange")]
     states = [elements.first(resource, key) for key in ("clinicalStatus", "lifecycleStatus", "status")]
     parts = [
-        *(elements.text(each, "text") or phrases.of(each) for each in dosages),
+        *(elements.text(each, "text") or lines.dose(each) or phrases.of(each) for each in lines.dosages(resource)),
         ", ".join(filter(None, reactions)),
         phrases.concept(elements.first(resource, "interpretation")),
         *(_("usual: %(range)s") % {"range": each} for each in ranges if each),

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal import elements, lines, names, phrases, sensitivity, sources, when
+from portal import lines, names, sensitivity, sources, when
 from records import reading
 from records.kinds import KindCount
 from records.sameness import clusters, gathering, kinds
@@ -246,23 +246,8 @@ def _told_of(aspect: Aspect, side: Side, found: Gathered, titles: Mapping[Ref, s
     if aspect is Aspect.NONE_KNOWN:
         return Told(called.get(side.source_id, ""), titles[side.ref], side.ref)
     if aspect is Aspect.DOSE:
-        return Told(called.get(side.source_id, ""), _how_to_take(found.stored[side.ref].resource), side.ref)
+        return Told(called.get(side.source_id, ""), lines.how_to_take(found.stored[side.ref].resource), side.ref)
     return _told(side, called)
-
-
-def _how_to_take(medicine: Mapping[str, Any]) -> str:
-    """Each instruction by its amount and rhythm, or in the source's words where it has neither."""
-    return "; ".join(
-        ", ".join(parts) or elements.text(each, "text")
-        for name in ("dosageInstruction", "dosage")
-        for each in elements.every(medicine, name)
-        if (parts := [words for words in _amount_and_rhythm(each) if words]) or elements.text(each, "text")
-    )
-
-
-def _amount_and_rhythm(instruction: Any) -> tuple[str, str]:
-    amount = elements.first(instruction, "doseAndRate", "doseQuantity")
-    return phrases.of(amount) if amount else "", phrases.of(elements.first(instruction, "timing") or {})
 
 
 def _told(side: Side, called: Mapping[int, str]) -> Told:

@@ -120,6 +120,28 @@ def test_emergency_card_says_what_matters_and_sensitive_records_only_when_asked(
     assert [event.interaction for event in events.of(owner.pk)][:2] == ["take-file", "take-file"]
 
 
+def test_emergency_card_says_once_what_two_sources_say_alike_and_how_to_take_it_in_words():
+    owner = makers.owner()
+    daily = {"timing": {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}}, "asNeededBoolean": True}
+    pill = {
+        "resourceType": "MedicationRequest",
+        "id": "pill",
+        "status": "active",
+        "intent": "order",
+        "medicationCodeableConcept": {"text": "Pill"},
+        "subject": {"reference": f"Patient/{owner.patient_id}"},
+        "dosageInstruction": [{"sequence": 1, **daily}],
+    }
+    twins = [people.condition(owner, f"twin{number}", code={"text": "Twin finding"}) for number in (1, 2)]
+    people.store_records(owner, [pill, *twins])
+
+    said = people.browser_of(owner).get("/share/emergency/").content.decode()
+
+    assert said.count("Twin finding") == 1
+    assert "once a day, as needed" in said
+    assert "Step" not in said
+
+
 def test_who_has_nothing_yet_is_told_so():
     nobody = people.sign_up(name="New Here")
 
