@@ -47,3 +47,9 @@ def addresses(ids: Iterable[int]) -> dict[int, tuple[str, str]]:
     """(name, url) of these sources."""
     found = Source.objects.filter(pk__in=list(ids)).values_list("id", "name", "url")
     return {source: (name, url) for source, name, url in found}
+
+
+def kinds(ids: Iterable[int]) -> dict[int, tuple[str, str]]:
+    """(kind, url) of these sources."""
+    found = Source.objects.filter(pk__in=list(ids)).values_list("id", "kind", "url")
+    return {source: (kind, url) for source, kind, url in found}
