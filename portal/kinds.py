@@ -12,16 +12,20 @@ from portal import names, when
 from records import indexing
 from records.kinds import KindCount
 from records.query import Query
+from records.sameness.kinds import Kind as Together
 
 
 @dataclass(frozen=True)
 class Kind:
-    """``holds``: (type, code of a category) pairs; a category of "" stands for the whole type."""
+    """``holds``: (type, code of a category) pairs; a category of "" stands for the whole type. ``together``: the one
+    list of all sources by which she sees it first, where there is one.
+    """
 
     slug: str
     name: names.Name
     icon: str
     holds: tuple[tuple[str, str], ...]
+    together: Together | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("laboratory", _("Laboratory results"), "laboratory", (("Observation", "laboratory"),)),
     Kind("vital-signs", _("Vital signs"), "vital", (("Observation", "vital-signs"),)),
     Kind("activity", _("Activity and sleep"), "report", (("Observation", "activity"),)),
-    Kind("conditions", _("Conditions"), "condition", _types("Condition")),
+    Kind("conditions", _("Conditions"), "condition", _types("Condition"), Together.PROBLEMS),
     Kind(
         "medications",
         _("Medications"),
@@ -85,9 +89,10 @@ KINDS: tuple[Kind, ...] = (
         _types(
             "MedicationRequest", "MedicationStatement", "MedicationDispense", "MedicationAdministration", "Medication"
         ),
+        Together.MEDICINES,
     ),
-    Kind("allergies", _("Allergies"), "allergy", _types("AllergyIntolerance")),
-    Kind("immunizations", _("Immunizations"), "immunization", _types("Immunization")),
+    Kind("allergies", _("Allergies"), "allergy", _types("AllergyIntolerance"), Together.ALLERGIES),
+    Kind("immunizations", _("Immunizations"), "immunization", _types("Immunization"), Together.VACCINES),
     Kind("visits", _("Visits"), "visit", _types("Encounter", "Appointment", "EpisodeOfCare")),
     Kind("procedures", _("Procedures"), "procedure", _types("Procedure")),
     Kind("documents", _("Documents and notes"), "document", _types("DocumentReference", "Composition", "Media")),
@@ -109,6 +114,11 @@ _BY_PAIR = {pair: kind for kind in KINDS for pair in kind.holds}
 
 def named(slug: str) -> Kind | None:
     return _BY_SLUG.get(slug)
+
+
+def listed(together: Together) -> Kind | None:
+    """The kind that she sees first by this one list of all sources."""
+    return next((kind for kind in KINDS if kind.together is together), None)
 
 
 def of(resource_type: str, categories: Iterable[str] = ()) -> tuple[Kind, ...]:

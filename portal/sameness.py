@@ -4,14 +4,17 @@ they disagree."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal import lines, names, sensitivity, sources, when
+from accounts.models import Person
+from portal import lines, names, origins, sensitivity, sources, when
+from portal.acting import Acting
+from portal.origins import Place
 from records import reading
 from records.kinds import KindCount
 from records.sameness import clusters, gathering, kinds
@@ -24,6 +27,7 @@ from records.sameness.said import Ref, Said
 from standards.terminology.sensitivity import Sureness
 
 Text = str | Promise
+Places = Mapping[int, Place]
 
 NAMES: Final[dict[Kind, Text]] = {
     Kind.PROBLEMS: gettext_lazy("Health problems"),
@@ -77,12 +81,19 @@ _STANDING: Final = frozenset({Kind.PROBLEMS, Kind.MEDICINES, Kind.ALLERGIES})
 
 @dataclass(frozen=True)
 class Voice:
-    """What one record says. ``why``: how it came to this place; "" where it stands alone."""
+    """What one record says. ``why``: how it came to this place; "" where it stands alone. ``reached``: when it came to
+    us as it is now.
+    """
 
     line: lines.Line
-    source: str
+    place: origins.Place
+    reached: str
     why: str
     keys: tuple[str, ...]
+
+    @property
+    def source(self) -> str:
+        return self.place.name
 
     @property
     def name(self) -> str:
@@ -97,11 +108,12 @@ class Voice:
 
 @dataclass(frozen=True)
 class Told:
-    """What one source says in a disagreement."""
+    """What one source says in a disagreement, and of when that is."""
 
     source: str
     words: str
     ref: Ref
+    moment: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,9 +158,8 @@ def shown(found: Gathered) -> list[Cluster]:
     return sorted(chosen, key=lambda cluster: cluster.members[0].told, reverse=True)
 
 
-def groups(found: Gathered, chosen: Iterable[Cluster]) -> list[Group]:
+def groups(found: Gathered, chosen: Iterable[Cluster], called: Places) -> list[Group]:
     """What goes on before what is over where a kind has that; else one group."""
-    called = _called(found)
     facts = [_fact(found, cluster, called) for cluster in chosen]
     if found.kind not in _STANDING:
         name = _("Told more than once") if MAKES[found.kind].once else str(NAMES[found.kind])
@@ -160,56 +171,59 @@ def groups(found: Gathered, chosen: Iterable[Cluster]) -> list[Group]:
     return [group for group in parted if group.facts]
 
 
-def others(records: reading.RecordSet, stored: reading.Stored) -> tuple[Kind, Fact, list[reading.Stored]] | None:
+def others(
+    records: reading.RecordSet, stored: reading.Stored, owner: Person, acting: Acting | None
+) -> tuple[Kind, Fact, list[reading.Stored]] | None:
     """The fact that a record tells together with others, and all of these; None where it stands alone."""
     found = gathering.around(records, stored)
     cluster = found.holding(Ref(stored.resource_type, stored.logical_id)) if found else None
     if found is None or cluster is None or len(cluster.members) < 2:
         return None
     members = [found.stored[said.ref] for said in cluster.members]
-    return found.kind, _fact(found, cluster, _called(found)), members
+    return found.kind, _fact(found, cluster, places([found], owner, acting)), members
 
 
-def partners(found: Gathered, ref: Ref) -> tuple[Fact, list[Fact]] | None:
+def partners(found: Gathered, ref: Ref, called: Places) -> tuple[Fact, list[Fact]] | None:
     """The fact a record is in, and those it could be put together with; None where there is no such record."""
-    called = _called(found)
     mine = found.holding(ref)
     if mine is None:
         return None
     return _fact(found, mine, called), [_fact(found, each, called) for each in shown(found) if each is not mine]
 
 
-def differences(found: Gathered, differing: Iterable[Conflict]) -> list[Difference]:
-    called = _called(found)
+def differences(found: Gathered, differing: Iterable[Conflict], called: Places) -> list[Difference]:
     return [_difference(conflict, found, called) for conflict in differing]
 
 
 def personal(records: reading.RecordSet) -> list[Difference]:
     conflicts = gathering.of_person(records)
-    called = sources.names(side.source_id for conflict in conflicts for side in conflict.sides)
+    named = sources.names(side.source_id for conflict in conflicts for side in conflict.sides)
+    called = {pk: Place(name) for pk, name in named.items()}
     return [
         Difference("", _ASPECTS[each.aspect], tuple(_told(side, called) for side in each.sides)) for each in conflicts
     ]
 
 
-def parted(found: Gathered, spoken: clusters.Words) -> list[Voice]:
+def parted(found: Gathered, spoken: clusters.Words, called: Places) -> list[Voice]:
     """Records of this kind that she said are not the same as another."""
-    called, apart = _called(found), {ref for pair, same in spoken.items() if not same for ref in pair}
+    apart = {ref for pair, same in spoken.items() if not same for ref in pair}
     return [_voice(found, ref, None, called) for ref in sorted(apart) if ref in found.stored]
 
 
-def _called(found: Gathered) -> Mapping[int, str]:
-    return sources.names(stored.source_id for stored in found.stored.values())
+def places(gathered: Iterable[Gathered], owner: Person, acting: Acting | None) -> Places:
+    """Who speaks in these, in a fixed number of queries."""
+    spoken = {stored.source_id for found in gathered for stored in found.stored.values()}
+    return origins.places(owner, spoken, acting=acting)
 
 
-def _fact(found: Gathered, cluster: Cluster, called: Mapping[int, str]) -> Fact:
+def _fact(found: Gathered, cluster: Cluster, called: Places) -> Fact:
     newest = cluster.members[0]
     line = lines.of(found.stored[newest.ref], source="")
     return Fact(
         title=line.title,
         about=tuple(part for part in (line.value, *line.about) if part),
         voices=tuple(_voice(found, said.ref, cluster.reason(said.ref), called) for said in cluster.members),
-        sources=tuple(dict.fromkeys(called.get(said.source_id, "") for said in cluster.members)),
+        sources=tuple(dict.fromkeys(_name(called, said.source_id) for said in cluster.members)),
         differences=tuple(_difference(each, found, called) for each in found.conflicts_of(cluster)),
         current=any(_goes_on(said) for said in cluster.members),
     )
@@ -219,10 +233,15 @@ def _goes_on(said: Said) -> bool:
     return said.state in _CURRENT and said.sure != "refuted"
 
 
-def _voice(found: Gathered, ref: Ref, link: Link | None, called: Mapping[int, str]) -> Voice:
+def _voice(found: Gathered, ref: Ref, link: Link | None, called: Places) -> Voice:
     stored = found.stored[ref]
-    source = called.get(stored.source_id, "")
-    return Voice(lines.of(stored, source=source), source, _why(link), link.keys if link else ())
+    place = called.get(stored.source_id, Place(""))
+    line = lines.of(stored, source="")
+    return Voice(line, place, when.moment(stored.last_updated), _why(link), link.keys if link else ())
+
+
+def _name(called: Places, source_id: int) -> str:
+    return called[source_id].name if source_id in called else ""
 
 
 def _why(link: Link | None) -> str:
@@ -236,20 +255,20 @@ def _sureness(score: float) -> Sureness:
     return next((sure for least, sure in steps if score >= least), Sureness.LOW)
 
 
-def _difference(conflict: Conflict, found: Gathered, called: Mapping[int, str]) -> Difference:
+def _difference(conflict: Conflict, found: Gathered, called: Places) -> Difference:
     titles = {side.ref: lines.of(found.stored[side.ref], source="").title for side in conflict.sides}
     told = (_told_of(conflict.aspect, side, found, titles, called) for side in conflict.sides)
     return Difference(titles[conflict.sides[0].ref], _ASPECTS[conflict.aspect], tuple(told))
 
 
-def _told_of(aspect: Aspect, side: Side, found: Gathered, titles: Mapping[Ref, str], called: Mapping[int, str]) -> Told:
+def _told_of(aspect: Aspect, side: Side, found: Gathered, titles: Mapping[Ref, str], called: Places) -> Told:
+    resource = found.stored[side.ref].resource
+    told = replace(_told(side, called), moment=when.happened(resource))
     if aspect is Aspect.NONE_KNOWN:
-        return Told(called.get(side.source_id, ""), titles[side.ref], side.ref)
-    if aspect is Aspect.DOSE:
-        return Told(called.get(side.source_id, ""), lines.how_to_take(found.stored[side.ref].resource), side.ref)
-    return _told(side, called)
+        return replace(told, words=titles[side.ref])
+    return replace(told, words=lines.how_to_take(resource)) if aspect is Aspect.DOSE else told
 
 
-def _told(side: Side, called: Mapping[int, str]) -> Told:
+def _told(side: Side, called: Places) -> Told:
     words = ", ".join(str(_WORDS.get(word) or names.word(when.said(word))) for word in side.words)
-    return Told(called.get(side.source_id, ""), words, side.ref)
+    return Told(_name(called, side.source_id), words, side.ref)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import languages, stepup
 from accounts.models import Person
 from consent import texts
-from portal import facts, hidings, kinds, lines, looking, names, pages, sameness, sensitivity, sources, when
+from portal import facts, hidings, kinds, lines, looking, names, origins, pages, sameness, sensitivity, sources, when
 from records import reading
 from records.query import InvalidSearch
 from standards.fhir import json
@@ -85,10 +85,13 @@ def one(request: HttpRequest, resource_type: str, logical_id: str, uid: UUID | N
         stored = next((each for each in versions if not asked or str(each.version_id) == asked), None)
         if stored is None or stored.deleted:
             raise Http404
-        told_again = sameness.others(look.records, stored) if stored is versions[0] else None
+        told_again = sameness.others(look.records, stored, look.owner, look.acting) if stored is versions[0] else None
         kind, fact, members = told_again or (None, None, [stored])
-        look.saw(members)
+        traces, provenances = origins.traces(look.records, stored)
+        look.saw([*members, *provenances])
+        place = origins.places(look.owner, [stored.source_id], acting=look.acting).get(stored.source_id)
         shown = {**_shown(stored, versions), "acting": look.acting, "same_kind": kind, "fact": fact}
+        shown |= {"place": place, "traces": traces}
         if not look.acting:
             shown |= _who_gets_it(look.owner, stored)
         return render(request, "portal/record.html", shown)
@@ -145,7 +148,6 @@ def _shown(stored: reading.Stored, versions: Sequence[reading.Stored]) -> dict[s
         "facts": facts.of(resource),
         "narrative": facts.narrative(resource),
         "texts": facts.texts(resource),
-        "source": sources.names([stored.source_id]).get(stored.source_id, ""),
         "fetched": when.moment(stored.last_updated),
         "versions": [(each.version_id, when.moment(each.last_updated)) for each in versions if not each.deleted],
         "latest": stored.version_id == versions[0].version_id,

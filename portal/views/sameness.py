@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import Person
 from consent import sameness as consent_sameness
-from portal import kinds, looking, pages, sameness
+from portal import kinds, looking, pages, sameness, when
 from records.sameness import gathering, words
 from records.sameness import kinds as record_kinds
 from records.sameness.clusters import Cluster
@@ -49,7 +49,7 @@ def listing(request: HttpRequest, kind: str, uid: UUID | None = None) -> HttpRes
         found = gathering.of_kind(look.records, named, said_by_owner=spoken)
         every = sameness.shown(found)
         chosen = every[:_SHOWN]
-        differing = found.conflicts
+        differing, called = found.conflicts, sameness.places([found], look.owner, look.acting)
         look.saw(found.stored[ref] for ref in _refs(chosen, differing))
         return render(
             request,
@@ -57,11 +57,12 @@ def listing(request: HttpRequest, kind: str, uid: UUID | None = None) -> HttpRes
             {
                 "acting": look.acting,
                 "kind": named,
+                "shelf": kinds.listed(named),
                 "name": sameness.NAMES[named],
-                "groups": sameness.groups(found, chosen),
+                "groups": sameness.groups(found, chosen, called),
                 "left": len(every) - len(chosen),
-                "differences": sameness.differences(found, differing),
-                "parted": [] if look.acting else sameness.parted(found, spoken),
+                "differences": sameness.differences(found, differing, called),
+                "parted": [] if look.acting else sameness.parted(found, spoken, called),
                 "whole": found.whole,
                 "most": gathering.MOST,
             },
@@ -76,13 +77,12 @@ def differences(request: HttpRequest, uid: UUID | None = None) -> HttpResponse:
         spoken = words.of(look.owner.pk)
         personal = sameness.personal(look.records)
         found = []
-        whole = True
-        for kind in Kind:
-            gathered = gathering.of_kind(look.records, kind, said_by_owner=spoken)
+        every = [gathering.of_kind(look.records, kind, said_by_owner=spoken) for kind in Kind]
+        called = sameness.places(every, look.owner, look.acting)
+        for gathered in every:
             differing = gathered.conflicts
             look.saw(gathered.stored[ref] for ref in _refs((), differing))
-            whole = whole and gathered.whole
-            found.append((sameness.NAMES[kind], sameness.differences(gathered, differing)))
+            found.append((sameness.NAMES[gathered.kind], sameness.differences(gathered, differing, called)))
         return render(
             request,
             "portal/differences.html",
@@ -90,8 +90,10 @@ def differences(request: HttpRequest, uid: UUID | None = None) -> HttpResponse:
                 "acting": look.acting,
                 "personal": personal,
                 "found": [(name, each) for name, each in found if each],
-                "whole": whole,
+                "whole": all(gathered.whole for gathered in every),
                 "most": gathering.MOST,
+                "owner": look.owner,
+                "today": when.moment(timezone.now()),
             },
         )
 
@@ -105,7 +107,7 @@ def choose(request: HttpRequest, resource_type: str, logical_id: str) -> HttpRes
         raise Http404
     with looking.at_records(request, interaction="search") as look:
         found = gathering.of_kind(look.records, kind)
-        partners = sameness.partners(found, ref)
+        partners = sameness.partners(found, ref, sameness.places([found], look.owner, None))
         if partners is None:
             raise Http404
         look.saw(found.stored[said.ref] for cluster in sameness.shown(found) for said in cluster.members)
