@@ -78,6 +78,14 @@ OPEN: Final = (
     "gateway_usedassertion",
     "oauth2_provider_devicegrant",
     "smartlaunch_launch",
+    # Organisations, their EHRs and clinicians, asked by a frame's cookie; whom a visit is about at the EHR is sealed.
+    "smartlaunch_arrival",
+    "smartlaunch_clinician",
+    "smartlaunch_ehr",
+    "smartlaunch_organization",
+    "smartlaunch_organization_staff",
+    "smartlaunch_rolerule",
+    "smartlaunch_visit",
     # What developers and services order; the pieces of an export are sealed under each person's key.
     "developers_delivery",
     "developers_fault",

@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "fhirapi",
     "sharing",
     "custody",
+    "clinic",
     "portal",
     "sandbox",
 ]

@@ -18,4 +18,6 @@ urlpatterns = [
     path("accounts/", include("accounts.urls")),
     path("", include("developers.urls")),
     path("connect/", include("smartlaunch.urls")),
+    path("ehr/", include("smartlaunch.ehr_urls")),
+    path("ehr/<uuid:uid>/", include("clinic.urls")),
 ]

@@ -29,7 +29,7 @@ from sync.tokens import Tokens
 LIFETIME: Final = timedelta(minutes=10)
 _PURPOSE: Final = "launch"
 # RFC 6749 4.1.2.1 and OIDC Core 3.1.2.6: what an authorization response may say instead of a code.
-_ERRORS: Final[Mapping[str, Problem]] = {
+ERRORS: Final[Mapping[str, Problem]] = {
     "access_denied": Problem.CONSENT_REFUSED,
     "consent_required": Problem.CONSENT_REFUSED,
     "interaction_required": Problem.CONSENT_REFUSED,
@@ -90,9 +90,9 @@ def finish(
 ) -> Connection:
     """Take the authorization response, exchange its code, check who it is about, and connect. Raises SourceError."""
     opened = _take(person, hospital, answer.get("state", ""), at)
-    _check_issuer(opened.server, answer.get("iss"))
+    check_issuer(opened.server, answer.get("iss"))
     if (error := answer.get("error")) is not None:
-        raise SourceError("the hospital answered with an error", problem=_ERRORS.get(error, Problem.SERVER_ERROR))
+        raise SourceError("the hospital answered with an error", problem=ERRORS.get(error, Problem.SERVER_ERROR))
     if not answer.get("code"):
         raise SourceError("neither code nor error", problem=Problem.MISMATCH)
     given = _exchange(hospital, answer["code"], opened)
@@ -123,7 +123,7 @@ def _take(person: Person, hospital: Hospital, state: str, at: datetime) -> _Open
     return _Opened(kept["verifier"], kept["nonce"], AuthorizationServer.kept(kept["server"]))
 
 
-def _check_issuer(server: AuthorizationServer, issuer: str | None) -> None:
+def check_issuer(server: AuthorizationServer, issuer: str | None) -> None:
     """RFC 9207: compared whenever it is there, and missed where the server says that it always sends it."""
     if issuer is None and not server.says_issuer:
         return

@@ -9,6 +9,14 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from smartlaunch.ehr_models import Arrival as Arrival
+from smartlaunch.ehr_models import Clinician as Clinician
+from smartlaunch.ehr_models import ClinicRole as ClinicRole
+from smartlaunch.ehr_models import Ehr as Ehr
+from smartlaunch.ehr_models import Organization as Organization
+from smartlaunch.ehr_models import RoleRule as RoleRule
+from smartlaunch.ehr_models import Step as Step
+from smartlaunch.ehr_models import Visit as Visit
 from sync.models import Hospital
 
 

@@ -122,7 +122,7 @@ def client(hospital: Hospital, **options: Any) -> ClientSession:
     if hospital.sealed_secret is not None:
         secret = sealing.open_site_secret(secret_purpose(hospital.fhir_base), bytes(hospital.sealed_secret)).decode()
     maker = makers.of(hospital.vendor)
-    session = _session(
+    session = speaking_as(
         hospital.client_id,
         secret,
         method="client_secret_post" if maker and maker.secret_in_body else hospital.auth_method,
@@ -136,7 +136,8 @@ def client(hospital: Hospital, **options: Any) -> ClientSession:
     return session
 
 
-def _session(client_id: str, secret: str | None, *, method: str, scope: str, **options: Any) -> ClientSession:
+def speaking_as(client_id: str, secret: str | None, *, method: str, scope: str, **options: Any) -> ClientSession:
+    """An OAuth client under this name; ``secret``: the secret, or a private JWK, by ``method``. Close it after use."""
     session = ClientSession(client_id, secret, token_endpoint_auth_method=method, scope=scope, **options)
     if method == AuthMethod.KEY:
         session.register_client_auth_method(_SignedAssertion())
@@ -149,7 +150,7 @@ def as_service(client_id: str, key: str, *, scope: str, token_endpoint: str) -> 
     Raises SourceError.
     """
     at = timezone.now()
-    with _session(client_id, key, method=AuthMethod.KEY, scope=scope) as session:
+    with speaking_as(client_id, key, method=AuthMethod.KEY, scope=scope) as session:
         asked = ask_token_endpoint(lambda: session.fetch_token(token_endpoint, grant_type="client_credentials"))
     return Tokens.of(asked, at=at)
 
@@ -260,7 +261,7 @@ def _by_own_client(connection: Connection, held: Tokens) -> Tokens:
         raise _signed_out("the token has ended and there is none to renew it with")
     at, endpoint, own = timezone.now(), connection.token_endpoint, held.own
     assertion = _assertion(own.key, client_id=own.client_id, token_endpoint=endpoint)
-    with _session(own.client_id, None, method=AuthMethod.NONE, scope="") as session:
+    with speaking_as(own.client_id, None, method=AuthMethod.NONE, scope="") as session:
         try:
             answer = ask_token_endpoint(
                 lambda: session.fetch_token(

@@ -32,6 +32,7 @@ from tests.fhirapi import backends
 from tests.fhirapi import people as api
 from tests.portal import people
 from tests.sharing import makers
+from tests.smartlaunch import clinics
 from tests.sync import files
 
 WORD = "Zebrafish allergy"
@@ -133,7 +134,7 @@ def estate() -> Estate:
     patient.ensure(owner.pk, at=timezone.now())
     ids: dict[str, Ids] = {"portal": {}, "": {}, "fhirapi": {}}
     holders = {"": Asker(people.browser_of(owner))}
-    for give in (_portal, _accounts, _developers, _api, _exports):
+    for give in (_portal, _accounts, _developers, _api, _exports, _clinic):
         give(owner, ids, holders)
     return Estate(owner, ids, holders, _strangers(), _FORMS)
 
@@ -236,6 +237,14 @@ def _exports(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> N
         holders[f"fhirapi:{route}"] = holder
 
 
+def _clinic(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> None:
+    """A clinician has her chart open in his EHR."""
+    ehr = clinics.ehr()
+    visit, browser = clinics.visit(clinics.clinician(ehr), at_ehr=ehr, person=owner)
+    ids["clinic"] = {"uid": (visit.uid, UID)}
+    holders["clinic"] = Asker(browser)
+
+
 def _program(registered: dynamic.Answer) -> Asker:
     return Asker(Client(), {"Authorization": f"Bearer {registered.body['registration_access_token']}"})
 
@@ -255,6 +264,8 @@ def delegate(owner: Person, person: Person, *, apps: bool = False) -> Delegation
 
 def _strangers() -> dict[str, Asker]:
     second = people.sign_up(name="Second Person")
+    ehr = clinics.ehr("Lakeside Clinic")
+    _, elsewhere = clinics.visit(clinics.clinician(ehr), at_ehr=ehr, person=second)
     people.store_records(second, [people.condition(second, "of-second")])
     other, another = people.sign_up(name="Acting For Another"), people.sign_up(name="Another")
     delegate(another, other)
@@ -267,6 +278,7 @@ def _strangers() -> dict[str, Asker]:
         "a second person": Asker(people.browser_of(second)),
         "a delegate of somebody else": Asker(people.browser_of(other)),
         "nobody signed in": Asker(Client()),
+        "a clinician with another chart open": Asker(elsewhere),
         "a developer": Asker(builders.browser(developer)),
         "an app of the second person": Asker(Client(), {"Authorization": f"Bearer {app.token}"}),
         "a program that registered itself": _program(dynamic.register(METADATA, by=None, at=timezone.now())),
@@ -291,6 +303,7 @@ _KEPT = {
     "developers_review": _APPS,
     "developers_subscription": _APPS,
     "developers_delivery": f"subscription_id IN (SELECT id FROM developers_subscription WHERE {_APPS})",  # noqa: S608 - words of ours
+    "smartlaunch_visit": "person_id = %(owner)s",
     "mfa_authenticator": "user_id = %(owner)s",
     "usersessions_usersession": "user_id = %(owner)s",
 }

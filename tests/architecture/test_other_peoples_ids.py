@@ -31,6 +31,8 @@ __all__ = ["hospital"]
 OF_NOBODY = {
     "account_confirm_email": "a secret out of a mail",
     "account_reset_password_from_key": "a secret out of a mail; the number beside it is tested below",
+    "ehr:callback": "an EHR in the list; state and cookie say which launch (tests/smartlaunch/test_arrivals.py)",
+    "ehr:go": "a launch that has no clinician and no patient yet",
     "fhirapi:form-search": "a kind of record",
     "fhirapi:nowhere": "any address that leads nowhere",
     "fhirapi:search": "a kind of record",
