@@ -1,0 +1,203 @@
+"""Every page, as axe-core sees it (WCAG 2.2 A and AA, and its best practices) in light and in dark.
+
+The pages are those of the list of addresses, each with something of hers on it: a page that is added is looked at, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from accounts.models import Person, Role
+from sandbox import intake, loading, populating
+from sharing import links
+from tests import browser
+from tests.architecture import addresses, possessions
+from tests.clients import packages
+from tests.developers.conftest import site
+from tests.portal import people
+from tests.sandbox.conftest import hospital
+from tests.sandbox.test_wards import chart_of
+from tests.sharing import makers
+
+__all__ = ["hospital", "site"]
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+# A ceremony of passkeys that a browser without one would begin; leaving, which would end the walk.
+PASSED_OVER = {"webauthn", "logout"}
+# Colours that are on their way to others have no contrast that means anything.
+STILL = {"reduced_motion": "reduce"}
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+LOOK = """async rules => (await axe.run(document, {runOnly: rules, preload: false, resultTypes: ['violations']}))
+  .violations.map(one => one.id + ': ' + one.nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' | '))"""
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    return (packages.ensure() / "axe-core" / "axe.min.js").read_text()
+
+
+def pages_of(estate: possessions.Estate) -> Iterator[tuple[Client, str]]:
+    """Each address that answers with a page, and who looks at it."""
+    hers = estate.holders[""]
+    asked = [(estate.holder(route), route.path(estate.hers(route))) for route in addresses.varying()
+             if not estate.missing(route)]  # fmt: skip
+    varied = {path for _, path in asked}
+    asked += [(hers, path) for path in addresses.every() if path not in varied and not _varies(path)]
+    for asker, path in asked:
+        if asker.headers or PASSED_OVER & set(path.split("/")):
+            continue
+        answer = asker.ask("get", path)
+        if answer.status_code == 200 and answer.get("Content-Type", "").startswith("text/html"):
+            yield asker.client, path
+
+
+def _varies(path: str) -> bool:
+    return bool({"x", "1", addresses.UID} & set(path.split("/")))
+
+
+def look(page: Page, axe: str) -> list[str]:
+    """What is wrong with this page: everything in light, then whatever only colours decide in dark."""
+    page.evaluate(axe)
+    page.emulate_media(color_scheme="light")
+    found: list[str] = page.evaluate(LOOK, RULES)
+    page.emulate_media(color_scheme="dark")
+    return found + page.evaluate(LOOK, {"type": "rule", "values": ["color-contrast", "link-in-text-block"]})
+
+
+def come_as(page: Page, client: Client | None, site: str, *, language: str = "en") -> None:
+    """The page is now whoever this is, or a visitor."""
+    cookies = {"language": language}
+    if client is not None:
+        cookies["session"] = client.cookies["session"].value
+    page.context.clear_cookies()
+    page.context.add_cookies([{"name": name, "value": value, "url": site} for name, value in cookies.items()])
+
+
+def walk(page: Page, axe: str, site: str, asked: list[tuple[Client | None, str]], **cookies: Any) -> dict[str, Any]:
+    """What is wrong, by address."""
+    wrong = {}
+    for client, path in asked:
+        come_as(page, client, site, **cookies)
+        page.goto(site + path)
+        if found := [*look(page, axe), *_unfit(page)]:
+            wrong[path] = found
+    return wrong
+
+
+def _unfit(page: Page) -> list[str]:
+    wide = browser.overflow(page)
+    return [f"{wide} px too wide"] if wide else []
+
+
+def test_no_page_of_hers_breaks_a_rule(site, open_page, axe):
+    estate = possessions.estate()
+    waiting = estate.ids["gateway:consent-for"]["uid"][0]
+    asked = [*pages_of(estate), (estate.holders[""].client, f"/oauth/consent/{waiting}/own")]
+    assert len(asked) > 60
+    assert {"/", "/account/", "/apps/", "/developers/", "/share/"} <= {path for _, path in asked}
+
+    assert walk(open_page(**browser.PHONE, **STILL), axe, site, asked) == {}
+
+
+def test_no_page_for_visitors_breaks_a_rule(site, open_page, axe):
+    signing = (f"/accounts/{name}/" for name in ("login", "signup", "password/reset"))
+    asked = [(None, path) for path in ("/", "/view/", "/developers/", "/nothing/", *signing)]
+
+    assert walk(open_page(**STILL), axe, site, asked, language="es") == {}
+
+
+def test_no_opened_link_breaks_a_rule(site, open_page, axe):
+    page = open_page(**browser.PHONE, **STILL)
+    page.goto(links.address(makers.make(makers.owner(), passcode="")).viewer)
+    page.locator("#recipient").fill("Dr. Visitor")
+    page.locator("#open button").click()
+    expect(page.get_by_role("heading", name="Allergies and intolerances")).to_be_visible()
+
+    assert look(page, axe) == []
+
+
+def test_no_page_of_a_hospital_breaks_a_rule(hospital, live_server, open_page, axe):
+    loading.load(intake.gather(chart_of("Ann"), origin="the test"), at=timezone.now())
+    clinician = Client()
+    clinician.force_login(Person.objects.get(email=populating.ensure_clinician().email))
+    patient = Person.objects.get(role=Role.PATIENT)
+    asked = [(clinician, path) for path in ("/", "/patients/", f"/patients/{patient.patient_id}/")]
+
+    assert walk(open_page(**STILL), axe, live_server.url, asked) == {}
+
+
+TABS = """() => {
+  const at = document.activeElement, style = getComputedStyle(at), box = at.getBoundingClientRect();
+  if (at === document.body || at === document.documentElement) return null;
+  const over = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+  // A field of a date is several stops at one control.
+  const again = at.dataset.reached && !at.dataset.last;
+  document.querySelectorAll('[data-last]').forEach(one => delete one.dataset.last);
+  at.dataset.reached = at.dataset.last = 'yes';
+  return {
+    what: at.outerHTML.slice(0, 120),
+    outlined: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2,
+    seen: over !== null && (at.contains(over) || over.contains(at) || over.closest('label')?.control === at),
+    again,
+  };
+}"""
+UNREACHED = """() => [...document.querySelectorAll('a[href], button, input, select, textarea, summary')]
+  .filter(one => one.type !== 'hidden')
+  .filter(one => one.checkVisibility({visibilityProperty: true}) && !one.disabled && !one.dataset.reached)
+  .filter(one => !(one.type === 'radio' && document.querySelector(`[name="${one.name}"][data-reached]`)))
+  .map(one => one.outerHTML.slice(0, 120))"""
+
+
+def tab_through(page: Page) -> list[str]:
+    """What goes wrong on the way by the Tab key from the top of the page to its end."""
+    wrong, steps = [], 0
+    while True:
+        page.keyboard.press("Tab")
+        at, steps = page.evaluate(TABS), steps + 1
+        if at is None or at["again"]:
+            break
+        wrong += [f"{fault}: {at['what']}" for fault in ("outlined", "seen") if not at[fault]]
+        assert steps < 300, "a trap"
+    return [*wrong, *(f"never reached: {what}" for what in page.evaluate(UNREACHED))]
+
+
+def test_every_control_is_reached_and_seen_by_keyboard(site, open_page):
+    """WCAG 2.1.1, 2.1.2, 2.4.3, 2.4.7 and 2.4.11: reached, outlined, not covered, left again."""
+    estate, wrong = possessions.estate(), {}
+    hers, page = estate.holders[""].client, open_page(**browser.PHONE, **STILL)
+    waiting = estate.ids["gateway:consent-for"]["uid"][0]
+    asked = [
+        "/",
+        "/same/conditions/",
+        "/record/Condition/hers/",
+        "/hospitals/",
+        "/apps/",
+        "/share/new/",
+        "/people/invite/",
+    ]
+    asked += ["/access/", "/account/", f"/oauth/consent/{waiting}/own", "/developers/apps/new/"]
+    for path in asked:
+        come_as(page, hers, site)
+        page.goto(site + path)
+        if found := tab_through(page):
+            wrong[path] = found
+
+    assert wrong == {}
+
+
+def test_the_first_tab_leads_past_the_navigation(site, open_page):
+    page = open_page(**STILL)
+    come_as(page, people.browser_of(people.sign_up()), site)
+    for path in ("/", "/hospitals/", "/developers/"):
+        page.goto(site + path)
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator("main")).to_be_focused()
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.querySelector('main').contains(document.activeElement)"), path
