@@ -13,6 +13,8 @@ urlpatterns = [
     path("patients/", views.patients, name="patients"),
     path("patients/<str:patient_id>/", views.chart, name="chart"),
     path("patients/<str:patient_id>/open/", views.open_app, name="open-app"),
+    # In front of the gateway's: whoever opened the app of the chart is not asked again.
+    path("oauth/consent/<uuid:uid>", views.consent),
     path("accounts/", include("accounts.urls")),
     path("", include("gateway.urls")),
     # A Bundle is posted to the base as it is spelt; a redirect would lose it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -11,14 +12,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import Person
 from consent import clinicians
-from gateway import launches, redirects
+from gateway import launches, pending, redirects
 from gateway.models import Application, Authorization
 from gateway.views import answering
-from sandbox import staff, wards
+from gateway.views import consent as asking
+from sandbox import embedding, staff, wards
 
 ClinicianView = Callable[..., HttpResponse]
 
@@ -85,7 +87,29 @@ def open_app(request: HttpRequest, clinician: Person, patient_id: str) -> HttpRe
     if request.POST.get("intent"):
         context["intent"] = request.POST["intent"][:100]
     leads = launches.open_app(application, person=clinician, about=patient, context=context, at=at)
-    return answering.see_other(leads)
+    if not embedding.is_of_the_chart(application):
+        return answering.see_other(leads)
+    return _in_the_chart(request, patient, application, leads)
+
+
+def _in_the_chart(request: HttpRequest, patient: Person, application: Application, leads: str) -> HttpResponse:
+    """The app inside the chart's page. The frame goes to the app, to our own sign-in and back."""
+    context = {"patient": patient, "app": application, "address": leads}
+    response = render(request, "sandbox/inside.html", context)
+    response._csp_update = {"frame-src": ["'self'", embedding.origin(application)]}  # type: ignore[attr-defined]
+    return response
+
+
+@require_http_methods(["GET", "POST"])
+def consent(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """The gateway's page, but for the app of the chart: which one that is, the hospital decided."""
+    at, person = timezone.now(), request.user
+    waiting = pending.waiting(uid, at=at)
+    if waiting is not None and isinstance(person, Person):
+        leads = embedding.let_in(waiting, person, how=asking.circumstances(request, person), at=at)
+        if leads is not None:
+            return answering.see_other(leads)
+    return asking.consent(request, uid)
 
 
 def _patient(patient_id: str) -> Person:

@@ -11,5 +11,6 @@ app_name = "ehr"
 urlpatterns = [
     path("launch", ehr_views.launch, name="launch"),
     path("callback/<slug:slug>", ehr_views.callback, name="callback"),
+    path("<uuid:uid>/style.css", ehr_views.style, name="style"),
     path("<uuid:uid>/go", ehr_views.go, name="go"),
 ]

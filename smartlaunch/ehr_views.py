@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+from typing import Final
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,9 +17,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from accounts import binding
-from smartlaunch import arrivals, ehrs, embedding, refusals, visits
+from smartlaunch import arrivals, ehrs, embedding, refusals, styles, visits
 from smartlaunch.models import Arrival, Ehr
 from smartlaunch.refusals import ArrivalRefused, Reason
+from smartlaunch.visits import Open
+
+STYLE_SECONDS: Final = 600
 
 
 @never_cache
@@ -64,6 +70,18 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
         return _explain(request, refused.reason, ehr)
     response = HttpResponseRedirect(reverse("clinic:panel", args=[visit.uid]))
     return visits.secure(visit.uid, secret, response, ends=visit.ends, at=at)
+
+
+@visits.needed
+@require_GET
+def style(request: HttpRequest, opened: Open) -> HttpResponse:
+    """The EHR's colours for this visit, kept by the browser while it lasts."""
+    key = f"ehr-style {hashlib.sha256(opened.visit.smart_style_url.encode()).hexdigest()}"
+    sheet = cache.get(key)
+    if sheet is None:
+        sheet = styles.fetched(opened.visit.smart_style_url) if opened.visit.smart_style_url else ""
+        cache.set(key, sheet, STYLE_SECONDS)
+    return HttpResponse(sheet, content_type="text/css")
 
 
 def _as_nobody(request: HttpRequest) -> None:

@@ -14,7 +14,7 @@ from records import sealing
 from smartlaunch.models import Ehr, Organization
 from sync.models import AuthMethod
 
-SCOPES: Final = "launch openid fhirUser profile patient/Patient.rs"
+SCOPES: Final = "launch openid fhirUser patient/Patient.rs user/Practitioner.rs"
 """To know who signed in and whose chart it is. Where reports are sent back, more is asked for."""
 
 

@@ -135,12 +135,13 @@ def _opens_nothing(request: HttpRequest, waiting: AuthorizationRequest, *, at: d
 
 def _clinician(request: HttpRequest, person: Person, waiting: AuthorizationRequest, *, at: datetime) -> HttpResponse:
     try:
-        return clinician.answered(request, person, waiting, how=_circumstances(request, person), at=at)
+        return clinician.answered(request, person, waiting, how=circumstances(request, person), at=at)
     except AlreadyAnswered:
         return _over(request)
 
 
-def _circumstances(request: HttpRequest, person: Person) -> Circumstances:
+def circumstances(request: HttpRequest, person: Person) -> Circumstances:
+    """What is written down beside an answer that is given now."""
     return Circumstances(
         authenticated=_signed_in(request, person),
         language=languages.current(),
@@ -152,7 +153,7 @@ def _circumstances(request: HttpRequest, person: Person) -> Circumstances:
 def _answer(
     request: HttpRequest, record: Chosen, waiting: AuthorizationRequest, chosen: Selection, *, at: datetime
 ) -> HttpResponse:
-    how = _circumstances(request, record.person)
+    how = circumstances(request, record.person)
     try:
         if request.POST["answer"] == "deny":
             return answering.see_other(answers.deny(waiting, record, how=how, at=at))

@@ -241,8 +241,8 @@ def _clinic(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
     """A clinician has her chart open in his EHR."""
     ehr = clinics.ehr()
     visit, browser = clinics.visit(clinics.clinician(ehr), at_ehr=ehr, person=owner)
-    ids["clinic"] = {"uid": (visit.uid, UID)}
-    holders["clinic"] = Asker(browser)
+    ids["clinic"] = ids["ehr:style"] = {"uid": (visit.uid, UID)}
+    holders["clinic"] = holders["ehr:style"] = Asker(browser)
 
 
 def _program(registered: dynamic.Answer) -> Asker:

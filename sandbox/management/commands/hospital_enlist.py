@@ -10,11 +10,13 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 
-from sandbox import clients, neighbours
+from sandbox import clients, embedding, neighbours
 
 
 class Command(BaseCommand):
-    help = "Register us at the sandbox hospitals beside this site, and enter them in the directory of hospitals."
+    help = (
+        "Register us at the sandbox hospitals beside this site, and enter them in our directory, and let them open us."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("names", nargs="*", metavar="name", help="without any, all that run beside this site")
@@ -31,6 +33,13 @@ class Command(BaseCommand):
     def _register(self, hospital: neighbours.Neighbour) -> None:
         callback = reverse("smartlaunch:callback", kwargs={"slug": hospital.slug})
         neighbours.run(hospital, "hospital_register_client", f"--redirect-uri={settings.PUBLIC_URL}{callback}")
+        back = reverse("ehr:callback", kwargs={"slug": hospital.slug})
+        neighbours.run(
+            hospital,
+            "hospital_register_client",
+            f"--launch-uri={settings.PUBLIC_URL}{reverse('ehr:launch')}",
+            f"--redirect-uri={settings.PUBLIC_URL}{back}",
+        )
 
     def _enlist(self, hospital: neighbours.Neighbour) -> None:
         call_command(
@@ -42,3 +51,14 @@ class Command(BaseCommand):
             credentials=hospital.place / clients.HANDOVER,
             stdout=self.stdout,
         )
+        if (hospital.place / embedding.HANDOVER).exists():
+            call_command(
+                "ehr_enter",
+                hospital.address,
+                organization=hospital.name,
+                name=hospital.name,
+                slug=hospital.slug,
+                credentials=hospital.place / embedding.HANDOVER,
+                frame_ancestor=[hospital.address.removesuffix("/fhir/r4")],
+                stdout=self.stdout,
+            )
