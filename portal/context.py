@@ -56,7 +56,9 @@ PLACES = (
         _("Record"),
         "record",
         "portal:home",
-        frozenset({"home", "records", "record", "same", "same_kind", "choose_same", "differences", "days", "day"}),
+        frozenset(
+            {"home", "timeline", "records", "record", "same", "same_kind", "choose_same", "differences", "days", "day"}
+        ),
     ),
     Place(
         _("Hospitals"),
@@ -72,7 +74,7 @@ PLACES = (
         frozenset(
             {"share", "take", "emergency", "card", "make_link", "show_link", "stop_link"}
             | {"people", "invite", "invitation", "end_delegation", "for_home", "for_records", "for_record"}
-            | {"for_same", "for_same_kind", "for_differences"}
+            | {"for_same", "for_same_kind", "for_differences", "for_timeline"}
         ),
     ),
     Place(_("Who looked"), "eye", "portal:access", frozenset({"access"})),

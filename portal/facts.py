@@ -80,10 +80,18 @@ def texts(resource: Any) -> list[str]:
     return [words for words in map(_decoded, holders) if words]
 
 
+def is_text(attachment: Any) -> bool:
+    """Whether an attachment says that it is one of words."""
+    return _media_type(attachment) in _TEXT_TYPES
+
+
+def _media_type(attachment: Any) -> str:
+    return elements.text(attachment, "contentType").partition(";")[0].strip().lower()
+
+
 def _decoded(attachment: Any) -> str:
-    kind = elements.text(attachment, "contentType").partition(";")[0]
-    data = elements.text(attachment, "data")
-    if kind.strip().lower() not in _TEXT_TYPES or not data:
+    kind, data = _media_type(attachment), elements.text(attachment, "data")
+    if kind not in _TEXT_TYPES or not data:
         return ""
     try:
         words = base64.b64decode(data, validate=False).decode(errors="replace")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from portal import elements, names, phrases, when
+from portal import elements, names, phrases, sources, when
 from records import reading
 from standards.fhir import json
 
@@ -37,6 +37,12 @@ def of(stored: reading.Stored, *, source: str) -> Line:
         about=tuple(part for part in about if part),
         flawed=bool(stored.problems),
     )
+
+
+def all_of(entries: Sequence[reading.Stored]) -> list[Line]:
+    """A line for each; the names of their sources come in one query."""
+    called = sources.names(entry.source_id for entry in entries)
+    return [of(entry, source=called.get(entry.source_id, "")) for entry in entries]
 
 
 # Where the name of a thing stands, by type; the first that is there wins. Types not listed use ``code`` and ``type``.

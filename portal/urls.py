@@ -21,11 +21,13 @@ from portal.views import (
     sensitivity,
     share,
     take,
+    timeline,
 )
 
 app_name = "portal"
 urlpatterns = [
     path("", home.home, name="home"),
+    path("timeline/", timeline.one, name="timeline"),
     path("records/<slug:kind>/", records.listing, name="records"),
     path("record/<str:resource_type>/<str:logical_id>/", records.one, name="record"),
     path("record/<str:resource_type>/<str:logical_id>/hide/", records.hide, name="hide_record"),
@@ -77,6 +79,7 @@ urlpatterns = [
     path("people/<uuid:uid>/no-apps/", people.let_no_apps_in, name="let_no_apps_in"),
     path("for/<uuid:uid>/", home.acting_home, name="for_home"),
     path("for/<uuid:uid>/apps/open/", apps.open_app, name="for_open_app"),
+    path("for/<uuid:uid>/timeline/", timeline.one, name="for_timeline"),
     path("for/<uuid:uid>/records/<slug:kind>/", records.listing, name="for_records"),
     path("for/<uuid:uid>/record/<str:resource_type>/<str:logical_id>/", records.one, name="for_record"),
     path("for/<uuid:uid>/same/", sameness.overview, name="for_same"),

@@ -60,6 +60,7 @@ class Plan:
     """A compiled query. ``nothing``: it can have no answer; ``tests``: what is left to ask of opened resources.
 
     ``named``: what rows answer by the records a Provenance names, to be asked again of what it may name.
+    ``floor``: what begins before it is not wanted, µs since 1970 UTC.
     """
 
     driver: Rows | None = None
@@ -69,6 +70,7 @@ class Plan:
     doubtful: list[Test] = field(default_factory=list)
     named: list[Test] = field(default_factory=list)
     bounds: Bounds | None = None
+    floor: int | None = None
     nothing: bool = False
 
     def holds(self, told: Mapping[str, Any]) -> bool:

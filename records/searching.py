@@ -40,7 +40,7 @@ def statement(
     # In the order of change the place to go on from is no place in the range, so the range is read from its start.
     changed_after, after = (after, None) if query.by_change else (None, after)
     sql = Sql().add(f"SELECT {COLUMNS} FROM")
-    reading = _Reading(owner_id, number, made.bounds, direction, after)
+    reading = _Reading(owner_id, number, made.bounds, direction, after, made.floor)
     if made.driver is None:
         sql.add("(").extend(reading.records()).add(") r WHERE true")
     else:
@@ -88,6 +88,7 @@ class _Reading:
     bounds: Bounds | None
     direction: str
     after: Position | None
+    floor: int | None = None
 
     def records(self) -> Sql:
         """Whole records."""
@@ -154,6 +155,8 @@ class _Reading:
     def _ended(self, sql: Sql, at: str, record: str) -> Sql:
         if self.bounds is not None and self.bounds.high is not None:
             sql.add(f"AND {at} < %s", self.bounds.high)
+        if self.floor is not None:
+            sql.add(f"AND {at} >= %s", self.floor)
         if self.after:
             sign = ">" if self.direction == "ASC" else "<"
             sql.add(f"AND ({at}, {record}) {sign} (%s, %s)", self.after.at, self.after.record)

@@ -49,7 +49,7 @@ def listing(request: HttpRequest, kind: str, uid: UUID | None = None) -> HttpRes
                 "kind": chosen,
                 "shelves": shelves,
                 "shelf": shelf,
-                "lines": _lines(page.entries),
+                "lines": lines.all_of(page.entries),
                 "next": page.next,
                 "further": bool(request.GET.get("after")),
             },
@@ -64,11 +64,6 @@ def _page(records: reading.RecordSet, shelf: kinds.Shelf | None, cursor: str | N
         return records.search(shelf.query(count=PAGE, cursor=cursor))
     except InvalidSearch:
         return None
-
-
-def _lines(entries: Sequence[reading.Stored]) -> list[lines.Line]:
-    called = sources.names(entry.source_id for entry in entries)
-    return [lines.of(entry, source=called.get(entry.source_id, "")) for entry in entries]
 
 
 @require_safe

@@ -48,15 +48,19 @@ def test_no_page_shows_a_delegate_what_is_hidden(name):
         shown += page.status_code == 200
         assert WORD not in page.content.decode()
     together = ("", "differences/", *(f"{kind}/" for kind in Kind))
+    wishes = ("", "?q=observation", "?kind=other", "?from=1900-01-01")
     for address in (
         f"/for/{uid}/",
         *(f"/for/{uid}/records/{kind.slug}/" for kind in KINDS),
         *(f"/for/{uid}/same/{rest}" for rest in together),
+        *(f"/for/{uid}/timeline/{wish}" for wish in wishes),
     ):
         page = delegate.get(address)
         assert page.status_code == 200
         assert WORD not in page.content.decode()
         assert "hidden-" not in page.content.decode()
+    assert "hidden-" in seen_by_owner.get(f"/timeline/?q={WORD}").content.decode()
+    assert "hidden-" not in delegate.get(f"/for/{uid}/timeline/?q={WORD}").content.decode()
     assert shown or name == "outside the time", "the delegate could see something"
 
 

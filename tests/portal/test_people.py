@@ -65,6 +65,7 @@ def pages_of(delegation: Delegation) -> list[str]:
         "for_home": [],
         "for_records": ["conditions"],
         "for_record": ["Condition", "c"],
+        "for_timeline": [],
         "for_same": [],
         "for_same_kind": ["problems"],
         "for_differences": [],
