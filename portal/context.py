@@ -58,6 +58,7 @@ PLACES = (
         "portal:home",
         frozenset(
             {"home", "timeline", "records", "record", "same", "same_kind", "choose_same", "differences", "days", "day"}
+            | {"readings"}
         ),
     ),
     Place(
@@ -74,7 +75,7 @@ PLACES = (
         frozenset(
             {"share", "take", "emergency", "card", "make_link", "show_link", "stop_link"}
             | {"people", "invite", "invitation", "end_delegation", "for_home", "for_records", "for_record"}
-            | {"for_same", "for_same_kind", "for_differences", "for_timeline"}
+            | {"for_same", "for_same_kind", "for_differences", "for_timeline", "for_readings"}
         ),
     ),
     Place(_("Who looked"), "eye", "portal:access", frozenset({"access"})),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +38,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "portal/home.html",
         {
             "held": held,
+            "has_readings": _has_readings(held),
             "has_days": any(each.kind.slug == "activity" for each in held),
             "total": sum(count.total for count in counts),
             "flawed": sum(count.problems for count in counts),
@@ -53,9 +55,11 @@ def acting_home(request: HttpRequest, uid: UUID) -> HttpResponse:
     """The record of somebody she acts for at a glance, as far as she may see it; nothing of it is shown."""
     with looking.at_records(request, interaction="search", uid=uid) as look:
         counts = kinds.shown(look.records.told_counts())
+        held = kinds.tally(counts)
         shown: dict[str, Any] = {
             "acting": look.acting,
-            "held": kinds.tally(counts),
+            "held": held,
+            "has_readings": _has_readings(held),
             "total": sum(count.total for count in counts),
             "sources": sources.totals(counts),
             "opening": _openable(request, look),
@@ -63,6 +67,11 @@ def acting_home(request: HttpRequest, uid: UUID) -> HttpResponse:
         response = render(request, "portal/acting_home.html", shown)
     answering.let_forms_reach(response, [app.launch_uri for app in shown["opening"]])
     return response
+
+
+def _has_readings(held: Iterable[kinds.Held]) -> bool:
+    """Whether there may be any pressure, glucose or weight."""
+    return any(each.kind.slug in ("vital-signs", "laboratory") for each in held)
 
 
 def _openable(request: HttpRequest, look: looking.Look) -> list[Application]:

@@ -39,6 +39,10 @@ class Period:
     def back(cls, days: int, *, until: date) -> Period:
         return cls(until - timedelta(days=days - 1), until)
 
+    @property
+    def length(self) -> timedelta:
+        return self.last - self.first
+
     def holds(self, day: date) -> bool:
         return self.first <= day <= self.last
 

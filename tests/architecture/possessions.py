@@ -170,7 +170,7 @@ def _portal(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
     for name in ("show_link", "stop_link", "renew_link"):
         ids[f"portal:{name}"] = {"uid": (shared.uid, UID)}
     ids["portal:for_same_kind"] = {"kind": ("problems", "problems")}
-    pages = ("home", "timeline", "records", "record", "same", "same_kind", "differences", "open_app")
+    pages = ("home", "timeline", "records", "record", "same", "same_kind", "differences", "open_app", "readings")
     for name in (*(f"portal:for_{page}" for page in pages), "gateway:consent-for"):
         holders[name] = Asker(people.browser_of(helper))
 
