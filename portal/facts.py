@@ -19,6 +19,8 @@ _UNSHOWN = frozenset(
         *("subject", "patient", "beneficiary"),
     }
 )
+
+
 _TEXT_TYPES = ("text/plain", "text/html", "application/xhtml+xml", "text/xml", "application/xml", "text/markdown")
 _MARKUP = re.compile(r"html|xml")
 
@@ -42,7 +44,9 @@ def of(resource: Any) -> list[Fact]:
     if not isinstance(resource, dict):
         return []
     shown = (
-        (key, tuple(_values(resource[key]))) for key in resource if key not in _UNSHOWN and not key.startswith("_")
+        (key, tuple(_sections(resource[key]) if key == "section" else _values(resource[key])))
+        for key in resource
+        if key not in _UNSHOWN and not key.startswith("_")
     )
     told = [(key, Fact(names.element_name(key), values)) for key, values in shown if values]
     return [fact for _key, fact in sorted(told, key=lambda each: each[0] == "identifier")]
@@ -54,6 +58,17 @@ def _values(node: Any) -> Iterator[Value]:
             yield Value(phrases.attachment(entry))
         elif words := phrases.of(entry):
             yield Value(words, _target(entry))
+
+
+def _sections(node: Any) -> Iterator[Value]:
+    """Of a Composition, whose words are shown as a document: each section, and the records it is made of."""
+    for section in elements.every(node):
+        if title := elements.text(section, "title") or phrases.concept(elements.first(section, "code")):
+            yield Value(title)
+        for entry in elements.every(section, "entry"):
+            if words := phrases.reference(entry):
+                yield Value(words, _target(entry))
+        yield from _sections(section.get("section") if isinstance(section, dict) else None)
 
 
 def _target(node: Any) -> tuple[str, str] | None:

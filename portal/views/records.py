@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from csp.constants import SELF
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -14,7 +15,20 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import languages, stepup
 from accounts.models import Person
 from consent import texts
-from portal import facts, hidings, kinds, lines, looking, names, origins, pages, sameness, sensitivity, sources, when
+from portal import (
+    documents,
+    facts,
+    hidings,
+    kinds,
+    lines,
+    looking,
+    names,
+    origins,
+    pages,
+    sameness,
+    sensitivity,
+    when,
+)
 from records import reading
 from records.query import InvalidSearch
 from standards.fhir import json
@@ -89,7 +103,10 @@ def one(request: HttpRequest, resource_type: str, logical_id: str, uid: UUID | N
         shown |= {"place": place, "traces": traces}
         if not look.acting:
             shown |= _who_gets_it(look.owner, stored)
-        return render(request, "portal/record.html", shown)
+        answer = render(request, "portal/record.html", shown)
+    # Its documents, each an answer of its own in a frame without rights (views/documents.py).
+    answer._csp_update = {"frame-src": [SELF]}  # type: ignore[attr-defined]
+    return answer
 
 
 def _who_gets_it(owner: Person, stored: reading.Stored) -> dict[str, Any]:
@@ -142,7 +159,7 @@ def _shown(stored: reading.Stored, versions: Sequence[reading.Stored]) -> dict[s
         "happened": when.happened(resource),
         "facts": facts.of(resource),
         "narrative": facts.narrative(resource),
-        "texts": facts.texts(resource),
+        "papers": documents.of(resource),
         "fetched": when.moment(stored.last_updated),
         "versions": [(each.version_id, when.moment(each.last_updated)) for each in versions if not each.deleted],
         "latest": stored.version_id == versions[0].version_id,

@@ -25,7 +25,7 @@ from developers.models import Delivery, EventKind
 from fhirapi.bulk import runs
 from gateway import authorizations, clients, pending
 from gateway.models import AuthorizationRequest
-from records import patient
+from records import marks, patient
 from tests.architecture.addresses import UID, Route
 from tests.developers import builders
 from tests.fhirapi import backends
@@ -130,7 +130,10 @@ _FORMS = {"portal:for_open_app": {"app": LAUNCHED}}
 
 def estate() -> Estate:
     owner = people.sign_up(name=NAME, role="developer")
-    people.store_records(owner, [people.condition(owner, "hers", code={"text": WORD}), people.observation(owner, "hb")])
+    report = people.report(owner, "report", f"<p>{WORD}</p>")
+    resources = [people.condition(owner, "hers", code={"text": WORD}), people.observation(owner, "hb"), report]
+    people.store_records(owner, resources)
+    marks.mark(owner.pk, ("DiagnosticReport", "report"), sensitive=False, actor=owner, at=timezone.now())
     patient.ensure(owner.pk, at=timezone.now())
     ids: dict[str, Ids] = {"portal": {}, "": {}, "fhirapi": {}}
     holders = {"": Asker(people.browser_of(owner))}
@@ -160,6 +163,9 @@ def _portal(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
         ids[f"portal:{name}"] = {"uid": (upload.uid, UID), "number": (number, NOWHERE)}
     # What nobody can classify, as the condition, is withheld from whoever acts for her.
     ids["portal:for_record"] = {"resource_type": ("Observation", "Observation"), "logical_id": ("hb", "none")}
+    for name in ("document", "for_document"):
+        paper = {"resource_type": ("DiagnosticReport", "DiagnosticReport"), "logical_id": ("report", "none")}
+        ids[f"portal:{name}"] = {**paper, "number": (0, 0)}
     ids["portal:receipt_file"] = {"form": ("receipt", "receipt")}
     ids["portal:resume_app"] = {"authorization_id": (paused.pk, NOWHERE)}
     ids["portal:resume_delegation"] = {"uid": (resting.uid, UID)}
@@ -171,6 +177,7 @@ def _portal(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
         ids[f"portal:{name}"] = {"uid": (shared.uid, UID)}
     ids["portal:for_same_kind"] = {"kind": ("problems", "problems")}
     pages = ("home", "timeline", "records", "record", "same", "same_kind", "differences", "open_app", "readings")
+    pages += ("document",)
     for name in (*(f"portal:for_{page}" for page in pages), "gateway:consent-for"):
         holders[name] = Asker(people.browser_of(helper))
 

@@ -38,8 +38,21 @@ def is_token_missing(_: str, answer: HttpResponseBase, text: str) -> bool:
     return is_page(answer) and any("csrfmiddlewaretoken" not in form for form in FORM.findall(text))
 
 
+def is_caged(answer: HttpResponseBase) -> bool:
+    """A document that others wrote: without an origin, without scripts, and framed by nobody but us."""
+    policy = answer.get("Content-Security-Policy", "")
+    return (
+        policy.startswith("sandbox; default-src 'none';")
+        and "script" not in policy
+        and "frame-ancestors 'self'" in policy
+        and answer.get("X-Frame-Options") == "SAMEORIGIN"
+    )
+
+
 def is_policy_weak(_: str, answer: HttpResponseBase, text: str) -> bool:
     policy = answer.get("Content-Security-Policy", "")
+    if is_caged(answer):
+        return "unsafe" in policy or " *" in policy or "<script" in text.lower()
     return (
         "unsafe" in policy
         or " *" in policy
@@ -65,7 +78,7 @@ RULES: dict[str, Rule] = {
     "10015 page that a cache may keep": is_kept,
     "10017 file of another origin": lambda _, __, text: ELSEWHERE.search(text) is not None,
     "10019 no Content-Type": lambda _, a, text: bool(text) and "Content-Type" not in a,
-    "10020 may be framed": lambda _, a, __: a.get("X-Frame-Options") != "DENY",
+    "10020 may be framed": lambda _, a, __: a.get("X-Frame-Options") != "DENY" and not is_caged(a),
     "10021 no X-Content-Type-Options": lambda _, a, __: a.get("X-Content-Type-Options") != "nosniff",
     "10023 debug or error details": lambda _, __, text: TRACE.search(text) is not None,
     "10027 suspicious comment": lambda _, __, text: COMMENT.search(text) is not None,

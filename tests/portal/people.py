@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -56,6 +57,23 @@ def observation(person: Person, logical_id: str, *, category: str = "laboratory"
         "effectiveDateTime": "2020-01-01",
         **more,
     }
+
+
+def report(person: Person, logical_id: str, markup: str) -> dict[str, Any]:
+    """A laboratory's report as a page."""
+    return {
+        "resourceType": "DiagnosticReport",
+        "id": logical_id,
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "58410-2", "display": "Blood count"}]},
+        "subject": {"reference": f"Patient/{person.patient_id}"},
+        "effectiveDateTime": "2020-01-01",
+        "presentedForm": [attachment(markup.encode(), "text/html", title="Blood count")],
+    }
+
+
+def attachment(data: bytes, media_type: str, **more: Any) -> dict[str, Any]:
+    return {"contentType": media_type, "data": base64.b64encode(data).decode(), "size": len(data), **more}
 
 
 def condition(person: Person, logical_id: str, **more: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal import facts, lines, names, phrases
+from portal import documents, facts, lines, names, phrases
 from standards.fhir import json
 
 KEYS = st.sampled_from(
@@ -72,6 +72,7 @@ def test_any_resource_can_be_shown(elements, resource_type):
     assert isinstance(lines.value(resource), str)
     assert all(value.text for fact in facts.of(resource) for value in fact.values)
     assert isinstance(facts.narrative(resource), str)
+    assert isinstance(documents.of(resource), list)
     assert all(facts.texts(resource))
 
 
