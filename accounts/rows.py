@@ -39,6 +39,7 @@ PARTS: Final = {
     "custody_downloadpiece": ("download_id", "custody_download"),
     "sync_runstep": ("run_id", "sync_run"),
     "sync_pageentry": ("step_id", "sync_runstep"),
+    "sync_piece": ("connection_id", "sync_connection"),
     "sync_pointer": ("connection_id", "sync_connection"),
     "sync_shipmentshare": ("connection_id", "sync_connection"),
 }
@@ -130,6 +131,7 @@ READ_ONLY_TO_THE_WEB: Final = READ_ONLY | {"audit_checkpoint", "audit_event", "a
 
 _APPEND: Final = "public.audit_append(integer, text, text, text, text, text, text, bigint, text, jsonb)"
 _FUNCTIONS: Final = (
+    "account_connections(bigint, text[])",
     "binding_enter(text, text)",
     "decision_names(text, text)",
     "delegation_owner(text)",

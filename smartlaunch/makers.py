@@ -34,7 +34,7 @@ def server(hospital: Hospital) -> AuthorizationServer | None:
         jwks_uri="",
         algorithms=(),
         says_issuer=False,
-        revocation_endpoint=maker.address(maker.revoke, hospital.fhir_base),
+        revocation_endpoint=maker.address(maker.leave or maker.revoke, hospital.fhir_base),
     )
 
 

@@ -99,8 +99,26 @@ def stop(connection: Connection, *, at: datetime, origin: str = "") -> None:
     """No more updates: the tokens are no longer used, the hospital is asked to revoke them, and a run under way ends
     at its next page. What came stays."""
     connection = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-    connection.state, connection.sealed_subject = ConnectionState.STOPPED, None
     farewells.prepare(connection)
+    _shut(connection, at=at)
+    if connection.farewell == Farewell.WAITING:
+        farewells.ring(connection.pk)
+    _note(connection, "disconnect", by=connection.owner, origin=origin)
+
+
+@transaction.atomic
+def end_there(connection: Connection, *, at: datetime) -> None:
+    """She has ended it where it comes from, which tells us so: as if she had stopped it, and nobody has to be told."""
+    connection = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+    if connection.state == ConnectionState.STOPPED:
+        return
+    connection.farewell, connection.sealed_farewell = Farewell.HEARD, None
+    _shut(connection, at=at)
+    _note(connection, "disconnect", by=None, origin="")
+
+
+def _shut(connection: Connection, *, at: datetime) -> None:
+    connection.state, connection.sealed_subject = ConnectionState.STOPPED, None
     connection.sealed_tokens = None
     connection.token_expires = None
     connection.fed = ""
@@ -116,13 +134,10 @@ def stop(connection: Connection, *, at: datetime, origin: str = "") -> None:
             "farewell_tries",
         ]
     )
-    if connection.farewell == Farewell.WAITING:
-        farewells.ring(connection.pk)
     # Without its claim a worker that holds the run finds out before it stores another page.
     Run.objects.unfinished().filter(connection=connection).update(
         state=RunState.PARTIAL, problem=Problem.STOPPED, claim=None, finished=at
     )
-    _note(connection, "disconnect", by=connection.owner, origin=origin)
 
 
 @transaction.atomic
@@ -143,14 +158,16 @@ def ask_to_sign_in(connection_id: int) -> None:
     )
 
 
-def _note(connection: Connection, interaction: str, *, by: Person, origin: str) -> None:
+def _note(connection: Connection, interaction: str, *, by: Person | None, origin: str) -> None:
+    """``by``: None where the source did it."""
+    hospital = connection.hospital
     events.append(
         owner_id=connection.owner_id,
         action=Action.EXECUTE,
         interaction=interaction,
-        agent_kind=Agent.OWNER,
-        agent=str(by.subject),
-        agent_name=by.name,
+        agent_kind=Agent.OWNER if by else Agent.SOURCE,
+        agent=str(by.subject) if by else hospital.source.url[:120],
+        agent_name=by.name if by else hospital.name,
         origin=origin,
-        detail={"source": connection.hospital.source.url[:120], "name": connection.hospital.name},
+        detail={"source": hospital.source.url[:120], "name": hospital.name},
     )

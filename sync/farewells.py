@@ -1,4 +1,5 @@
-"""Farewells: telling a hospital that the tokens it gave us shall be good for nothing any more (RFC 7009).
+"""Farewells: telling a hospital that the tokens it gave us shall be good for nothing any more (RFC 7009, or as a
+maker of devices wants it).
 
 When she stops a connection its tokens stop being ours to use at once; a copy, sealed as they were, waits here until
 the hospital has heard it, or until it is clear that it will not.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from authlib.integrations.requests_client import OAuthError
@@ -20,6 +21,8 @@ from django.utils import timezone
 from records import sealing
 from sync import outbound, tokens
 from sync.models import Connection, Farewell
+from sync.problems import Remedy, SourceError
+from sync.sources.wearables import makers
 
 SAY: Final = "sync.tasks.say_farewell"
 TRIES_MAX: Final = 8
@@ -74,11 +77,38 @@ def _revoked(connection: Connection, sealed: bytes) -> bool:
     """The refresh token first: with it the hospital ends what came of it (RFC 7009 2.1)."""
     kept = orjson.loads(sealing.open_secret(connection.owner_id, tokens.purpose(connection), sealed))
     named = [(hint, kept[hint]) for hint in ("refresh_token", "access_token") if kept[hint]]
+    maker = makers.of(connection.hospital.vendor)
+    if maker is not None and maker.leave:
+        return _left(connection, kept)
     try:
         with tokens.client(connection.hospital) as session:
             return all(_accepts(session, connection.revocation_endpoint, hint, token) for hint, token in named)
     except (OAuthError, *outbound.CONNECTION_FAULTS):
         return False
+
+
+def _left(connection: Connection, kept: dict[str, Any]) -> bool:
+    """Told by DELETE with a token of hers, a new one where that has ended. What can no longer be renewed is ended."""
+    endpoint = connection.revocation_endpoint
+    try:
+        with tokens.client(connection.hospital) as session:
+            if _deleted(session, endpoint, kept["access_token"]):
+                return True
+            if not kept["refresh_token"]:
+                return False
+            answer = tokens.ask_token_endpoint(
+                lambda: session.refresh_token(connection.token_endpoint, refresh_token=kept["refresh_token"])
+            )
+            return _deleted(session, endpoint, str(answer.get("access_token")))
+    except SourceError as error:
+        return error.remedy is Remedy.REAUTHORIZE
+    except (OAuthError, *outbound.CONNECTION_FAULTS):
+        return False
+
+
+def _deleted(session: tokens.ClientSession, endpoint: str, token: str) -> bool:
+    session.token = {"access_token": token, "token_type": "Bearer"}
+    return session.delete(endpoint).status_code in {200, 202, 204, 404}
 
 
 def _accepts(session: tokens.ClientSession, endpoint: str, hint: str, token: str) -> bool:

@@ -28,6 +28,7 @@ from sync.upload_models import Upload as Upload
 from sync.upload_models import UploadedDocument as UploadedDocument
 from sync.upload_models import UploadState as UploadState
 from sync.wearable_models import DeviceOrder as DeviceOrder
+from sync.wearable_models import Piece as Piece
 
 
 class AuthMethod(models.TextChoices):
@@ -49,7 +50,8 @@ class Hospital(models.Model):
     ``fhir_base`` is the SMART ``iss``, kept exactly as the hospital spells it because it is also sent as ``aud``.
     ``client_id`` is empty where we are not registered yet. ``vendor`` names a profile of sync.vendors; ``fhir_version``
     is what a list said of it, or empty. ``sealed_secret`` is the client secret, or the private key as a JWK, by
-    ``auth_method`` (records.sealing).
+    ``auth_method`` (records.sealing). ``sealed_signing``: what a maker of devices signs its notices with, where that is
+    another secret (sync.notices).
     """
 
     slug = models.SlugField(unique=True, max_length=64)
@@ -62,6 +64,7 @@ class Hospital(models.Model):
     fhir_version = models.CharField(max_length=16, blank=True, default="")
     auth_method = models.CharField(max_length=32, choices=AuthMethod, default=AuthMethod.NONE)
     sealed_secret = models.BinaryField(null=True)
+    sealed_signing = models.BinaryField(null=True)
     scopes = models.TextField()
     active = models.BooleanField(default=True)
 

@@ -19,6 +19,7 @@ from sync import tokens
 from sync.models import Connection, ConnectionState, Hospital
 from sync.sources.wearables import makers, notices
 from sync.sources.wearables.notices import Notices
+from sync.sources.wearables.pushes import Push
 
 BRING_FORWARD: Final = "sync.tasks.bring_forward"
 PAUSE: Final = timedelta(minutes=5)
@@ -29,6 +30,12 @@ def of(hospital: Hospital) -> Notices | None:
     """How this maker tells; None where it does not."""
     maker = makers.of(hospital.vendor)
     return maker.notices if maker else None
+
+
+def handing(hospital: Hospital) -> Push | None:
+    """How this maker hands over by itself what it has; None where it does not."""
+    maker = makers.of(hospital.vendor)
+    return maker.push if maker else None
 
 
 def key(hospital: Hospital) -> str:
@@ -43,7 +50,8 @@ def callback(hospital: Hospital) -> str:
 
 def is_here(hospital: Hospital, given: str) -> bool:
     """Whether the address is the one we told this maker."""
-    return of(hospital) is not None and constant_time_compare(given, key(hospital))
+    tells = of(hospital) is not None or handing(hospital) is not None
+    return tells and constant_time_compare(given, key(hospital))
 
 
 def is_genuine(hospital: Hospital, given: str, headers: Mapping[str, str], body: bytes) -> bool:
@@ -53,20 +61,34 @@ def is_genuine(hospital: Hospital, given: str, headers: Mapping[str, str], body:
         return False
     if how.signed is None:
         return True
-    if hospital.sealed_secret is None:
-        return False
-    purpose = tokens.secret_purpose(hospital.fhir_base)
-    secret = sealing.open_site_secret(purpose, bytes(hospital.sealed_secret))
-    return how.signed(secret, headers, body)
+    if notices.is_greeting(how, body):
+        return True
+    secret = _secret(hospital, how)
+    return secret is not None and how.signed(secret, headers, body)
+
+
+def _secret(hospital: Hospital, how: Notices) -> bytes | None:
+    """What it signs with: our own secret there, or one that it gave for this."""
+    sealed = hospital.sealed_signing if how.register else hospital.sealed_secret
+    purpose = signing_purpose(hospital) if how.register else tokens.secret_purpose(hospital.fhir_base)
+    return None if sealed is None else sealing.open_site_secret(purpose, bytes(sealed))
+
+
+def signing_purpose(hospital: Hospital) -> str:
+    return f"signing|{hospital.fhir_base}"
 
 
 def ring(hospital: Hospital, body: bytes) -> bool:
     """Hand on whose accounts a genuine notice names; False while the broker is away, so that the maker tells again."""
     how = of(hospital)
-    named = notices.accounts(how, body) if how else []
+    return bring(hospital, notices.accounts(how, body) if how else [])
+
+
+def bring(hospital: Hospital, named: Sequence[str]) -> bool:
+    """Have the updates of these accounts brought forward; False while the broker is away."""
     try:
         if named:
-            current_app.send_task(BRING_FORWARD, args=[hospital.pk, named])
+            current_app.send_task(BRING_FORWARD, args=[hospital.pk, list(named)])
     except OperationalError:
         return False
     return True

@@ -18,7 +18,7 @@ from django.utils import timezone
 from audit import events
 from audit.models import Action, Agent
 from records import patient, store, twins
-from sync import connections
+from sync import connections, pieces
 from sync.models import Connection, PageEntry, Pointer, RunStep
 
 REMOVE: Final = "sync.tasks.remove"
@@ -120,6 +120,7 @@ def _take_some(connection: Connection) -> int:
 def _forget(connection: Connection) -> None:
     """The ledger keeps its figures; what it knew of single records goes, so that connecting again begins anew."""
     Pointer.objects.filter(connection=connection).delete()
+    pieces.forget(connection)
     steps = RunStep.objects.filter(run__owner_id=connection.owner_id, run__connection=connection)
     PageEntry.objects.filter(step__in=steps, listing__isnull=False).update(listing=None)
     steps.filter(sealed_next__isnull=False).update(sealed_next=None)

@@ -10,8 +10,8 @@ import logging
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
@@ -26,6 +26,7 @@ from sync import (
     connections,
     notices,
     pages,
+    pieces,
     pointers,
     recognition,
     schedules,
@@ -40,11 +41,14 @@ from sync.sources.fhir_rest import plan
 from sync.sources.fhir_rest.mapping import Frame
 from sync.sources.fhir_rest.source import FhirSource, Listed
 from sync.sources.wearables import makers
+from sync.sources.wearables.handed import HandedSource
 from sync.sources.wearables.source import WearableSource
 
 MAX_ATTEMPTS: Final = 8
 FIRST_PAUSE: Final = timedelta(seconds=20)
 LONGEST_PAUSE: Final = timedelta(hours=1)
+HANDED_FOR: Final = timedelta(days=6)
+"""So long a maker tries to hand over what it has; after that it is asked for."""
 # What a listing may still be told when it is asked for too widely: 400, or 403 where a server keeps to US Core's word.
 _TOO_WIDE: Final = frozenset({400, 403, 422})
 
@@ -101,18 +105,29 @@ def _wearable(claim: Claim) -> WearableSource | None:
     maker = makers.of(connection.hospital.vendor)
     if maker is None:
         return None
-    return WearableSource(
-        connection.hospital.fhir_base,
-        maker,
-        _frame(claim),
-        assembler=connection.hospital.name,
-        callback=notices.callback(connection.hospital),
-        bearer=tokens.Keeper(connection),
-        pulse=claim.pulse,
-        spend=_spending(connection.hospital, maker.requests_a_minute),
-        complete=connection.last_success,
-        at=timezone.now(),
-    )
+    at = timezone.now()
+    asked = (connection.hospital.fhir_base, maker, _frame(claim))
+    ways: dict[str, Any] = {
+        "assembler": connection.hospital.name,
+        "callback": notices.callback(connection.hospital),
+        "bearer": tokens.Keeper(connection),
+        "pulse": claim.pulse,
+        "spend": _spending(connection.hospital, maker.requests_a_minute),
+        "complete": connection.last_success,
+        "at": at,
+    }
+    if maker.push is None:
+        return WearableSource(*asked, **ways)
+    return HandedSource(*asked, shelf=pieces.Shelf(connection, maker), since=_missed(connection, at), **ways)
+
+
+def _missed(connection: Connection, at: datetime) -> date | None:
+    """From which day on a maker that hands over by itself may have had nobody to hand to; None where it always had."""
+    complete = connection.last_success
+    if complete is None:
+        return date.min
+    away = connection.connected > complete or at - complete > HANDED_FOR
+    return (complete - timedelta(days=1)).date() if away else None
 
 
 def _frame(claim: Claim) -> Frame:
@@ -165,6 +180,9 @@ def _walk(claim: Claim, source: Source, step: RunStep) -> None:
         _follow(source, step, page)
         recognition.check(claim, source.frame, page.mapped.resources)
         pages.keep(claim, step, page, source.frame)
+        if isinstance(source, HandedSource):
+            # After it, not with it: what was read twice is the same, what was not read would be lost.
+            source.kept(page.address)
 
 
 def _page(listed: Listed) -> pages.Page:
@@ -259,6 +277,8 @@ def _finish(claim: Claim, *, problem: str = "") -> None:
     if news:
         connection.last_new_data = at
     connection.due = schedules.following(connection, at=at)
+    if connection.due and pieces.wait(connection):
+        connection.due = at + notices.PAUSE  # it came while the run was under way
     connection.save(update_fields=["last_attempt", "last_success", "last_new_data", "due"])
 
 

@@ -81,6 +81,10 @@ class Accounts:
         granted = self._kept["access"].get(_digest(access_token))
         return granted["email"] if granted and granted["ends"] > time.time() else None
 
+    def number(self, email: str) -> str:
+        """What the maker calls somebody's account."""
+        return str(self._kept["people"][email]["userid"])
+
     def end_access(self) -> None:
         """Every access token ends now; they can be renewed."""
         with self._lock:

@@ -34,8 +34,10 @@ class Maker(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, port: int, *, name: str, accounts: Accounts, answers: Answers) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+    def __init__(
+        self, port: int, *, name: str, accounts: Accounts, answers: Answers, handler: type[Handler] | None = None
+    ) -> None:
+        super().__init__(("127.0.0.1", port), handler or Handler)
         self.name, self.accounts, self.answers = name, accounts, answers
         self.faults: list[str] = []
         self.callbacks: set[str] = set()
@@ -50,9 +52,10 @@ class Maker(ThreadingHTTPServer):
             return self.faults.pop(0) if self.faults else ""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     server: Maker
     protocol_version = "HTTP/1.1"
+    authorize, token = AUTHORIZE, TOKEN
 
     def log_message(self, *said: Any) -> None:
         """What is asked for may name a person; the process's log says nothing of it."""
@@ -60,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         asked = dict(parse_qsl(parts.query))
-        if parts.path == AUTHORIZE:
+        if parts.path == self.authorize:
             self._ask(asked)
         elif parts.path == "/readyz":
             self._answer(200, b"ready", "text/plain")
@@ -71,14 +74,21 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         length = min(int(self.headers.get("Content-Length") or 0), _BODY_MAX)
         form = dict(parse_qsl(self.rfile.read(length).decode()))
-        if parts.path == AUTHORIZE:
+        if parts.path == self.authorize:
             self._decide(dict(parse_qsl(parts.query)), form)
-        elif parts.path == TOKEN:
+        elif parts.path == self.token:
             self._token(form)
         elif parts.path == FAULT:
             self._fault(form)
         else:
             self._api(parts.path, form)
+
+    def do_DELETE(self) -> None:
+        self._delete(urlsplit(self.path).path)
+
+    def _delete(self, path: str) -> None:
+        """There is nothing here that goes."""
+        self._answer(405, b"", "text/plain")
 
     def _ask(self, asked: dict[str, str], wrong: str = "") -> None:
         if self._redirect_uri(asked) is None:
@@ -117,16 +127,19 @@ class _Handler(BaseHTTPRequestHandler):
     def _token(self, form: dict[str, str]) -> None:
         if form.get("action") != "requesttoken":
             return self._enveloped(2554, {}, "Wrong action or wrong webservice")
+        given = self._given(form)
+        return self._enveloped(503, {}, "Invalid Params") if given is None else self._enveloped(0, given)
+
+    def _given(self, form: dict[str, str]) -> dict[str, Any] | None:
+        """Tokens for a code or a refresh token; None where that is not, or no longer, good."""
         client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
         accounts = self.server.accounts
         try:
             if form.get("grant_type") == "refresh_token":
-                given = accounts.refresh(form.get("refresh_token", ""), client_id, secret)
-            else:
-                given = accounts.spend_code(form.get("code", ""), client_id, secret, form.get("code_verifier", ""))
+                return accounts.refresh(form.get("refresh_token", ""), client_id, secret)
+            return accounts.spend_code(form.get("code", ""), client_id, secret, form.get("code_verifier", ""))
         except Refused:
-            return self._enveloped(503, {}, "Invalid Params")
-        return self._enveloped(0, given)
+            return None
 
     def _api(self, path: str, asked: dict[str, str]) -> None:
         fault = self.server.fault_due()

@@ -31,8 +31,10 @@ from records import marks
 from records.models import SamenessVerdict
 from records.sameness import words
 from records.sameness.said import Ref
-from sync import connections, device_orders, feeds, hospitals
+from sync import connections, device_orders, feeds, hospitals, pieces
 from sync.models import PageEntry, PageOutcome, Pointer, RunStep, Shipment, ShipmentShare, ShipmentState, StepKind
+from sync.sources.wearables.garmin.facts import GARMIN
+from sync.sources.wearables.pushes import Entry
 from sync.tokens import Tokens
 from sync.upload_models import Upload, UploadedDocument
 from tests import servers, web_role
@@ -134,6 +136,7 @@ def fetch_from_a_hospital(person: Person) -> None:
         step=step, number=1, outcome=PageOutcome.STORED, requested=at, took_ms=1, digest=b"sixteen bytes of"
     )
     Pointer.objects.create(connection=connected, resource_type="Medication", remote_id="m1")
+    pieces.put(connected, GARMIN, [Entry("bodyComps", "one", {})], at=at)
     every = timedelta(days=1)
     feed = feeds.enter(connected.hospital, client_id="us", private_jwk="{}", every=every, at=at)
     shipment = Shipment.objects.create(feed=feed, queued=at, due=at, state=ShipmentState.FAILED, finished=at)

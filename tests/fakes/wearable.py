@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -16,6 +17,7 @@ from django.utils import timezone
 from accounts.models import Person
 from sandbox.wearables.accounts import Accounts
 from sandbox.wearables.answers import Answers
+from sandbox.wearables.handover import Handover
 from sandbox.wearables.server import Maker
 from smartlaunch import launches
 from sync import hospitals
@@ -29,7 +31,16 @@ CLIENT_ID, SECRET = "tributary", "between us two"
 def running(place: Path, recorded: Path | None = None) -> Iterator[Maker]:
     accounts = Accounts(place / "accounts.json")
     accounts.add_person(EMAIL, PASSWORD)
-    server = Maker(0, name="Cadence", accounts=accounts, answers=Answers(lambda: datetime.now(UTC).date(), recorded))
+    answers = Answers(lambda: datetime.now(UTC).date(), recorded)
+    with _served(Maker(0, name="Cadence", accounts=accounts, answers=answers)) as server:
+        yield server
+
+
+Served = TypeVar("Served", bound=Maker)
+
+
+@contextmanager
+def _served(server: Served) -> Iterator[Served]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -46,10 +57,20 @@ def maker(tmp_path: Path) -> Iterator[Maker]:
         yield server
 
 
+@pytest.fixture
+def handover(tmp_path: Path) -> Iterator[Handover]:
+    accounts = Accounts(tmp_path / "accounts.json")
+    accounts.add_person(EMAIL, PASSWORD)
+    answers = Answers(lambda: datetime.now(UTC).date())
+    with _served(Handover(0, name="Cadence", accounts=accounts, answers=answers)) as server:
+        yield server
+
+
 def enter(server: Maker) -> Hospital:
     """Register at the maker, and enter it in the directory."""
+    vendor = "garmin" if isinstance(server, Handover) else "withings"
     entry = hospitals.register(
-        f"{server.url}/", name="Cadence", client_id=CLIENT_ID, secret=SECRET, vendor="withings", slug="cadence"
+        f"{server.url}/", name="Cadence", client_id=CLIENT_ID, secret=SECRET, vendor=vendor, slug="cadence"
     )
     server.accounts.add_client(CLIENT_ID, SECRET, launches.redirect_uri(entry))
     return entry

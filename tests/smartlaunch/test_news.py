@@ -5,17 +5,25 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import io
 import json
+import threading
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+from urllib.parse import urlsplit
 
 import pytest
 from celery import current_app
+from django.core.management import CommandError, call_command
+from django.db import connections
 from django.test import Client
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from sync import hospitals, notices
-from sync.models import Connection, Schedule
+from sync.models import Connection, Piece, Schedule
+from sync.sources.wearables import pushes
 from tests.portal import people
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +61,98 @@ def test_withings_form_is_handed_on(rung):
     )
 
     assert (answer.status_code, rung) == (200, [(notices.BRING_FORWARD, [entry.pk, ["4001"]])])
+
+
+def test_what_is_handed_over_is_answered_by_what_became_of_it(rung, monkeypatch):
+    entry = entered("garmin")
+    hers = people.connect(people.sign_up(), entry)
+    row = {"userId": hers.patient, "summaryId": "w1", "measurementTimeInSeconds": 1_714_550_400, "weightInGrams": 1}
+
+    def told(body, **more):
+        where = more.pop("where", address(entry))
+        return Client().generic("POST", where, body, content_type="application/json", **more).status_code
+
+    whole = json.dumps({"bodyComps": [row]}).encode()
+    assert told(whole, where=address(entry, "0" * 40)) == 404
+    assert told(whole, headers={"Garmin-Client-Id": "another"}) == 404
+    assert (told(b"nonsense"), told(b"[]"), told(b'{"bodyComps": 7}')) == (400, 400, 400)
+    assert Piece.objects.count() == 0
+    assert rung == []
+
+    assert told(whole, headers={"Garmin-Client-Id": "ours"}) == 200
+    assert (Piece.objects.count(), rung) == (1, [(notices.BRING_FORWARD, [entry.pk, [hers.patient]])])
+
+    monkeypatch.setattr(pushes, "BYTES_MAX", len(whole) - 1)
+    assert told(whole) == 413
+    assert Client().get(address(entry)).status_code == 200
+
+
+def test_what_was_handed_over_is_kept_also_while_the_broker_is_away(monkeypatch):
+    def away(*_, **__):
+        raise OperationalError
+
+    monkeypatch.setattr(current_app, "send_task", away)
+    entry = entered("garmin")
+    hers = people.connect(people.sign_up(), entry)
+    body = json.dumps({"bodyComps": [{"userId": hers.patient, "summaryId": "w1"}]}).encode()
+
+    assert Client().generic("POST", address(entry), body).status_code == 503
+    assert Piece.objects.filter(connection=hers, waiting=True).count() == 1
+
+
+class Polar(BaseHTTPRequestHandler):
+    """Where its webhooks are made: it greets the address first, and tells the secret once."""
+
+    asked: ClassVar = []
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        greeted = Client().generic("POST", urlsplit(body["url"]).path, b'{"timestamp": "x", "event": "PING"}')
+        connections.close_all()
+        self.asked.append((self.path, self.headers["Authorization"], body, greeted.status_code))
+        said = json.dumps({"data": {"id": "1", "signature_secret_key": "its own"}}).encode()
+        self.send_response(201)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.django_db(transaction=True)
+def test_polar_is_asked_once_and_signs_with_the_secret_that_it_gave(rung):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Polar)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    base = f"http://127.0.0.1:{server.server_address[1]}/"
+    entry = hospitals.register(base, name="polar", client_id="ours", secret=SECRET, vendor="polar", slug="polar")
+    body = b'{"event": "EXERCISE", "user_id": 475, "entity_id": "aQlC83"}'
+
+    def told(secret):
+        signature = hmac.new(secret, body, hashlib.sha256).hexdigest()
+        return Client().generic("POST", address(entry), body, headers={"Polar-Webhook-Signature": signature})
+
+    assert told(SECRET.encode()).status_code == 404
+
+    call_command("notices_subscribe", "polar", stdout=io.StringIO())
+    server.shutdown()
+    server.server_close()
+
+    basic = base64.b64encode(f"ours:{SECRET}".encode()).decode()
+    wanted = {"events": ["EXERCISE"], "url": notices.callback(entry)}
+    assert Polar.asked == [("/v3/webhooks", f"Basic {basic}", wanted, 200)]
+    assert (told(SECRET.encode()).status_code, rung) == (404, [])
+    assert told(b"its own").status_code == 200
+    assert rung == [(notices.BRING_FORWARD, [entry.pk, ["475"]])]
+
+
+def test_maker_that_is_not_asked_so_is_not(rung):
+    entered("withings")
+
+    with pytest.raises(CommandError):
+        call_command("notices_subscribe", "withings")
+    with pytest.raises(CommandError):
+        call_command("notices_subscribe", "nowhere")
 
 
 def test_another_address_is_none(rung):

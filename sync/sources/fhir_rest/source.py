@@ -25,13 +25,13 @@ _MALFORMED = frozenset({400, 422})
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One page of a listing. ``next`` is empty at its end."""
+    """One page of a listing. ``next`` is empty at its end; ``status`` is None where nothing had to be asked for it."""
 
     address: str
     mapped: Mapped
     total: int | None
     next: str
-    status: int
+    status: int | None
     tries: int
     requested: datetime
     took: timedelta

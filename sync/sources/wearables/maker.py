@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
 from sync.sources.wearables.notices import Notices
+from sync.sources.wearables.pushes import Push
 from sync.sources.wearables.readings import Reading
 
 # The world's days: the first place begins one 14 hours before UTC does, the last ends it 12 hours after.
@@ -73,7 +74,8 @@ class Feed:
     ``path``: below the base, with ``{first}`` and ``{last}`` where days stand in it, or ``{day}`` where each day is
     asked for by itself. ``asks``: the queries for a window, each with pages of its own. ``days``: how many days it
     gives at once; ``back``: how far it goes back. ``following``: what of the query changes for the next page of the
-    same window, None at its end; it is told the answer and what was asked.
+    same window, None at its end; it is told the answer and what was asked. ``permission``: what she must have allowed
+    at a maker that lets her choose.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Feed:
     days: int = 30
     back: int = 730
     following: Callable[[Answer, Mapping[str, str]], Mapping[str, str] | None] = lambda answer, asked: None
+    permission: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,10 @@ class Maker:
     the status in there counts: as which of HTTP's stands in ``statuses``, any other than 0 as ``otherwise``.
     ``account``: the member of the token response that says whose account it is (``a.b`` for one inside another), or of
     what ``who`` answers. ``enrol``: where a person has to be announced once. ``about``,
-    ``reads_about``: what is asked before the feeds. ``notices``: how it tells that there is something new."""
+    ``reads_about``: what is asked before the feeds. ``notices``: how it tells that there is something new. ``push``:
+    how it hands over by itself what it has; then a feed's path is where earlier days are asked for, its name the kind.
+    ``permissions``: where it says what she has allowed; ``leave``: where it is told, by DELETE, that she has ended it
+    here."""
 
     name: str
     base: str
@@ -114,6 +120,9 @@ class Maker:
     about: str = ""
     reads_about: Callable[[Answer], About] = lambda _: About()
     notices: Notices | None = None
+    push: Push | None = None
+    permissions: str = ""
+    leave: str = ""
     requests_a_minute: int = 60
 
     def feed(self, name: str) -> Feed:

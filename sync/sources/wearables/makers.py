@@ -7,6 +7,7 @@ from typing import Final
 
 from sync.sources.wearables.dexcom.facts import DEXCOM
 from sync.sources.wearables.fitbit.facts import FITBIT
+from sync.sources.wearables.garmin.facts import GARMIN
 from sync.sources.wearables.maker import Maker
 from sync.sources.wearables.oura.facts import OURA
 from sync.sources.wearables.polar.facts import POLAR
@@ -20,6 +21,7 @@ MAKERS: Final[Mapping[str, Maker]] = {
     "dexcom": DEXCOM,
     "polar": POLAR,
     "strava": STRAVA,
+    "garmin": GARMIN,
 }
 
 

@@ -28,6 +28,8 @@ class Notices:
     None where it does not, so that only the address, which nobody else knows, speaks for it. ``challenge``: the
     parameter that it asks us once to send back, and ``answered_as`` the member to send it back in (else as it is).
     ``subscribe``: what is asked of it so that it tells, with ``{callback}`` in it; once more does no harm.
+    ``register``: where it is asked once for all accounts (sync.subscriptions), and gives the secret it then signs with;
+    ``greeting``: the member and value of what it sends to see whether we are there, which it signs with nothing yet.
     """
 
     member: str
@@ -35,6 +37,8 @@ class Notices:
     challenge: str = ""
     answered_as: str = ""
     subscribe: tuple[str, ...] = ()
+    register: str = ""
+    greeting: tuple[str, str] = ("", "")
 
 
 def accounts(notices: Notices, body: bytes) -> list[str]:
@@ -46,6 +50,16 @@ def accounts(notices: Notices, body: bytes) -> list[str]:
     listed = told if isinstance(told, list) else [told]
     found = (each.get(notices.member) for each in listed[:ACCOUNTS_MAX] if isinstance(each, Mapping))
     return list(dict.fromkeys(str(each) for each in found if isinstance(each, int | str) and each))
+
+
+def is_greeting(notices: Notices, body: bytes) -> bool:
+    """Whether it says nothing of anybody."""
+    member, value = notices.greeting
+    try:
+        told = json.loads(body) if member else None
+    except json.MalformedJSON:
+        return False
+    return isinstance(told, Mapping) and told.get(member) == value
 
 
 def challenged(notices: Notices, asked: Mapping[str, Any]) -> bytes | None:
@@ -66,3 +80,9 @@ def signed_by_oura(secret: bytes, headers: Mapping[str, str], body: bytes) -> bo
     """``x-oura-signature``: HMAC-SHA256 of the time and the body by our secret, in hexadecimal capitals."""
     expected = hmac.new(secret, headers.get("X-Oura-Timestamp", "").encode() + body, hashlib.sha256).hexdigest()
     return hmac.compare_digest(expected.upper().encode(), headers.get("X-Oura-Signature", "").upper().encode())
+
+
+def signed_by_polar(secret: bytes, headers: Mapping[str, str], body: bytes) -> bool:
+    """``Polar-Webhook-Signature``: HMAC-SHA256 of the body by the secret of the subscription, in hexadecimal."""
+    expected = hmac.new(secret, body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(expected.encode(), headers.get("Polar-Webhook-Signature", "").lower().encode())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from sync.sources.wearables import notices
 from sync.sources.wearables.maker import Feed, Maker
+from sync.sources.wearables.notices import Notices
 from sync.sources.wearables.polar import mapping
 
 POLAR: Final = Maker(
@@ -15,6 +17,7 @@ POLAR: Final = Maker(
     scopes="accesslink.read_all",
     account="x_user_id",
     enrol="v3/users",
+    notices=Notices("user_id", notices.signed_by_polar, register="v3/webhooks", greeting=("event", "PING")),
     # One answer holds the last thirty days, whatever is asked for.
     feeds=(Feed("exercises", "v3/exercises", mapping.exercises, days=31, back=30),),
 )
