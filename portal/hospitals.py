@@ -61,6 +61,7 @@ class Standing:
     times: tuple[tuple[str, str], ...]
     schedule: str
     shipped: str
+    handing: bool
 
     @property
     def needs_her(self) -> bool:
@@ -158,6 +159,7 @@ def _standing(connection: ConnectionProgress) -> Standing:
         times=tuple(_times(connection)),
         schedule=connection.schedule,
         shipped=_shipped(connection) if connection.fed else "",
+        handing=connection.handing,
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, Sum
 
 from accounts.models import Person
-from sync import connections
+from sync import connections, notices
 from sync.models import Connection, ConnectionState, Feed, Run, RunStep, ShipmentShare, StepKind, StepState
 from sync.problems import Explained, Problem, explain
 
@@ -82,7 +82,8 @@ class ShipmentProgress:
 @dataclass(frozen=True, slots=True)
 class ConnectionProgress:
     """A connection as the portal shows it. ``problem``: what she should know or do about it now. ``fed``: whether the
-    hospital also exports to us as a group, and ``shipment`` what came of that last.
+    hospital also exports to us as a group, and ``shipment`` what came of that last. ``handing``: it is not asked for what
+    it has, but hands that over by itself.
     """
 
     connection_id: int
@@ -102,6 +103,7 @@ class ConnectionProgress:
     problem: Explained | None
     fed: bool = False
     shipment: ShipmentProgress | None = None
+    handing: bool = False
 
     @property
     def under_way(self) -> bool:
@@ -177,6 +179,7 @@ def _connection(
         problem=explain(problem, hospital.name) if problem else told.problem if told else None,
         fed=fed,
         shipment=shipped.get(connection.pk),
+        handing=notices.handing(hospital) is not None,
     )
 
 

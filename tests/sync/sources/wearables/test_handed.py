@@ -19,7 +19,7 @@ from sandbox.wearables import days
 from sandbox.wearables.handover import Handover
 from standards.fhir import json
 from sync import budgets, connections, farewells, notices, pieces, removals, runs
-from sync.models import Connection, ConnectionState, Farewell, Piece, RunState, RunStep, StepState
+from sync.models import Connection, ConnectionState, Farewell, Piece, Run, RunState, RunStep, StepState
 from sync.sources.fhir_rest import client as http
 from sync.sources.wearables import makers, packing
 from sync.sources.wearables.metrics import METRICS
@@ -362,6 +362,14 @@ def test_order_that_fails_is_given_again(connection: Connection, handover: Hando
 
     assert perform(connection).state == RunState.COMPLETE
     assert len(handover.orders) == len(handover.ordered) > len(makers.MAKERS["garmin"].feeds)
+
+
+def test_her_page_says_that_nothing_is_asked_for(connection: Connection):
+    Run.objects.filter(connection=connection).update(state=RunState.COMPLETE, finished=timezone.now())
+
+    page = people.browser_of(connection.owner).get(f"/hospitals/{connection.pk}/")
+
+    assert "sends what your devices measure by itself" in page.content.decode()
 
 
 def test_erasure_takes_what_was_handed_over(connection: Connection, handover: Handover):
