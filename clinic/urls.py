@@ -10,5 +10,6 @@ app_name = "clinic"
 
 urlpatterns = [
     path("", views.panel, name="panel"),
+    path("still", views.still, name="still"),
     path("end/", views.end, name="end"),
 ]

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from clinic import standing
 from smartlaunch import visits
 from smartlaunch.visits import Open
 
@@ -14,7 +15,14 @@ from smartlaunch.visits import Open
 @visits.needed
 @require_safe
 def panel(request: HttpRequest, opened: Open) -> HttpResponse:
-    return render(request, "clinic/panel.html", {"opened": opened})
+    return render(request, "clinic/panel.html", {"opened": opened, "stands": standing.of(opened)})
+
+
+@visits.needed
+@require_safe
+def still(request: HttpRequest, opened: Open) -> HttpResponse:
+    """What the pages stand on now, for those that are open."""
+    return HttpResponse(standing.of(opened), content_type="text/plain")
 
 
 @visits.needed

@@ -111,7 +111,7 @@ def find(uid: UUID, secret: str, *, at: datetime) -> Open | None:
     visit = visits.filter(uid=uid).first()
     if visit is None or visit.sealed is None or not constant_time_compare(bytes(visit.secret_hash), digest(secret)):
         return None
-    return Open(visit, _opened(visit))
+    return Open(visit, opened_context(visit))
 
 
 def end(visit: Visit, *, at: datetime) -> None:
@@ -186,7 +186,8 @@ def _seal(uid: UUID, context: Context) -> bytes:
     return sealing.seal_site_secret(_purpose(uid), context.as_bytes())
 
 
-def _opened(visit: Visit) -> Context:
+def opened_context(visit: Visit) -> Context:
+    """Of a visit that is not over."""
     assert visit.sealed is not None
     return Context(**orjson.loads(sealing.open_site_secret(_purpose(visit.uid), bytes(visit.sealed))))
 
