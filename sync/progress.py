@@ -82,8 +82,8 @@ class ShipmentProgress:
 @dataclass(frozen=True, slots=True)
 class ConnectionProgress:
     """A connection as the portal shows it. ``problem``: what she should know or do about it now. ``fed``: whether the
-    hospital also exports to us as a group, and ``shipment`` what came of that last. ``handing``: it is not asked for what
-    it has, but hands that over by itself.
+    hospital also exports to us as a group, and ``shipment`` what came of that last. ``handing``: it is not asked
+    for what it has, but hands that over by itself.
     """
 
     connection_id: int
