@@ -16,6 +16,7 @@ from portal.views import (
     files,
     home,
     hospitals,
+    installed,
     people,
     readings,
     records,
@@ -28,6 +29,9 @@ from portal.views import (
 
 app_name = "portal"
 urlpatterns = [
+    path("manifest.webmanifest", installed.manifest, name="manifest"),
+    path("service-worker.js", installed.worker, name="worker"),
+    path("offline/", installed.offline, name="offline"),
     path("", home.home, name="home"),
     path("timeline/", timeline.one, name="timeline"),
     path("records/<slug:kind>/", records.listing, name="records"),

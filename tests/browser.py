@@ -49,6 +49,8 @@ def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
     contexts = []
 
     def opened(*, width: int = 1280, height: int = 900, **options: Any) -> Page:
+        # A worker would fetch behind the back of the tests that do not ask for one.
+        options.setdefault("service_workers", "block")
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
