@@ -58,6 +58,7 @@ PLACES = (
         "portal:home",
         frozenset(
             {"home", "timeline", "records", "record", "same", "same_kind", "choose_same", "differences", "days", "day"}
+            | {"visits", "care_team", "costs"}
             | {"readings"}
         ),
     ),

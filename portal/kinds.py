@@ -18,7 +18,7 @@ from records.sameness.kinds import Kind as Together
 @dataclass(frozen=True)
 class Kind:
     """``holds``: (type, code of a category) pairs; a category of "" stands for the whole type. ``together``: the one
-    list of all sources by which she sees it first, where there is one.
+    list of all sources by which she sees it first, ``page``: the view of a page of its own, where there is one.
     """
 
     slug: str
@@ -26,6 +26,7 @@ class Kind:
     icon: str
     holds: tuple[tuple[str, str], ...]
     together: Together | None = None
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,18 +94,19 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind("allergies", _("Allergies"), "allergy", _types("AllergyIntolerance"), Together.ALLERGIES),
     Kind("immunizations", _("Immunizations"), "immunization", _types("Immunization"), Together.VACCINES),
-    Kind("visits", _("Visits"), "visit", _types("Encounter", "Appointment", "EpisodeOfCare")),
+    Kind("visits", _("Visits"), "visit", _types("Encounter", "Appointment", "EpisodeOfCare"), page="visits"),
     Kind("procedures", _("Procedures"), "procedure", _types("Procedure")),
     Kind("documents", _("Documents and notes"), "document", _types("DocumentReference", "Composition", "Media")),
     Kind("reports", _("Reports"), "report", _types("DiagnosticReport", "ImagingStudy")),
     Kind("care-plans", _("Care plans and goals"), "plan", _types("CarePlan", "Goal", "ServiceRequest")),
-    Kind("coverage", _("Coverage"), "coverage", _types("Coverage", "Claim", "ExplanationOfBenefit")),
+    Kind("coverage", _("Coverage"), "coverage", _types("Coverage", "Claim", "ExplanationOfBenefit"), page="costs"),
     Kind("devices", _("Devices"), "device", _types("Device", "DeviceUseStatement")),
     Kind(
         "care-team",
         _("Care team and places"),
         "team",
         _types("CareTeam", "Practitioner", "PractitionerRole", "Organization", "Location", "RelatedPerson"),
+        page="care_team",
     ),
     OTHER,
 )

@@ -171,6 +171,21 @@ def groups(found: Gathered, chosen: Iterable[Cluster], called: Places) -> list[G
     return [group for group in parted if group.facts]
 
 
+def facts(found: Gathered, called: Places) -> list[Fact]:
+    """Every fact of these, also those that one record tells alone."""
+    return [_fact(found, cluster, called) for cluster in found.clusters]
+
+
+def alone(stored: Iterable[reading.Stored], called: Places) -> list[Fact]:
+    """Records that can be compared with none, each as a fact of its own."""
+    found = []
+    for each in stored:
+        line, place = lines.of(each, source=""), called.get(each.source_id, Place(""))
+        voice = Voice(line, place, when.moment(each.last_updated), "", ())
+        found.append(Fact(line.title, line.about, (voice,), (place.name,), (), True))
+    return found
+
+
 def others(
     records: reading.RecordSet, stored: reading.Stored, owner: Person, acting: Acting | None
 ) -> tuple[Kind, Fact, list[reading.Stored]] | None:

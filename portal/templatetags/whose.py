@@ -6,6 +6,7 @@ from django import template
 from django.urls import reverse
 
 from portal.acting import Acting
+from portal.kinds import Kind
 
 register = template.Library()
 
@@ -16,3 +17,11 @@ def whose_url(acting: Acting | str | None, view: str, *parts: str) -> str:
     if isinstance(acting, Acting):
         return reverse(f"portal:for_{view}", args=[acting.uid, *parts])
     return reverse(f"portal:{view}", args=parts)
+
+
+@register.simple_tag
+def kind_url(acting: Acting | str | None, kind: Kind) -> str:
+    """Where she sees a kind first: one list of all sources, a page of its own, or its records."""
+    if kind.together:
+        return whose_url(acting, "same_kind", kind.together.value)
+    return whose_url(acting, kind.page) if kind.page else whose_url(acting, "records", kind.slug)

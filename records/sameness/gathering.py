@@ -89,6 +89,11 @@ def around(records: reading.RecordSet, stored: reading.Stored) -> Gathered | Non
     return _formed(records, kind, found, len(found) < _AROUND, {}, None)
 
 
+def among(records: reading.RecordSet, kind: Kind, opened: Iterable[reading.Stored]) -> Gathered:
+    """The facts that just these records tell: those of a page."""
+    return _formed(records, kind, opened, True, {}, None)
+
+
 def of_person(records: reading.RecordSet) -> list[Conflict]:
     """What her sources say differently of who she is."""
     found = records.every(Query.of("Patient"))
