@@ -36,6 +36,10 @@ _RECORD: Final = {
     "problems": "bytea",
     "attachment": "varchar",
 }
+_PRESENT: Final = """
+SELECT r.owner_id, r.resource_type, r.logical_id FROM unnest(%s::int4[], %s::int2[], %s::varchar[])
+    AS asked (owner_id, resource_type, logical_id)
+JOIN records_record r USING (owner_id, resource_type, logical_id) WHERE NOT r.deleted"""
 _NUMBERS: Final = "SELECT nextval('records_record_number') FROM generate_series(1, %s)"
 
 
@@ -97,6 +101,13 @@ def present(*, owner_id: int, references: Iterable[tuple[str, str]]) -> list[tup
         logical_id__in=[logical_id for _, logical_id in wanted],
     ).values_list("resource_type", "logical_id")
     return [pair for number, logical_id in found if (pair := (TYPE_NAME[number], logical_id)) in wanted]
+
+
+def present_of(asked: Iterable[tuple[int, str, str]]) -> set[tuple[int, str, str]]:
+    """Which of these (owner, type, logical id) are current records: of many owners, in one statement."""
+    rows = [(owner_id, TYPE_NUMBER[name], logical_id) for owner_id, name, logical_id in asked]
+    found = statements.read(_PRESENT, [list(column) for column in zip(*rows, strict=True)]) if rows else []
+    return {(int(owner_id), TYPE_NAME[number], str(logical_id)) for owner_id, number, logical_id in found}
 
 
 def names(*, owner_id: int, source_id: int, limit: int) -> list[tuple[str, str]]:

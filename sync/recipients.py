@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from itertools import islice
+from typing import Final
 
 from django.db.models import Q, QuerySet
 
 from records import store
 from sync.models import Connection, ConnectionState, Hospital, Pointer
 from sync.sources.fhir_rest.mapping import Frame, Pointed
+
+PAIRS_MAX: Final = 50_000
+"""Names looked for by one statement: of so many people at once as that makes with what is wanted."""
 
 
 def linked(hospital: Hospital) -> QuerySet[Connection]:
@@ -57,10 +62,15 @@ def of_pointed(hospital: Hospital, wanted: Collection[Pointed]) -> dict[Pointed,
 def of_held(hospital: Hospital, wanted: Collection[Pointed]) -> dict[Pointed, list[int]]:
     """The connections of whose owners one of these is a record, as what a Provenance is about."""
     found: dict[Pointed, list[int]] = defaultdict(list)
-    for connection in linked(hospital).select_related("owner", "hospital__source").iterator():
-        named = names(connection, wanted)
-        for name in store.present(owner_id=connection.owner_id, references=named):
-            found[named[name]].append(connection.pk)
+    at_once = max(PAIRS_MAX // max(len(wanted), 1), 1)
+    everybody = linked(hospital).select_related("owner", "hospital__source").iterator(at_once)
+    while some := list(islice(everybody, at_once)):
+        named = [(each, names(each, wanted)) for each in some]
+        held = store.present_of((each.owner_id, *name) for each, known in named for name in known)
+        for connection, known in named:
+            for name, one in known.items():
+                if (connection.owner_id, *name) in held:
+                    found[one].append(connection.pk)
     return found
 
 

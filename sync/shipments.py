@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import random
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
@@ -19,13 +20,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from records import sealing
-from sync import feeds, leases, lines, recipients
+from sync import budgets, feeds, leases, lines, recipients, vendors
 from sync.leases import ClaimLost, Lease
 from sync.models import FileKind, FileState, Shipment, ShipmentState, ShippedFile
 from sync.problems import Problem, Remedy, SourceError
 from sync.sources.bulk_export import mapping
 from sync.sources.bulk_export.access import ServiceBearer
-from sync.sources.bulk_export.client import Client, Ready, Waiting
+from sync.sources.bulk_export.client import Client, Waiting
 
 MAX_ATTEMPTS: Final = 8
 ANEW_MAX: Final = 3
@@ -33,6 +34,8 @@ FIRST_PAUSE: Final = timedelta(seconds=30)
 LONGEST_PAUSE: Final = timedelta(hours=1)
 PATIENCE: Final = timedelta(days=7)
 """An export that is not ready by then never will be."""
+MANIFESTS_MAX: Final = 1000
+"""Documents of one manifest."""
 BATCH_LINES: Final = 500
 BATCH_BYTES: Final = 8_000_000
 PATIENTS_MAX: Final = 1000
@@ -86,7 +89,13 @@ def _client(claim: Claim) -> Client:
     key = sealing.open_site_secret(feeds.purpose(feed.hospital), bytes(feed.sealed_key)).decode()
     base = feed.hospital.fhir_base
     bearer = ServiceBearer(base, client_id=feed.client_id, key=key, scope=feed.scopes)
-    return Client(base, bearer=bearer, pulse=claim.pulse)
+    most = vendors.of(feed.hospital.vendor).requests_a_minute
+    return Client(
+        base,
+        bearer=bearer,
+        pulse=claim.pulse,
+        spend=lambda: budgets.spend(feed.hospital.pk, most=most, at=timezone.now()),
+    )
 
 
 def _go_on(claim: Claim, client: Client) -> None:
@@ -125,21 +134,34 @@ def _status(shipment: Shipment) -> str:
 def _is_ready(claim: Claim, client: Client) -> bool:
     """Note the files of a finished export; of one that is not, when to ask again."""
     shipment = claim.shipment
-    answer = client.ask(_status(shipment))
-    if isinstance(answer, Waiting):
-        if timezone.now() - shipment.queued > PATIENCE:
-            raise SourceError("the export does not end", problem=Problem.STUCK)
-        claim.update(claim=None, due=timezone.now() + answer.wait, attempts=0, said=_plain(answer.said))
-        return False
-    _note_files(claim, answer)
+    documents: list[Mapping[str, Any]] = []
+    address, seen = _status(shipment), set[str]()
+    while address:
+        answer = client.ask(address)
+        if isinstance(answer, Waiting):
+            _wait(claim, answer)
+            return False
+        documents.append(answer.manifest)
+        expires = answer.expires
+        seen.add(address)
+        address = mapping.following(answer.manifest)
+        if address in seen or len(seen) > MANIFESTS_MAX:
+            raise SourceError("a manifest that leads in a circle", problem=Problem.LOOP)
+    _note_files(claim, mapping.manifest(*documents), expires)
     return True
 
 
+def _wait(claim: Claim, answer: Waiting) -> None:
+    """Until the whole of its manifest is there."""
+    if timezone.now() - claim.shipment.queued > PATIENCE:
+        raise SourceError("the export does not end", problem=Problem.STUCK)
+    claim.update(claim=None, due=timezone.now() + answer.wait, attempts=0, said=_plain(answer.said))
+
+
 @transaction.atomic
-def _note_files(claim: Claim, answer: Ready) -> None:
+def _note_files(claim: Claim, listed: mapping.Manifest, expires: datetime | None) -> None:
     claim.lock()
     shipment = claim.shipment
-    listed = mapping.manifest(answer.manifest)
     ShippedFile.objects.bulk_create(
         ShippedFile(
             shipment=shipment,
@@ -152,7 +174,7 @@ def _note_files(claim: Claim, answer: Ready) -> None:
         for number, file in enumerate(listed.files, 1)
     )
     shipment.state, shipment.signed = ShipmentState.FETCHING, listed.signed
-    shipment.transaction_time, shipment.expires = listed.transaction_time, answer.expires
+    shipment.transaction_time, shipment.expires = listed.transaction_time, expires
     claim.update(
         state=shipment.state,
         signed=shipment.signed,
@@ -216,7 +238,9 @@ def _stumble(claim: Claim, error: SourceError) -> None:
         if error.problem is Problem.MISSING and begun:
             _expire(claim)
         elif error.remedy is Remedy.RETRY and claim.shipment.attempts < MAX_ATTEMPTS:
-            claim.update(claim=None, due=timezone.now() + _pause(claim.shipment.attempts, error.wait))
+            # Waiting for our own turn is no try.
+            tried = max(claim.shipment.attempts - (error.problem is Problem.OUR_TURN), 0)
+            claim.update(claim=None, due=timezone.now() + _pause(tried, error.wait), attempts=tried)
         else:
             _finish(claim, problem=error.problem)
     except ClaimLost:

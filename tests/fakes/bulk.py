@@ -42,6 +42,8 @@ class BulkFakes:
     signed: bool = True
     lines: dict[str, list[bytes]] = field(default_factory=dict)
     time: str = AT
+    pages: int = 1
+    late: int = 0
 
 
 class FakeBulk(FakeEHR):
@@ -67,6 +69,8 @@ class FakeBulk(FakeEHR):
         path = urlsplit(asked.target).path
         if path.endswith("$export"):
             return self._signed(asked) or self._order(asked, body)
+        if found := re.fullmatch(r"/fhir/bulk/(\d+)/manifest-(\d+)", path):
+            return self._signed(asked) or self._more(int(found[1]), int(found[2]))
         if found := re.fullmatch(r"/fhir/bulk/(\d+)(?:/(.+))?", path):
             export = self.exports[int(found[1])]
             if (found[2] is None or self.bulk.signed) and (refused := self._signed(asked)):
@@ -101,7 +105,17 @@ class FakeBulk(FakeEHR):
         export.polls += 1
         if export.polls <= self.bulk.waits:
             return Reply(ACCEPTED, b"", {"Retry-After": "120", "X-Progress": f"{export.polls} of {self.bulk.waits}"})
-        where = f"{self.base}/bulk/{number}"
+        return self._manifest(number, 0)
+
+    def _more(self, number: int, page: int) -> Reply:
+        """A manifest's next document, which is not always there when it is asked for."""
+        if self.bulk.late:
+            self.bulk.late -= 1
+            return Reply(ACCEPTED, b"", {"Retry-After": "60"})
+        return self._manifest(number, page)
+
+    def _manifest(self, number: int, page: int) -> Reply:
+        export, where = self.exports[number], f"{self.base}/bulk/{number}"
         kinds = {"deleted": ("deleted", "Bundle"), "errors": ("error", "OperationOutcome")}
         manifest: dict[str, Any] = {
             "transactionTime": self.bulk.time,
@@ -110,7 +124,9 @@ class FakeBulk(FakeEHR):
             "deleted": [],
             "error": [],
         }
-        for name, content in export.files.items():
+        if page + 1 < self.bulk.pages:
+            manifest["link"] = [{"relation": "next", "url": f"{where}/manifest-{page + 1}"}]
+        for name, content in list(export.files.items())[page :: self.bulk.pages]:
             kind, resource_type = kinds.get(name, ("output", name.partition(".")[0]))
             listed = {"type": resource_type, "url": f"{where}/{name}", "count": content.count(b"\n")}
             manifest[kind].append(listed)

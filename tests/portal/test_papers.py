@@ -14,6 +14,8 @@ from audit import events
 from consent import ledger
 from records import labels
 from standards.fhir import validation
+from sync.sources.wearables import observations
+from sync.sources.wearables.readings import Device, DeviceKind
 from tests.portal import people
 from tests.sharing import makers
 from tests.standards import ips_rules
@@ -140,6 +142,31 @@ def test_emergency_card_says_once_what_two_sources_say_alike_and_how_to_take_it_
     assert said.count("Twin finding") == 1
     assert "once a day, as needed" in said
     assert "Step" not in said
+
+
+def test_emergency_card_names_what_is_in_her_and_no_watch_and_no_phone():
+    owner = makers.owner()
+    whose = {"reference": f"Patient/{owner.patient_id}"}
+    watch, phone = (
+        observations.device(Device(name, name, kind, "Maker"), owner.patient_id)
+        for name, kind in (("Runner Watch", DeviceKind.WATCH), ("Her Phone", DeviceKind.PHONE))
+    )
+    pacemaker = {
+        "resourceType": "Device",
+        "id": "pacemaker",
+        "status": "active",
+        "type": {"text": "Dual chamber pacemaker"},
+        "patient": whose,
+    }
+    people.store_records(owner, [watch, phone, pacemaker])
+    client = people.browser_of(owner)
+    assert "Runner Watch" in client.get("/records/devices/").content.decode()
+
+    said = client.get("/share/emergency/").content.decode()
+
+    assert "Dual chamber pacemaker" in said
+    assert "Runner Watch" not in said
+    assert "Her Phone" not in said
 
 
 def test_who_has_nothing_yet_is_told_so():

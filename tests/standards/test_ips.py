@@ -306,6 +306,35 @@ def test_an_active_device_is_told_as_in_use():
     assert "Knee" in text_of(bundle, "Medical Devices")
 
 
+def test_a_device_that_only_reads_something_off_her_is_none_of_the_medical_ones():
+    watch = {"coding": [{"system": document.MDC, "code": "65573"}], "text": "Watch"}
+    pacemaker = coded("2", text="Pacemaker")
+    heard = {
+        "resourceType": "Observation",
+        "id": "pulse",
+        "status": "final",
+        "code": coded("3", text="Pulse"),
+        "subject": SUBJECT,
+        "device": {"reference": "Device/band"},
+    }
+    told = heard | {"id": "rhythm", "device": {"reference": "Device/pacemaker"}}
+    devices = [
+        {"resourceType": "Device", "id": name, "status": "active", "type": kind, "patient": SUBJECT, **more}
+        for name, kind, more in (
+            ("watch", watch, {}),
+            ("band", coded("4", text="Band"), {}),
+            ("pacemaker", pacemaker, {"udiCarrier": [{"deviceIdentifier": "0123"}]}),
+        )
+    ]
+    assert len(entries(write(*devices[1:]))["Medical Devices"]) == 2
+
+    bundle = write(*devices, heard, told)
+
+    assert len(entries(bundle)["Medical Devices"]) == 1
+    assert "Pacemaker" in text_of(bundle, "Medical Devices")
+    assert "Watch" not in text_of(bundle, "Medical Devices")
+
+
 def test_a_device_with_a_statement_of_its_own_gets_no_second_one():
     device = {"resourceType": "Device", "id": "knee", "status": "active", "patient": SUBJECT}
     use = {

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Person
@@ -23,7 +24,7 @@ from fhirapi.bulk import doorbell as exports
 from records import store
 from records.models import Record
 from standards.fhir import json
-from sync import connections, feeds, hospitals, shipments
+from sync import connections, feeds, hospitals, recipients, shipments, vendors
 from sync.models import (
     Connection,
     ConnectionState,
@@ -36,7 +37,8 @@ from sync.models import (
     ShipmentState,
     ShippedFile,
 )
-from sync.problems import Problem
+from sync.problems import Problem, Remedy, SourceError
+from sync.sources.fhir_rest.mapping import Pointed
 from sync.tokens import Tokens
 from tests.fakes.bulk import AT, PRIVATE_JWK, FakeBulk
 from tests.fakes.ehr import CLIENT_ID, Asked, Reply
@@ -121,12 +123,17 @@ def ordered(feed: Feed) -> Shipment:
 def perform(shipment: Shipment) -> Shipment:
     """As often as it takes, without waiting in between."""
     for _ in range(20):
-        Shipment.objects.filter(pk=shipment.pk).update(due=timezone.now())
-        shipments.perform(shipment.pk)
-        shipment.refresh_from_db()
-        if shipment.finished:
+        if step(shipment).finished:
             return shipment
     raise AssertionError(f"the shipment did not end: {shipment.state}")
+
+
+def step(shipment: Shipment) -> Shipment:
+    """Once."""
+    Shipment.objects.filter(pk=shipment.pk).update(due=timezone.now())
+    shipments.perform(shipment.pk)
+    shipment.refresh_from_db()
+    return shipment
 
 
 def shipped(feed: Feed) -> Shipment:
@@ -473,6 +480,73 @@ def test_a_file_of_several_zipped_ones_is_read_to_its_end(ana, feed, ehr):
 
     assert shipment.state == ShipmentState.COMPLETE
     assert file(shipment, "Observation").lines == 9
+
+
+def test_a_manifest_is_followed_to_its_end(ana, feed, ehr):
+    ehr.bulk.pages, ehr.bulk.late = 3, 1
+
+    shipment = step(ordered(feed))
+    assert (shipment.state, ShippedFile.objects.count()) == (ShipmentState.ORDERED, 0)
+    shipment = perform(shipment)
+
+    assert shipment.state == ShipmentState.COMPLETE
+    names = {name.partition(".")[0] for name in ehr.exports[0].files}
+    assert len(names) > 1
+    assert set(ShippedFile.objects.values_list("resource_type", flat=True)) == names
+
+
+def test_a_manifest_that_leads_in_a_circle_ends(ana, feed, ehr, monkeypatch):
+    monkeypatch.setattr(shipments.mapping, "following", lambda document: f"{ehr.base}/bulk/0")
+
+    shipment = perform(ordered(feed))
+
+    assert (shipment.state, shipment.problem) == (ShipmentState.FAILED, Problem.LOOP)
+
+
+def test_requests_are_counted_with_those_of_pulls(ana, feed, ehr, monkeypatch):
+    spent = []
+
+    def spend(hospital_id, *, most, at):
+        if len(spent) == 3:
+            raise SourceError("spent", problem=Problem.OUR_TURN, remedy=Remedy.RETRY, wait=timedelta(seconds=40))
+        spent.append((hospital_id, most))
+
+    monkeypatch.setattr(shipments.budgets, "spend", spend)
+
+    shipment = step(ordered(feed))
+
+    # The order, the manifest, one file; the next has to wait, and that is no try.
+    assert spent == [(feed.hospital_id, vendors.STANDARD.requests_a_minute)] * 3
+    assert (shipment.state, shipment.attempts, shipment.claim) == (ShipmentState.FETCHING, 0, None)
+    assert shipment.due > timezone.now() + timedelta(seconds=39)
+    while not step(shipment).finished:
+        spent.clear()
+    assert shipment.state == ShipmentState.COMPLETE
+
+
+def test_whose_records_a_provenance_tells_of_is_one_question_however_many_are_linked(ana, feed, ehr, monkeypatch):
+    shipped(feed)
+    wanted = {Pointed("Observation", "p1-o1"), Pointed("Observation", "nowhere")}
+
+    statements, read = [], store.statements.read
+    monkeypatch.setattr(store.statements, "read", lambda *asked: statements.append(asked) or read(*asked))
+
+    def asked():
+        statements.clear()
+        with CaptureQueriesContext(database) as queries:
+            found = recipients.of_held(feed.hospital, wanted)
+        return len(queries) + len(statements), {one.remote_id: sorted(keys) for one, keys in found.items()}
+
+    alone, found = asked()
+    others = [linked(person(f"P{number} Example"), feed.hospital, ehr, "p1") for number in range(5)]
+    Connection.objects.filter(pk__in=[each.pk for each in others]).update(recognized=timezone.now())
+    shipped(feed)
+
+    together, found_now = asked()
+
+    assert (alone, together) == (2, 2)
+    assert found == {"p1-o1": [ana.pk]}
+    assert found_now == {"p1-o1": sorted([ana.pk, *(each.pk for each in others)])}
 
 
 def test_our_token_goes_to_no_other_host(ana, feed, ehr):

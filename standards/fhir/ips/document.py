@@ -34,6 +34,9 @@ _UNAVAILABLE: Final = {
         }
     ]
 }
+MDC: Final = "urn:iso:std:iso:11073:10101"
+PERSONAL_HEALTH_DEVICE: Final = ("65573", "MDC_MOC_VMS_MDS_SIMP")
+_READERS: Final = frozenset({PERSONAL_HEALTH_DEVICE[0], "531981"})
 _POINTED_AT: Final = frozenset(
     {
         "Device",
@@ -187,8 +190,12 @@ def _author(author: Author, identifier: uuid.UUID) -> Resource:
 
 
 def _uses(held: Iterable[Resource], patient: Resource, *, base: str, identifier: uuid.UUID) -> list[Resource]:
-    """The section of devices takes statements of use: of an active Device that has none, one that says just that."""
+    """The section of devices takes statements of use: of an active Device that has none, one that says just that.
+
+    It is for what is in her, or keeps her going, and not for what only reads something off her: a watch, a phone.
+    """
     known = list(held)
+    named = {text for one in known if one["resourceType"] == "Observation" for text in _references(one)}
     used = {text for one in known if one["resourceType"] == "DeviceUseStatement" for text in _references(one)}
     return [
         {
@@ -200,8 +207,17 @@ def _uses(held: Iterable[Resource], patient: Resource, *, base: str, identifier:
             "device": {"reference": _url(device, base)},
         }
         for device in known
-        if device["resourceType"] == "Device" and device.get("status") == "active" and _name(device) not in used
+        if device["resourceType"] == "Device"
+        and device.get("status") == "active"
+        and _name(device) not in used
+        and not (_only_reads(device) or (_name(device) in named and not device.get("udiCarrier")))
     ]
+
+
+def _only_reads(device: Resource) -> bool:
+    """A personal health device, or the gateway of some, as HL7's guide for these types it (PHD 1.1.0, Device.type)."""
+    codings = (device.get("type") or {}).get("coding") or ()
+    return any(each.get("system") == MDC and each.get("code") in _READERS for each in codings)
 
 
 def _bare(resource: Resource) -> Resource:

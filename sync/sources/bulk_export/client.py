@@ -48,12 +48,16 @@ class Ready:
 
 
 class Client:
-    """Asks one server, as ourselves. ``pulse`` is called while a file arrives, and may raise to end that."""
+    """Asks one server, as ourselves. ``pulse`` is called while a file arrives, and may raise to end that; ``spend``
+    before each request, and raises SourceError when no more may be asked now."""
 
-    def __init__(self, base: str, *, bearer: ServiceBearer, pulse: Callable[[], None]) -> None:
+    def __init__(
+        self, base: str, *, bearer: ServiceBearer, pulse: Callable[[], None], spend: Callable[[], None] = lambda: None
+    ) -> None:
         self._base = base.rstrip("/")
         self._bearer = bearer
         self._pulse = pulse
+        self._spend = spend
         self._session = outbound.GuardedSession()
         self._session.body_bytes = MANIFEST_BYTES
         self._session.pulse = pulse
@@ -134,6 +138,7 @@ class Client:
     def _once(
         self, method: str, address: str, headers: Mapping[str, str], signed: bool, more: Mapping[str, Any]
     ) -> requests.Response:
+        self._spend()
         shown = {"Authorization": f"Bearer {self._bearer.token()}"} if signed else {}
         with _translated():
             return self._session.request(method, address, headers={**headers, **shown}, **more)

@@ -36,19 +36,34 @@ class Manifest:
     files: tuple[File, ...]
 
 
-def manifest(document: Mapping[str, Any]) -> Manifest:
-    """The files in the order in which they are read: what is about people, what tells of that, what it points to, an
-    organisation last because all lead to it; then deletions, so that nothing brings back what is gone.
+def following(document: Mapping[str, Any]) -> str:
+    """Where a manifest goes on (Bulk Data Access 2.0, ``link`` with the relation ``next``); empty at its end."""
+    links = document.get("link")
+    found = [each for each in (links if isinstance(links, list) else []) if isinstance(each, dict)]
+    address = next((each.get("url") for each in found if each.get("relation") == "next"), None)
+    return address if isinstance(address, str) else ""
+
+
+def manifest(*documents: Mapping[str, Any]) -> Manifest:
+    """The files of a manifest, which may be several documents long, in the order in which they are read: what is about
+    people, what tells of that, what it points to, an organisation last because all lead to it; then deletions, so that
+    nothing brings back what is gone.
 
     Raises SourceError.
     """
-    at = document.get("transactionTime")
+    at = documents[0].get("transactionTime")
     if not isinstance(at, str) or not _INSTANT.fullmatch(at):
         raise SourceError("a manifest without transactionTime", problem=Problem.UNREADABLE)
-    files = [file for kind in ("output", "deleted", "error") for file in _files(document.get(kind), kind)]
+    files = [
+        file
+        for document in documents
+        for kind in ("output", "deleted", "error")
+        for file in _files(document.get(kind), kind)
+    ]
     if len(files) > FILES_MAX:
         raise SourceError("a manifest with too many files", problem=Problem.TOO_LARGE)
-    return Manifest(at, document.get("requiresAccessToken") is not False, tuple(sorted(files, key=_turn)))
+    signed = any(document.get("requiresAccessToken") is not False for document in documents)
+    return Manifest(at, signed, tuple(sorted(files, key=_turn)))
 
 
 def _files(listed: object, kind: str) -> Iterator[File]:

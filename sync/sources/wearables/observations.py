@@ -14,6 +14,7 @@ from fractions import Fraction
 from math import gcd
 from typing import Any, Final
 
+from standards.fhir.ips import document
 from sync.sources.upload.readings import made_id
 from sync.sources.wearables import metrics, overlaps, packing, readings
 from sync.sources.wearables.metrics import METRICS, Category, Metric, Shape
@@ -47,6 +48,12 @@ STAGE_NUMBERS: Final[Mapping[Stage, int]] = {
     Stage.DEEP: 2,
     Stage.REM: 3,
     Stage.ASLEEP: 4,
+}
+# Which says to everybody that it only measures: no implant, and nothing that an emergency has to know of.
+_READER: Final = {
+    "system": document.MDC,
+    "code": document.PERSONAL_HEALTH_DEVICE[0],
+    "display": document.PERSONAL_HEALTH_DEVICE[1],
 }
 _STAGES_SAID: Final = "Sleep stages: 0 awake, 1 light, 2 deep, 3 REM, 4 asleep"
 _KINDS: Final[Mapping[DeviceKind, str]] = {
@@ -98,7 +105,7 @@ def device(one: Device, patient: str) -> Resource:
         "manufacturer": one.maker,
         "deviceName": [{"name": one.name, "type": "user-friendly-name"}],
         "modelNumber": one.model,
-        "type": {"coding": [{"system": SYSTEM, "code": one.kind.value, "display": _KINDS[one.kind]}]},
+        "type": {"coding": [{"system": SYSTEM, "code": one.kind.value, "display": _KINDS[one.kind]}, _READER]},
         "patient": {"reference": f"Patient/{patient}"},
     }
     return {name: value for name, value in resource.items() if value}
