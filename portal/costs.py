@@ -18,7 +18,7 @@ from django.utils import formats
 from django.utils.translation import gettext as _
 
 from accounts.models import Person
-from portal import elements, lines, origins, when
+from portal import elements, lines, names, origins, when
 from portal.acting import Acting
 from records import reading
 from records.query import Query
@@ -104,6 +104,7 @@ class Coverage:
     plan: str
     payer: str
     period: str
+    state: str
     place: origins.Place
 
 
@@ -132,6 +133,7 @@ def _coverage(stored: reading.Stored, place: origins.Place) -> Coverage:
         plan=", ".join(filter(None, named)),
         payer=", ".join(filter(None, payers)),
         period=when.span(elements.first(resource, "period")),
+        state=names.word(elements.text(resource, "status")),
         place=place,
     )
 
@@ -247,9 +249,9 @@ def _says(every: list[Claim]) -> Iterator[str]:
     counted = [claim for claim in every if not claim.why]
     for currency in sorted({amount.currency for claim in counted for amount in claim.amounts.values()}):
         for share, sentence in (
-            (Share.BILLED, _("%(amount)s was billed (%(said)s of %(claims)s claims say).")),
-            (Share.PLAN, _("Your plan paid %(amount)s (%(said)s of %(claims)s claims say).")),
-            (Share.HERS, _("Your share was %(amount)s (%(said)s of %(claims)s claims say).")),
+            (Share.BILLED, _("%(amount)s was billed (claims that say so: %(said)s of %(claims)s).")),
+            (Share.PLAN, _("Your plan paid %(amount)s (claims that say so: %(said)s of %(claims)s).")),
+            (Share.HERS, _("Your share was %(amount)s (claims that say so: %(said)s of %(claims)s).")),
         ):
             said = [claim.amounts[share] for claim in counted if share in claim.amounts]
             said = [amount for amount in said if amount.currency == currency]

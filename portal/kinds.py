@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy as _
 
-from portal import names, when
+from portal import elements, names, when
 from records import indexing
 from records.kinds import KindCount
 from records.query import Query
+from records.reading import Stored
 from records.sameness.kinds import Kind as Together
 
 
@@ -48,6 +49,13 @@ class Shelf:
         if self.resource_type == "Observation":
             return _("All measurements and findings")
         return names.type_name(self.resource_type)
+
+    def holds(self, stored: Stored) -> bool:
+        """Whether a record of this type, as it was, is in this list."""
+        if not self.category:
+            return True
+        tokens = elements.every(stored.resource, "category", "coding", "code")
+        return _code(self.category) in set(map(str, tokens))
 
     def query(self, *, count: int, cursor: str | None) -> Query:
         query = Query.of(self.resource_type).page(count, after=cursor)

@@ -47,6 +47,12 @@ def all_of(entries: Sequence[reading.Stored]) -> list[Line]:
 
 # Where the name of a thing stands, by type; the first that is there wins. Types not listed use ``code`` and ``type``.
 _TITLES: dict[str, tuple[tuple[str, Callable[[Any], str]], ...]] = {
+    "Appointment": (
+        ("description", phrases.of),
+        ("serviceType", phrases.concept),
+        ("appointmentType", phrases.concept),
+        ("reasonCode", phrases.concept),
+    ),
     "CarePlan": (("title", phrases.of), ("category", phrases.concept), ("description", phrases.of)),
     "CareTeam": (("name", phrases.of), ("category", phrases.concept)),
     "Coverage": (("class", phrases.of), ("type", phrases.concept), ("payor", phrases.reference)),

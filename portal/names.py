@@ -107,6 +107,7 @@ ELEMENTS: dict[str, Name] = {
     "addresses": _("Is about"),
     "admitSource": _("Came from"),
     "asserter": _("Stated by"),
+    "attachment": _("Document"),
     "author": _("Written by"),
     "authoredOn": _("Written"),
     "authenticator": _("Signed by"),

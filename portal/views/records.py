@@ -16,6 +16,7 @@ from accounts import languages, stepup
 from accounts.models import Person
 from consent import texts
 from portal import (
+    as_of,
     documents,
     facts,
     hidings,
@@ -29,6 +30,7 @@ from portal import (
     sensitivity,
     when,
 )
+from portal.as_of import PastDay
 from records import reading
 from records.query import InvalidSearch
 from standards.fhir import json
@@ -51,9 +53,10 @@ def listing(request: HttpRequest, kind: str, uid: UUID | None = None) -> HttpRes
         shelf = next(
             (each for each in shelves if each.slug == request.GET.get("list")), shelves[0] if shelves else None
         )
-        page = _page(look.records, shelf, request.GET.get("after") or None)
+        past, after = as_of.asked(request, look), request.GET.get("after") or None
+        page = _page(look.records, shelf, after, past)
         if page is None:
-            return redirect(request.path)
+            return redirect(f"{request.path}{past.query if past else ''}")
         look.saw(page.entries)
         return render(
             request,
@@ -65,16 +68,21 @@ def listing(request: HttpRequest, kind: str, uid: UUID | None = None) -> HttpRes
                 "shelf": shelf,
                 "lines": lines.all_of(page.entries),
                 "next": page.next,
-                "further": bool(request.GET.get("after")),
+                "further": bool(after),
+                "as_of": past,
             },
         )
 
 
-def _page(records: reading.RecordSet, shelf: kinds.Shelf | None, cursor: str | None) -> reading.Page | None:
+def _page(
+    records: reading.RecordSet, shelf: kinds.Shelf | None, cursor: str | None, past: PastDay | None
+) -> reading.Page | None:
     """None where the place to go on from is none of ours."""
     if shelf is None:
         return reading.Page([], None)
     try:
+        if past:
+            return past.of(records).page(shelf.resource_type, count=PAGE, after=cursor, wanted=shelf.holds)
         return records.search(shelf.query(count=PAGE, cursor=cursor))
     except InvalidSearch:
         return None
@@ -90,7 +98,12 @@ def one(request: HttpRequest, resource_type: str, logical_id: str, uid: UUID | N
     """
     asked = request.GET.get("version", "")
     with looking.at_records(request, interaction="vread" if asked else "read", uid=uid) as look:
-        versions = look.records.history(resource_type, logical_id)
+        versions, past = look.records.history(resource_type, logical_id), as_of.asked(request, look)
+        if past and versions and not asked:
+            known = [each for each in versions if each.last_updated <= past.at]
+            if not known or known[0].deleted:
+                return _not_held(request, look, past, versions, known)
+            asked = str(known[0].version_id)
         stored = next((each for each in versions if not asked or str(each.version_id) == asked), None)
         if stored is None or stored.deleted:
             raise Http404
@@ -100,13 +113,28 @@ def one(request: HttpRequest, resource_type: str, logical_id: str, uid: UUID | N
         look.saw([*members, *provenances])
         place = origins.places(look.owner, [stored.source_id], acting=look.acting).get(stored.source_id)
         shown = {**_shown(stored, versions), "acting": look.acting, "same_kind": kind, "fact": fact}
-        shown |= {"place": place, "traces": traces}
+        shown |= {"place": place, "traces": traces, "as_of": past}
         if not look.acting:
             shown |= _who_gets_it(look.owner, stored)
         answer = render(request, "portal/record.html", shown)
     # Its documents, each an answer of its own in a frame without rights (views/documents.py).
     answer._csp_update = {"frame-src": [SELF]}  # type: ignore[attr-defined]
     return answer
+
+
+def _not_held(
+    request: HttpRequest,
+    look: looking.Look,
+    past: PastDay,
+    versions: Sequence[reading.Stored],
+    known: Sequence[reading.Stored],
+) -> HttpResponse:
+    """What she has, or had, and what was not there on that day: it had not come yet, or was removed before."""
+    if all(each.deleted for each in versions):
+        raise Http404
+    look.saw(versions[:1])
+    shown = {"acting": look.acting, "as_of": past, "removed": bool(known)}
+    return render(request, "portal/not_held.html", {**shown, "reached": when.moment(versions[-1].last_updated)})
 
 
 def _who_gets_it(owner: Person, stored: reading.Stored) -> dict[str, Any]:

@@ -16,11 +16,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import Person
 from consent import sameness as consent_sameness
-from portal import kinds, looking, pages, sameness, when
+from portal import as_of, kinds, looking, pages, sameness, when
 from records.sameness import gathering, words
 from records.sameness import kinds as record_kinds
 from records.sameness.clusters import Cluster
 from records.sameness.conflicts import Conflict
+from records.sameness.gathering import Readable
 from records.sameness.kinds import MAKES, Kind
 from records.sameness.said import Ref
 
@@ -45,8 +46,9 @@ def listing(request: HttpRequest, kind: str, uid: UUID | None = None) -> HttpRes
     if named is None:
         raise Http404
     with looking.at_records(request, interaction="search", uid=uid) as look:
-        spoken = words.of(look.owner.pk)
-        found = gathering.of_kind(look.records, named, said_by_owner=spoken)
+        spoken, past = words.of(look.owner.pk), as_of.asked(request, look)
+        records: Readable = past.of(look.records) if past else look.records
+        found = gathering.of_kind(records, named, said_by_owner=spoken)
         every = sameness.shown(found)
         chosen = every[:_SHOWN]
         differing, called = found.conflicts, sameness.places([found], look.owner, look.acting)
@@ -62,7 +64,8 @@ def listing(request: HttpRequest, kind: str, uid: UUID | None = None) -> HttpRes
                 "groups": sameness.groups(found, chosen, called),
                 "left": len(every) - len(chosen),
                 "differences": sameness.differences(found, differing, called),
-                "parted": [] if look.acting else sameness.parted(found, spoken, called),
+                "as_of": past,
+                "parted": [] if look.acting or past else sameness.parted(found, spoken, called),
                 "whole": found.whole,
                 "most": gathering.MOST,
             },

@@ -6,11 +6,11 @@ is withheld they are exactly those of a record in which it never was.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from records import reading
 from records.query import Query
@@ -33,6 +33,14 @@ _DATED: Final = {
 }
 
 
+class Readable(Protocol):
+    """What facts are gathered from: the record as it is, or as it was known at a moment (records/asof.py)."""
+
+    @property
+    def owner_id(self) -> int: ...
+    def every(self, query: Query) -> Iterator[reading.Stored]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Gathered:
     """``stored``: what was opened, by its id. ``whole``: whether all that she may read was compared."""
@@ -53,7 +61,7 @@ class Gathered:
         return next((each for each in self.clusters if any(member.ref == ref for member in each.members)), None)
 
 
-def of_kind(records: reading.RecordSet, kind: Kind, *, said_by_owner: clusters.Words | None = None) -> Gathered:
+def of_kind(records: Readable, kind: Kind, *, said_by_owner: clusters.Words | None = None) -> Gathered:
     """Every fact of a kind. ``said_by_owner``: her words where they are at hand.
 
     Of what her devices measure there is so much that nothing else would be left among the newest. It is not compared
@@ -103,7 +111,7 @@ def of_person(records: reading.RecordSet) -> list[Conflict]:
 
 
 def _formed(
-    records: reading.RecordSet,
+    records: Readable,
     kind: Kind,
     opened: Iterable[reading.Stored],
     whole: bool,
@@ -126,6 +134,6 @@ def _points(opened: Iterable[reading.Stored]) -> bool:
     return any(b'"medicationReference"' in each.body for each in opened)
 
 
-def _medications(records: reading.RecordSet) -> dict[str, Mapping[str, Any]]:
+def _medications(records: Readable) -> dict[str, Mapping[str, Any]]:
     found = islice(records.every(Query.of("Medication")), MOST)
     return {f"Medication/{each.logical_id}": each.resource for each in found}

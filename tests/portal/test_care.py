@@ -168,9 +168,9 @@ def test_costs_are_told_in_words_by_year_and_once_for_a_claim_that_two_sources_t
 
     text = page(people.browser_of(person), "/costs/")
 
-    assert "300.50 USD was billed (2 of 2 claims say)." in text
-    assert "Your plan paid 150.00 USD (1 of 2 claims say)." in text
-    assert "Your share was 25.25 USD (1 of 2 claims say)." in text
+    assert "300.50 USD was billed (claims that say so: 2 of 2)." in text
+    assert "Your plan paid 150.00 USD (claims that say so: 1 of 2)." in text
+    assert "Your share was 25.25 USD (claims that say so: 1 of 2)." in text
     assert "another of your sources tells of the same claim" in text
     assert "asked beforehand" in text
     assert "the plan no longer counts it" in text
