@@ -14,7 +14,7 @@ urlpatterns = [
     path("patients/<str:patient_id>/", views.chart, name="chart"),
     path("patients/<str:patient_id>/open/", views.open_app, name="open-app"),
     # In front of the gateway's: whoever opened the app of the chart is not asked again.
-    path("oauth/consent/<uuid:uid>", views.consent),
+    path("oauth/consent/<uuid:uid>", views.consent, name="answer"),
     path("accounts/", include("accounts.urls")),
     path("", include("gateway.urls")),
     # A Bundle is posted to the base as it is spelt; a redirect would lose it.

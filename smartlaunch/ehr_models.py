@@ -197,8 +197,8 @@ class Visit(models.Model):
     """A clinician with one patient's chart open in his EHR: one frame, one tab. Its address and its cookie name it.
 
     ``person``: whose record here it is about; empty until a link that she made or confirmed says so. ``sealed``: JSON
-    ``{"patient", "encounter", "access_token", "scope"}``, ids as the EHR has them; emptied when the visit is over.
-    ``ends``: when the EHR's token does.
+    ``{"patient", "encounter", "scope"}``, ids as the EHR has them, for as long as the row is kept; ``sealed_token``:
+    the EHR's token, emptied when the visit is over. ``ends``: when that token does.
     """
 
     uid = models.UUIDField(primary_key=True, editable=False)
@@ -206,7 +206,8 @@ class Visit(models.Model):
     clinician = models.ForeignKey(Clinician, models.PROTECT, related_name="visits")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     secret_hash = models.BinaryField()
-    sealed = models.BinaryField(null=True)
+    sealed = models.BinaryField()
+    sealed_token = models.BinaryField(null=True)
     need_patient_banner = models.BooleanField(default=True)
     smart_style_url = models.CharField(max_length=500, blank=True)
     intent = models.CharField(max_length=100, blank=True)

@@ -76,7 +76,7 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def style(request: HttpRequest, opened: Open) -> HttpResponse:
     """The EHR's colours for this visit, kept by the browser while it lasts."""
-    key = f"ehr-style {hashlib.sha256(opened.visit.smart_style_url.encode()).hexdigest()}"
+    key = f"ehr-style:{hashlib.sha256(opened.visit.smart_style_url.encode()).hexdigest()}"
     sheet = cache.get(key)
     if sheet is None:
         sheet = styles.fetched(opened.visit.smart_style_url) if opened.visit.smart_style_url else ""

@@ -31,7 +31,7 @@ def verify(answer: Mapping[str, Any], *, server: AuthorizationServer, client_id:
     raw = answer.get("id_token")
     if not isinstance(raw, str):
         raise _refused("no id_token")
-    keys = _key_set(server)
+    keys = key_set(server)
     try:
         token = jwt.decode(
             raw, keys, registry=JWSRegistry(algorithms=list(server.algorithms), strict_check_header=False)
@@ -49,7 +49,8 @@ def verify(answer: Mapping[str, Any], *, server: AuthorizationServer, client_id:
     return dict(token.claims)
 
 
-def _key_set(server: AuthorizationServer) -> KeySet:
+def key_set(server: AuthorizationServer) -> KeySet:
+    """Its public keys, fetched now. Raises SourceError."""
     try:
         return KeySet.import_key_set(json.loads(outbound.fetch_document(server.jwks_uri)))
     except outbound.CONNECTION_FAULTS as error:

@@ -40,15 +40,12 @@ _FORM_SECRET: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the EHR told: ids as it has them. ``scope`` is what its token holds. Never printed."""
+    """What the EHR told: ids as it has them. ``scope`` is what its token holds, which is "" once the visit is over."""
 
     patient: str
     encounter: str = ""
     access_token: str = field(default="", repr=False)
     scope: str = ""
-
-    def as_bytes(self) -> bytes:
-        return orjson.dumps({name: getattr(self, name) for name in self.__slots__})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,7 @@ def begin(
 
     ``told``: need_patient_banner, smart_style_url, intent. What has ended is emptied, what ended long ago removed.
     """
-    Visit.objects.filter(ends__lt=at, sealed__isnull=False).update(sealed=None)
+    Visit.objects.filter(ends__lt=at, sealed_token__isnull=False).update(sealed_token=None)
     Visit.objects.filter(began__lt=at - KEPT).delete()
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     visit = Visit.objects.create(
@@ -98,6 +95,7 @@ def begin(
         clinician=clinician,
         secret_hash=digest(secret),
         sealed=_seal(uid, context),
+        sealed_token=sealing.seal_site_secret(_purpose_of_token(uid), context.access_token.encode()),
         began=at,
         ends=ends,
         **told,
@@ -109,20 +107,20 @@ def find(uid: UUID, secret: str, *, at: datetime) -> Open | None:
     """The visit of this address, if this browser's it is and it is still open."""
     visits = Visit.objects.open(at=at).select_related("ehr", "clinician__organization")
     visit = visits.filter(uid=uid).first()
-    if visit is None or visit.sealed is None or not constant_time_compare(bytes(visit.secret_hash), digest(secret)):
+    if visit is None or not constant_time_compare(bytes(visit.secret_hash), digest(secret)):
         return None
     return Open(visit, opened_context(visit))
 
 
 def end(visit: Visit, *, at: datetime) -> None:
     """Over now, and the EHR's token with it."""
-    Visit.objects.filter(pk=visit.pk, ended__isnull=True).update(ended=at, sealed=None)
+    Visit.objects.filter(pk=visit.pk, ended__isnull=True).update(ended=at, sealed_token=None)
 
 
 def end_of_organization(organization: Organization, *, at: datetime) -> int:
     """All that are open there: after its rules have changed, everybody is asked again who he is."""
     mine = Visit.objects.filter(ehr__organization=organization, ended__isnull=True, ends__gt=at)
-    return mine.update(ended=at, sealed=None)
+    return mine.update(ended=at, sealed_token=None)
 
 
 def name_person(visit: Visit, person_id: int | None) -> None:
@@ -182,14 +180,22 @@ def _purpose(uid: UUID) -> str:
     return f"visit|{uid}"
 
 
+def _purpose_of_token(uid: UUID) -> str:
+    return f"visit-token|{uid}"
+
+
 def _seal(uid: UUID, context: Context) -> bytes:
-    return sealing.seal_site_secret(_purpose(uid), context.as_bytes())
+    kept = {"patient": context.patient, "encounter": context.encounter, "scope": context.scope}
+    return sealing.seal_site_secret(_purpose(uid), orjson.dumps(kept))
 
 
 def opened_context(visit: Visit) -> Context:
-    """Of a visit that is not over."""
-    assert visit.sealed is not None
-    return Context(**orjson.loads(sealing.open_site_secret(_purpose(visit.uid), bytes(visit.sealed))))
+    """Whose chart it was, and of a visit that is open, the token."""
+    kept = orjson.loads(sealing.open_site_secret(_purpose(visit.uid), bytes(visit.sealed)))
+    if visit.sealed_token is None:
+        return Context(**kept)
+    token = sealing.open_site_secret(_purpose_of_token(visit.uid), bytes(visit.sealed_token))
+    return Context(**kept, access_token=token.decode())
 
 
 class _FormCheck(CsrfViewMiddleware):

@@ -137,7 +137,7 @@ def estate() -> Estate:
     patient.ensure(owner.pk, at=timezone.now())
     ids: dict[str, Ids] = {"portal": {}, "": {}, "fhirapi": {}}
     holders = {"": Asker(people.browser_of(owner))}
-    for give in (_portal, _accounts, _developers, _api, _exports, _clinic):
+    for give in (_portal, _accounts, _developers, _api, _exports, _clinic, _staff):
         give(owner, ids, holders)
     return Estate(owner, ids, holders, _strangers(), _FORMS)
 
@@ -250,6 +250,17 @@ def _clinic(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
     visit, browser = clinics.visit(clinics.clinician(ehr), at_ehr=ehr, person=owner)
     ids["clinic"] = ids["ehr:style"] = {"uid": (visit.uid, UID)}
     holders["clinic"] = holders["ehr:style"] = Asker(browser)
+
+
+def _staff(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> None:
+    """She looks after a clinic here, too."""
+    ehr = clinics.ehr("Elm Clinic")
+    ehr.organization.staff.add(owner)
+    clinician = clinics.clinician(ehr, name="Dr. Elm")
+    slug = {"slug": (ehr.organization.slug, "nowhere")}
+    ids["organizations"] = slug
+    ids["organizations:ehr"] = {**slug, "ehr_slug": (ehr.slug, "nowhere")}
+    ids["organizations:switch_clinician"] = {**slug, "uid": (clinician.uid, UID)}
 
 
 def _program(registered: dynamic.Answer) -> Asker:

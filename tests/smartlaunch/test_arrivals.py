@@ -195,7 +195,7 @@ def test_closing_locks_the_page_and_forgets_the_token(ehr: Ehr):
     assert browser.post(f"{page}end/", {"csrfmiddlewaretoken": form}).status_code == 200
 
     assert browser.get(page).status_code == 403
-    assert Visit.objects.get().sealed is None
+    assert Visit.objects.get().sealed_token is None
 
 
 def test_a_form_of_one_visit_does_nothing_in_another(ehr: Ehr):
@@ -398,7 +398,7 @@ def test_deactivating_forgets_the_tokens(ehr: Ehr):
     opened(arrive(Client(), ehr))
     clinicians.deactivate(Clinician.objects.get(), at=timezone.now())
 
-    assert Visit.objects.get().sealed is None
+    assert Visit.objects.get().sealed_token is None
     assert not Visit.objects.open(at=timezone.now()).exists()
 
 

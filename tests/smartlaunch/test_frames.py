@@ -148,7 +148,7 @@ def test_closing_works_inside_the_frame(profile, chart: ChartEHR, ehr: Ehr):
     page.frame_locator("iframe").get_by_role("button", name="Close").click()
 
     heading(page).to_have_text("This view is locked")
-    assert Visit.objects.get().sealed is None
+    assert Visit.objects.get().sealed_token is None
 
 
 def test_a_page_of_an_unlisted_site_cannot_hold_us(chromium: Browser, chart: ChartEHR, ehr: Ehr, live_server: Any):
