@@ -60,6 +60,8 @@ class Person(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager
     role = models.CharField(max_length=16, choices=Role, default=Role.PATIENT)
     language = models.CharField(_("language"), max_length=8, default="en")
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
+    silenced = models.JSONField(default=list, blank=True, help_text="kinds of accounts.notices.Notice she does without")
+    phone = models.CharField(max_length=16, blank=True, default="", help_text="E.164, and shown to be hers by a code")
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     is_synthetic = models.BooleanField(default=False, help_text="made up, for testing apps: nobody is behind it")

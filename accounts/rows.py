@@ -17,6 +17,8 @@ OWNED: Final = {
     "consent_hiddenrecord": "owner_id",
     "custody_download": "owner_id",
     "custody_erasure": "person_id",
+    "portal_reminder": "owner_id",
+    "portal_wish": "owner_id",
     "records_codesystem": "owner_id",
     "records_counter": "owner_id",
     "records_labelling": "owner_id",

@@ -298,6 +298,10 @@ else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = VAR_DIR / "mail"
 
+# Where text messages and calls are handed over (accounts/phones.py); without, only a sandbox has a stand-in.
+PHONE_GATEWAYS = {"text": env.read_text("TEXT_GATEWAY_URL", ""), "call": env.read_text("CALL_GATEWAY_URL", "")}
+PHONE_GATEWAY_TOKEN = env.read_text("PHONE_GATEWAY_TOKEN", "")
+
 # --- keys and stored bodies (DESIGN D3, D4) -----------------------------------------------------------------------
 KEYS_DIR = env.read_path("KEYS_DIR", VAR_DIR / "keys")
 # The key of AWS KMS that wraps data keys instead of the files above; another address of KMS (a VPC endpoint).

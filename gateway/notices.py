@@ -11,6 +11,8 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from accounts import notices
+from accounts.notices import Notice
 from gateway.models import Authorization
 
 What = Literal["begun", "ended", "paused", "resumed", "renewed"]
@@ -25,6 +27,8 @@ def tell(authorization: Authorization, what: What) -> None:
     if authorization.delegation_id is None or owner is None:
         return
     for reader in (owner, delegate):
+        if reader.pk == owner.pk and not notices.is_wanted(owner, Notice.ACTING):
+            continue
         with translation.override(reader.language), timezone.override(reader.zone):
             told = {
                 "app": authorization.application.name,

@@ -80,7 +80,7 @@ PLACES = (
         ),
     ),
     Place(_("Who looked"), "eye", "portal:access", frozenset({"access"})),
-    Place(_("Account"), "person", "portal:account", frozenset({"account"})),
+    Place(_("Account"), "person", "portal:account", frozenset({"account", "notices", "data_use"})),
 )
 
 

@@ -60,6 +60,8 @@ DID: dict[str, str | Promise] = {
     "password": gettext_lazy("chose a new password"),
     "download": gettext_lazy("downloaded this log"),
     "take-file": gettext_lazy("took a file or paper to hand on"),
+    "remind": gettext_lazy("reminded you of"),
+    "reminders": gettext_lazy("chose what to be reminded of"),
     "issue-card": gettext_lazy("made a health card"),
     "make-link": gettext_lazy("made a link"),
     "open-link": gettext_lazy("opened a link"),

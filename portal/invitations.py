@@ -14,12 +14,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts import notices
 from accounts.models import Person
+from accounts.notices import Notice
 from consent import gate, guardians
 from consent.delegations import Offer, Standing
 from consent.models import Delegation, Relationship
 from consent.terms import Terms
-from gateway import notices
+from gateway import notices as mail
 from portal import choosing
 
 LENGTHS: Final = {"90": timedelta(days=90), "365": timedelta(days=365), "1826": timedelta(days=1826)}
@@ -97,7 +99,7 @@ def invite(delegation: Delegation, token: str) -> bool:
         }
         subject = _("%(owner)s asks you to act for her or him") % told
         body = render_to_string("portal/mail/invitation.txt", told)
-    return notices.send(subject, body, delegation.email)
+    return mail.send(subject, body, delegation.email)
 
 
 def tell(delegation: Delegation, what: str) -> None:
@@ -111,6 +113,8 @@ def tell(delegation: Delegation, what: str) -> None:
         to[delegation.email] = delegation.delegate
     for address, person in to.items():
         reader = person or delegation.owner
+        if person == delegation.owner and not notices.is_wanted(person, Notice.ACTING):
+            continue
         with translation.override(reader.language):
             told = {
                 "owner": delegation.owner.name or delegation.owner.email,
@@ -120,7 +124,7 @@ def tell(delegation: Delegation, what: str) -> None:
             }
             subject = _("Acting for %(owner)s: a change") % told
             body = render_to_string("portal/mail/delegation.txt", told)
-        notices.send(subject, body, address)
+        mail.send(subject, body, address)
 
 
 def tell_of_end(standing: Standing) -> bool:
@@ -128,6 +132,8 @@ def tell_of_end(standing: Standing) -> bool:
     delegation = standing.delegation
     for reader in (delegation.owner, delegation.delegate):
         assert reader is not None, "an invitation that nobody took on has no end to be told of"
+        if not notices.is_wanted(reader, Notice.ENDING):
+            continue
         with translation.override(reader.language), timezone.override(reader.zone):
             said = {
                 "owner": delegation.owner.name or delegation.owner.email,
@@ -138,6 +144,6 @@ def tell_of_end(standing: Standing) -> bool:
             }
             subject = _("Acting for %(owner)s ends on %(day)s") % said
             body = render_to_string("portal/mail/delegation_ending.txt", said)
-        if not notices.send(subject, body, reader.email) and reader == delegation.owner:
+        if not mail.send(subject, body, reader.email) and reader == delegation.owner:
             return False
     return True

@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 
+from accounts import notices
+from accounts.notices import Notice
 from consent import delegations
 from consent.delegations import Standing
 from gateway import authorizations
@@ -66,6 +68,8 @@ def _remind(authorization: Authorization, *, at: datetime) -> bool:
     if not unclaimed.update(reminded=at):
         return False
     person = authorization.person
+    if not notices.is_wanted(person, Notice.ENDING):
+        return False
     with translation.override(person.language), timezone.override(person.zone):
         told = {
             "app": authorization.application.name,

@@ -11,7 +11,9 @@ from django.template.loader import render_to_string
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 
-from gateway import notices
+from accounts import notices
+from accounts.notices import Notice
+from gateway import notices as mail
 from sharing.models import HealthLink
 
 AT_ONCE: Final = 100
@@ -24,7 +26,10 @@ def tell_opened(uid: UUID, *, at: datetime) -> bool:
     waiting = HealthLink.objects.filter(pk=uid, opened__isnull=False, told__isnull=True)
     if not waiting.update(told=at):
         return False
-    if _tell(HealthLink.objects.select_related("owner").get(pk=uid), "opened"):
+    link = HealthLink.objects.select_related("owner").get(pk=uid)
+    if not notices.is_wanted(link.owner, Notice.OPENED):
+        return False
+    if _tell(link, "opened"):
         return True
     HealthLink.objects.filter(pk=uid).update(told=None)
     return False
@@ -57,4 +62,4 @@ def _tell(link: HealthLink, what: What) -> bool:
         else:
             subject = _("Your link “%(label)s” is shut: too many wrong passcodes") % told
         body = render_to_string("sharing/mail/link.txt", told)
-    return notices.send(subject, body, owner.email)
+    return mail.send(subject, body, owner.email)

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import languages
 from accounts.forms import ProfileForm
-from portal import pages
+from audit.models import Agent
+from consent import delegations, gate
+from consent.delegations import State
+from consent.models import Grantee
+from portal import doors, kinds, pages, sources, wishes
+
+_OPEN: Final = (State.WAITING, State.ACTIVE, State.PAUSED)
+_DOORS: Final = (
+    (Agent.APP, gettext_lazy("Apps")),
+    (Grantee.DELEGATE_APP, gettext_lazy("Apps of people who act for you")),
+    (Agent.DELEGATE, gettext_lazy("People who act for you")),
+    (Agent.STAFF, gettext_lazy("Clinics")),
+    (Agent.LINK, gettext_lazy("Links")),
+    (Agent.SOURCE, gettext_lazy("Who brings records")),
+)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -27,5 +44,33 @@ def profile(request: HttpRequest) -> HttpResponse:
         response = redirect("portal:account")
         languages.remember(response, person.language)
         return response
-    context = {"form": form, "email": person.email, "provider": settings.OIDC_ISSUER}
+    context = {
+        "form": form,
+        "email": person.email,
+        "provider": settings.OIDC_ISSUER,
+        "reminded": wishes.of(person),
+        "people": len([each for each in delegations.given(person, at=timezone.now()) if each.state in _OPEN]),
+    }
     return render(request, "portal/account.html", context)
+
+
+@require_safe
+@pages.of_person
+def data_use(request: HttpRequest) -> HttpResponse:
+    """What is kept, who can see or bring something now, and what it is used for: from counters and decisions alone."""
+    person, at = pages.person(request), timezone.now()
+    records = gate.readable(owner_id=person.pk, reader=gate.Owner(person.pk), interaction="search", at=at)
+    counts = kinds.shown(records.counts())
+    hers = doors.of(person, at=at)
+    told = {
+        "total": sum(count.total for count in counts),
+        "sources": sources.totals(counts),
+        "doors": [
+            (heading, open_ones)
+            for kind, heading in _DOORS
+            if (open_ones := [each for (agent, _name), each in hers.items() if agent == kind and each.shut])
+        ],
+        "backups": settings.BACKUP_LIFE.days if settings.BACKUP_DIR else 0,
+        "cooling": settings.ERASURE_COOLING.days,
+    }
+    return render(request, "portal/data_use.html", told)

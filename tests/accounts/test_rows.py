@@ -27,6 +27,7 @@ from custody.models import DownloadPiece
 from gateway import bearer, tokens
 from gateway.models import AccessToken
 from local import postgres
+from portal.models import Reminder, Wish
 from records import marks
 from records.models import SamenessVerdict
 from records.sameness import words
@@ -98,6 +99,8 @@ def lead_a_life() -> App:
     fetch_from_a_hospital(person)
     be_looked_after(person)
     DownloadPiece.objects.create(download=downloads.ask(person, at=at), number=1, path="a", lines=1, name="a")
+    Wish.objects.create(owner=person, occasion="appointment", how="mail")
+    Reminder.objects.create(owner=person, about="a digest", sent=at)
     erasures.ask(person, at=at)
     makers.make(person, live=False, content="records")
     upload = Upload.objects.create(owner=person, digest=b"one", size=1, sealed_name=b"one", received=at)

@@ -17,6 +17,7 @@ from audit import events
 from audit.models import Action, Agent
 from consent import ledger
 from fhirapi.models import Export
+from portal.models import Reminder, Wish
 from records import keys, marks
 from records.models import SamenessVerdict
 from records.sameness import words
@@ -61,6 +62,8 @@ def live(name: str, ehr: FakeEHR, hospital: Hospital) -> Life:
         pair = frozenset((Ref("Condition", "bp"), Ref("Condition", "other")))
         words.say(person.pk, [pair], SamenessVerdict.DIFFERENT, actor=person, at=timezone.now())
     _decide_more(person, app)
+    Wish.objects.create(owner=person, occasion="appointment", how="mail")
+    Reminder.objects.create(owner=person, about="a digest", sent=timezone.now())
     events.append(
         owner_id=person.pk,
         action=Action.READ,
