@@ -76,6 +76,7 @@ OPEN: Final = (
     "gateway_logo",
     "gateway_pushedrequest",
     "gateway_refreshtoken",
+    "gateway_sharedtoken",
     "gateway_signingkey",
     "gateway_usage",
     "gateway_usedassertion",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from joserfc.errors import JoseError
 from joserfc.jwk import import_key
 
+from gateway import keysets
 from smartlaunch import ehrs
 from smartlaunch.models import ClinicRole, Ehr, Organization, RoleRule
 from sync import outbound
@@ -53,6 +54,16 @@ class EhrForm(forms.Form):
         label=_("In an emergency clinicians may look without the patient's leave; she is told at once"), required=False
     )
 
+    cds_issuer = forms.CharField(
+        label=_("Issuer of its CDS Hooks calls"), max_length=500, required=False, help_text=_("As iss in its JWT.")
+    )
+    cds_jwks_uri = forms.URLField(
+        label=_("Address of the keys it signs them with"), max_length=500, required=False, assume_scheme="https"
+    )
+    service_client_id = forms.CharField(
+        label=_("client_id here of its service that exchanges tokens"), max_length=100, required=False
+    )
+
     def __init__(self, *args: Any, known: Ehr | None = None, **options: Any) -> None:
         super().__init__(*args, **options)
         self.known = known
@@ -71,6 +82,9 @@ class EhrForm(forms.Form):
             "frame_ancestors": "\n".join(ehr.frame_ancestors),
             "write_back": ehr.write_back,
             "break_glass": ehr.break_glass,
+            "cds_issuer": ehr.cds_issuer,
+            "cds_jwks_uri": ehr.cds_jwks_uri,
+            "service_client_id": ehr.service_client_id,
         }
 
     def clean_iss(self) -> str:
@@ -84,6 +98,26 @@ class EhrForm(forms.Form):
         if self.known is None and Ehr.objects.filter(iss=iss).exists():
             raise forms.ValidationError(_("An EHR with this address is registered already."))
         return iss
+
+    def clean_cds_issuer(self) -> str:
+        return self._of_nobody_else("cds_issuer")
+
+    def clean_service_client_id(self) -> str:
+        return self._of_nobody_else("service_client_id")
+
+    def clean_cds_jwks_uri(self) -> str:
+        uri: str = self.cleaned_data["cds_jwks_uri"]
+        if uri and keysets.problem(uri) is not None:
+            raise forms.ValidationError(_("This is no address that we may connect to: it begins with https://."))
+        return uri
+
+    def _of_nobody_else(self, name: str) -> str:
+        """What tells one EHR from all others when it calls us."""
+        value: str = self.cleaned_data[name]
+        others = Ehr.objects.exclude(pk=self.known.pk) if self.known else Ehr.objects.all()
+        if value and others.filter(**{name: value}).exists():
+            raise forms.ValidationError(_("Another EHR has this already."))
+        return value
 
     def clean_frame_ancestors(self) -> list[str]:
         lines = [line.strip() for line in self.cleaned_data["frame_ancestors"].splitlines() if line.strip()]
@@ -125,6 +159,9 @@ class EhrForm(forms.Form):
         Ehr.objects.filter(pk=ehr.pk).update(
             write_back=given["write_back"],
             break_glass=given["break_glass"],
+            cds_issuer=given["cds_issuer"],
+            cds_jwks_uri=given["cds_jwks_uri"],
+            service_client_id=given["service_client_id"],
             active=ehr.active if known else False,
         )
         return ehr

@@ -162,7 +162,20 @@ class Holder:
     decision_id: int
 
 
-Reader = Owner | Delegate | App | DelegateApp | Clinician | ClinicianApp | Backend | Holder
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service of a clinic she let read, with a token: it reads what both the decision and the token's scopes admit.
+
+    ``kind`` and ``grantee`` are the clinic's, as in the decision.
+    """
+
+    kind: str
+    grantee: str
+    decision_id: int
+    scopes: tuple[Scope, ...]
+
+
+Reader = Owner | Delegate | App | DelegateApp | Clinician | ClinicianApp | Backend | Holder | Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +213,8 @@ def readable(*, owner_id: int, reader: Reader, interaction: str, at: datetime) -
         return RecordSet(owner_id, _patient_id(owner_id), (Rule(),))
     if isinstance(reader, Delegate | DelegateApp):
         return _readable_in_her_place(owner_id, reader, letter, at)
-    if isinstance(reader, Holder):
-        if reader.kind == Grantee.PERSON:
-            raise ConsentMissing("a person reads as who she is, a Delegate")
-        decision = _standing(owner_id, reader.decision_id, reader.grantee, at, kind=reader.kind)
-        held = [scopes.parse(text) for text in decision.scopes_granted]
-        return RecordSet(owner_id, decision.patient_id, _rules_of(decision, held, letter))
+    if isinstance(reader, Holder | Service):
+        return _readable_as_shared(owner_id, reader, letter, at)
     if isinstance(reader, Clinician):
         if not clinicians.reaches(reader.person_id, owner_id):
             raise ConsentMissing(f"person {reader.person_id} is no clinician of {owner_id}")
@@ -299,11 +308,11 @@ def writable(*, owner_id: int, reader: App, interaction: str, source_id: int, at
     return Writable(own, replace(own, rules=(*own.rules, *searched)), rules)
 
 
-def reaches(reader: App | ClinicianApp | DelegateApp, resource_type: str, interaction: str) -> bool:
+def reaches(reader: App | ClinicianApp | DelegateApp | Service, resource_type: str, interaction: str) -> bool:
     """Whether any scope of the token reaches this type with this interaction at all."""
     letter = LETTER[interaction]
     if letter in contributions.LETTERS and (
-        resource_type not in contributions.ABOUT or isinstance(reader, DelegateApp)
+        resource_type not in contributions.ABOUT or isinstance(reader, DelegateApp | Service)
     ):
         return False
     if isinstance(reader, DelegateApp) and resource_type == RELATED_PERSON and tells_who_acts(reader, interaction):
@@ -393,7 +402,7 @@ def _rules_of_app(owner_id: int, reader: App, letter: str, at: datetime) -> tupl
     return decision.patient_id, _rules_of(decision, _held(reader, decision), letter)
 
 
-def _held(reader: App | DelegateApp, decision: ledger.Standing) -> list[Scope]:
+def _held(reader: App | DelegateApp | Service, decision: ledger.Standing) -> list[Scope]:
     """The token can only ever hold less than what was granted; the ledger has the last word."""
     granted = [scopes.parse(text) for text in decision.scopes_granted]
     return [scope for scope in reader.scopes if any(scopes.covers(wider, scope) for wider in granted)]
@@ -409,6 +418,15 @@ def _readable_in_her_place(owner_id: int, reader: Delegate | DelegateApp, letter
     admitted = rules(bounds.scopes, bounds.terms, letter, hidden=bounds.hidden)
     withheld = tuple(replace(rule, withheld=bounds.withheld) for rule in admitted)
     return RecordSet(owner_id, bounds.patient_id, withheld)
+
+
+def _readable_as_shared(owner_id: int, reader: Holder | Service, letter: str, at: datetime) -> RecordSet:
+    if reader.kind == Grantee.PERSON:
+        raise ConsentMissing("a person reads as who she is, a Delegate")
+    decision = _standing(owner_id, reader.decision_id, reader.grantee, at, kind=reader.kind)
+    granted = [scopes.parse(text) for text in decision.scopes_granted]
+    held = granted if isinstance(reader, Holder) else _held(reader, decision)
+    return RecordSet(owner_id, decision.patient_id, _rules_of(decision, held, letter))
 
 
 def _readable_by_delegates_app(owner_id: int, reader: DelegateApp, letter: str, at: datetime) -> RecordSet:

@@ -25,8 +25,10 @@ from standards.smart.scopes import ResourceScope
 _NAMING: Final = ("patient", "subject", "patient:Patient", "subject:Patient")
 
 
-def reader(bearer: Bearer) -> gate.App | gate.ClinicianApp | gate.DelegateApp:
-    """Who asks the gate: the app of the person whose record it is, of who acts for her, or of a clinician."""
+def reader(bearer: Bearer) -> gate.App | gate.ClinicianApp | gate.DelegateApp | gate.Service:
+    """Who asks the gate: the app of the person whose record it is, of who acts for her, of a clinician or a clinic."""
+    if bearer.shared:
+        return gate.Service(*bearer.shared, bearer.decision_id, bearer.scopes)
     if bearer.delegation:
         return gate.DelegateApp(
             bearer.client_id,

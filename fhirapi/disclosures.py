@@ -90,8 +90,8 @@ def record(disclosure: Disclosure, *, to: Bearer, status: int, origin: str) -> N
 
 
 def opened_by(bearer: Bearer) -> dict[str, str]:
-    """Who had opened the app, by subject: a clinician of this hospital, or who acts for the owner; none for herself."""
-    if bearer.staff:
+    """Who had opened the app, by subject: a clinician, or who acts for the owner; none for herself."""
+    if bearer.staff or bearer.shared:
         return {"clinician": bearer.subject}
     return tokens.acting(bearer.delegation, bearer.subject)
 

@@ -124,7 +124,7 @@ class FhirView(APIView):
     def reaches(self, resource_type: str) -> bool:
         return gate.reaches(self.reader(), resource_type, self.interaction)
 
-    def reader(self) -> gate.App | gate.ClinicianApp | gate.DelegateApp:
+    def reader(self) -> gate.App | gate.ClinicianApp | gate.DelegateApp | gate.Service:
         assert self.bearer is not None
         return charts.reader(self.bearer)
 

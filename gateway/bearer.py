@@ -19,7 +19,7 @@ from consent import ledger
 from consent.ledger import Standing
 from gateway import authorizations, scopes, tokens
 from gateway.errors import Holder, InsufficientScope, InvalidToken
-from gateway.models import AccessToken
+from gateway.models import AccessToken, SharedToken
 from records import statements
 from standards.smart.scopes import Scope
 
@@ -51,6 +51,8 @@ class Bearer:
     delegation: str
     standing: Standing | None
     """The decision as the ledger knew it when the token was checked; None if it did not stand."""
+    shared: tuple[str, str] | None = None
+    """Of a clinic's service: the kind and name of the grantee whose decision it stands on. ``subject`` works there."""
 
     @property
     def is_authenticated(self) -> bool:
@@ -139,7 +141,7 @@ def of(token: str, *, at: datetime) -> Bearer:
         raise InvalidToken("no token, or no token of ours")
     rows = _ask(tokens.digest(token), at)
     if not rows:
-        raise InvalidToken("unknown token")
+        return _of_shared(tokens.digest(token), at)
     try:
         return _judge(rows[0], at)
     except (InvalidToken, InsufficientScope):
@@ -203,6 +205,33 @@ def _judge(row: tuple[Any, ...], at: datetime) -> Bearer:
         staff=role == Role.CLINICIAN and settings.SITE == "hospital",
         delegation=delegation,
         standing=None if decision[0] is None else Standing(at, *decision),
+    )
+
+
+def _of_shared(digest: str, at: datetime) -> Bearer:
+    """A token that an EHR's was exchanged for. Whether its decision stands, the gate says. Raises InvalidToken."""
+    found = SharedToken.objects.select_related("application", "owner").filter(digest=digest, expires__gt=at).first()
+    if found is None or not found.application.active or not found.owner.is_active:
+        raise InvalidToken("unknown token")
+    binding.bind(None)
+    binding.look_at(found.owner_id)
+    return Bearer(
+        owner_id=found.owner_id,
+        patient_id=found.owner.patient_id,
+        subject=found.agent,
+        client_id=found.application.client_id,
+        application_name=found.name,
+        scopes=scopes.parse(found.scope.split()),
+        decision_id=found.decision_id,
+        context={"patient": found.owner.patient_id},
+        authorization_id=0,
+        expires=found.expires,
+        person_id=found.owner_id,
+        fhir_user="",
+        staff=False,
+        delegation="",
+        standing=None,
+        shared=(found.kind, found.grantee),
     )
 
 

@@ -130,6 +130,14 @@ class TooManyRequests(GatewayError):
         self.seconds = seconds
 
 
+class ServiceUnknown(GatewayError):
+    """A client that no organisation named as its EHR's service."""
+
+
+class SubjectRefused(GatewayError):
+    """An EHR's token that is not good, or opens nothing here: which of both, and why, is not told."""
+
+
 class KeysUnreachable(ClientRefused):
     """The keys a client publishes could not be fetched, or are no key set."""
 
@@ -173,6 +181,8 @@ ANSWERS: dict[type[GatewayError], Answer] = {
     TooManyFailures: Answer("temporarily_unavailable", 429, "Too many failed attempts."),
     TrialOnly: Answer("unauthorized_client", 403, "The app is on trial: only test people can let it in."),
     TooManyRequests: Answer("temporarily_unavailable", 429, "Too many requests; wait before the next."),
+    ServiceUnknown: Answer("unauthorized_client", 400, "This client is no service of an EHR."),
+    SubjectRefused: Answer("invalid_request", 400, "The subject's token is not good, or opens nothing here."),
     InvalidRegistration: Answer("invalid_client_metadata", 400, "The registration is not acceptable."),
     InvalidRedirect: Answer("invalid_redirect_uri", 400, "The redirect address may not be registered."),
 }

@@ -31,6 +31,7 @@ class AuthorizationServer:
     revocation_endpoint: str = ""
     registration_endpoint: str = ""
     methods: tuple[str, ...] = ()
+    introspection_endpoint: str = ""
 
     @classmethod
     def kept(cls, values: Mapping[str, Any]) -> Self:
@@ -66,6 +67,7 @@ def discover(fhir_base: str) -> AuthorizationServer:
         revocation_endpoint=_text(smart, "revocation_endpoint") or _text(openid, "revocation_endpoint"),
         registration_endpoint=_text(smart, "registration_endpoint") or _text(openid, "registration_endpoint"),
         methods=_texts(smart, "token_endpoint_auth_methods_supported"),
+        introspection_endpoint=_text(smart, "introspection_endpoint") or _text(openid, "introspection_endpoint"),
     )
 
 

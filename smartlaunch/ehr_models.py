@@ -52,7 +52,8 @@ class Ehr(models.Model):
     ``slug`` is the part of our redirect address that is this EHR's alone (RFC 9700 4.4). ``sealed_secret``: the client
     secret, or the private key as a JWK, by ``auth_method``. ``frame_ancestors``: origins whose pages may hold ours.
     ``write_back``: whether reports may be sent there; ``break_glass``: whether a clinician may look without her leave
-    in an emergency.
+    in an emergency. ``cds_issuer``: who calls our CDS Hooks service for it, signing with the keys at ``cds_jwks_uri``.
+    ``service_client_id``: the client of ours that may exchange its tokens (RFC 8693). Each empty where it does not.
     """
 
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="ehrs")
@@ -66,6 +67,9 @@ class Ehr(models.Model):
     frame_ancestors = ArrayField(models.CharField(max_length=200), default=list)
     write_back = models.BooleanField(default=False)
     break_glass = models.BooleanField(default=False)
+    cds_issuer = models.CharField(max_length=500, blank=True, default="")
+    cds_jwks_uri = models.URLField(max_length=500, blank=True, default="")
+    service_client_id = models.CharField(max_length=100, blank=True, default="")
     active = models.BooleanField(default=True)
     created = models.DateTimeField(auto_now_add=True)
 
@@ -76,6 +80,12 @@ class Ehr(models.Model):
                 name="ehr_secret_fits_its_method",
                 condition=Q(auth_method=AuthMethod.NONE, sealed_secret__isnull=True)
                 | (Q(auth_method__in=[AuthMethod.SECRET, AuthMethod.KEY]) & Q(sealed_secret__isnull=False)),
+            ),
+            models.UniqueConstraint(
+                fields=["cds_issuer"], condition=~Q(cds_issuer=""), name="ehr_one_per_issuer_of_hooks"
+            ),
+            models.UniqueConstraint(
+                fields=["service_client_id"], condition=~Q(service_client_id=""), name="ehr_one_per_service"
             ),
         ]
 

@@ -23,6 +23,7 @@ from gateway.models.authorizations import (
     Grant,
     IDToken,
     RefreshToken,
+    SharedToken,
 )
 from gateway.models.keys import (
     FetchedKeySet,
@@ -55,6 +56,7 @@ __all__ = [
     "RefreshToken",
     "Resale",
     "Retention",
+    "SharedToken",
     "SigningAlgorithm",
     "SigningKey",
     "Usage",

@@ -189,3 +189,25 @@ class IDToken(AbstractIDToken):
 
     class Meta(AbstractIDToken.Meta):
         abstract = False
+
+
+class SharedToken(models.Model):
+    """A short token of a clinic's service, which an EHR's token was exchanged for (RFC 8693): one owner, one decision.
+
+    ``kind`` and ``grantee`` are those of the decision, asked anew at every read. ``digest`` is the SHA-256 of the
+    token. ``agent`` and ``name`` tell who worked there with it, for her access log.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    application = models.ForeignKey(Application, models.CASCADE, related_name="+")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=12)
+    grantee = models.CharField(max_length=140)
+    decision = models.ForeignKey("consent.Decision", models.PROTECT, related_name="+")
+    scope = models.TextField()
+    agent = models.CharField(max_length=120)
+    name = models.CharField(max_length=200)
+    expires = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"SharedToken of decision {self.decision_id}"

@@ -49,14 +49,22 @@ def is_caged(answer: HttpResponseBase) -> bool:
     )
 
 
-def is_policy_weak(_: str, answer: HttpResponseBase, text: str) -> bool:
+def is_in_a_chart(path: str, answer: HttpResponseBase) -> bool:
+    """A page of a visit: framed by the EHR's origins, each named in full."""
+    policy = answer.get("Content-Security-Policy", "")
+    named = re.search(r"frame-ancestors ([^;]*)", policy)
+    origins = named[1].split() if named else []
+    return path.startswith("/ehr/") and bool(origins) and all(re.fullmatch(r"https://[a-z.]+", one) for one in origins)
+
+
+def is_policy_weak(path: str, answer: HttpResponseBase, text: str) -> bool:
     policy = answer.get("Content-Security-Policy", "")
     if is_caged(answer):
         return "unsafe" in policy or " *" in policy or "<script" in text.lower()
     return (
         "unsafe" in policy
         or " *" in policy
-        or "frame-ancestors 'none'" not in policy
+        or ("frame-ancestors 'none'" not in policy and not is_in_a_chart(path, answer))
         or INLINE.search(text) is not None
     )
 
@@ -78,7 +86,9 @@ RULES: dict[str, Rule] = {
     "10015 page that a cache may keep": is_kept,
     "10017 file of another origin": lambda _, __, text: ELSEWHERE.search(text) is not None,
     "10019 no Content-Type": lambda _, a, text: bool(text) and "Content-Type" not in a,
-    "10020 may be framed": lambda _, a, __: a.get("X-Frame-Options") != "DENY" and not is_caged(a),
+    "10020 may be framed": lambda path, a, __: (
+        a.get("X-Frame-Options") != "DENY" and not is_caged(a) and not is_in_a_chart(path, a)
+    ),
     "10021 no X-Content-Type-Options": lambda _, a, __: a.get("X-Content-Type-Options") != "nosniff",
     "10023 debug or error details": lambda _, __, text: TRACE.search(text) is not None,
     "10027 suspicious comment": lambda _, __, text: COMMENT.search(text) is not None,
