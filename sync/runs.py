@@ -113,6 +113,7 @@ def _wearable(claim: Claim) -> WearableSource | None:
         "bearer": tokens.Keeper(connection),
         "pulse": claim.pulse,
         "spend": _spending(connection.hospital, maker.requests_a_minute),
+        "connected": connection.connected,
         "complete": connection.last_success,
         "at": at,
     }

@@ -282,6 +282,11 @@ def report(found: dict[str, Tally]) -> str:
         "",
         f"Flagged: breaks FHIR's models and is kept as it came. Peak memory of the whole run: {peak:.0f} MB.",
         "",
+        "Sections of a C-CDA document that are words alone are text of its Composition; an assessment is a",
+        "ClinicalImpression as well, goals are a Goal and a plan is a CarePlan in these words. Of interventions each",
+        "part is the Procedure, order, medicine or visit that it is; a handoff, an instruction and what has no code",
+        "stay text.",
+        "",
     ]
     for name, one in found.items():
         lines += [f"## {name}", "", *_details(one), ""]

@@ -71,12 +71,25 @@ class Answers:
         rows = [_night_of(days.lived(person, on)) for on in self._asked(asked)]
         return {"series": rows, "more": False, "offset": 0}
 
+    def stages(self, person: str, asked: Mapping[str, str]) -> Body:
+        """The first 24 hours of what was asked for, too."""
+        first = int(asked["startdate"])
+        last = min(int(asked["enddate"]), first + 24 * 3600)
+        if self.recorded:
+            told = json.loads((self.recorded / "sleep_no_datafields.json").read_text())["body"]["series"]
+        else:
+            on = datetime.fromtimestamp(first, UTC).date()
+            near = (on + timedelta(days=n) for n in (0, 1, 2))
+            told = [each for day in near if day <= self.today() for each in _stages_of(days.lived(person, day))]
+        return {"series": [each for each in told if first <= each["startdate"] < last], "model": 32}
+
 
 _ANSWERS: Final[Mapping[tuple[str, str], Callable[[Answers, str, Mapping[str, str]], Body]]] = {
     ("/measure", "getmeas"): Answers.measures,
     ("/v2/measure", "getactivity"): Answers.activity,
     ("/v2/measure", "getintradayactivity"): Answers.intraday,
     ("/v2/sleep", "getsummary"): Answers.sleep,
+    ("/v2/sleep", "get"): Answers.stages,
 }
 
 
@@ -137,9 +150,24 @@ def _moment(moment: days.Moment) -> Body:
     return {**said, "deviceid": key, "hash_deviceid": key, "model": model, "model_id": model_id}
 
 
-def _night_of(day: days.Day) -> Body:
+def _parts_of(day: days.Day) -> dict[str, int]:
+    """How long each stage of its night was, in seconds."""
     seconds = int((day.awake - day.asleep).total_seconds())
     parts = {"wakeupduration": seconds // 20, "deepsleepduration": seconds // 4, "remsleepduration": seconds // 5}
+    return {**parts, "lightsleepduration": seconds - sum(parts.values())}
+
+
+def _stages_of(day: days.Day) -> Iterator[Body]:
+    """One after the other, as a night of a book."""
+    states = {"wakeupduration": 0, "lightsleepduration": 1, "deepsleepduration": 2, "remsleepduration": 3}
+    at = int(day.asleep.timestamp())
+    for name, seconds in _parts_of(day).items():
+        told = {"startdate": at, "enddate": at + seconds, "state": states[name], "hash_deviceid": days.WATCH[0]}
+        at += seconds
+        yield told
+
+
+def _night_of(day: days.Day) -> Body:
     return {
         "id": day.on.toordinal(),
         "timezone": "Europe/Paris",
@@ -148,5 +176,5 @@ def _night_of(day: days.Day) -> Body:
         "startdate": int(day.asleep.timestamp()),
         "enddate": int(day.awake.timestamp()),
         "date": day.on.isoformat(),
-        "data": {**parts, "lightsleepduration": seconds - sum(parts.values())},
+        "data": _parts_of(day),
     }

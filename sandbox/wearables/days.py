@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -37,6 +38,7 @@ class Day:
     awake: datetime
 
 
+@lru_cache(maxsize=2048)
 def lived(person: str, on: date) -> Day:
     # A phone and a watch see the same walks; each sees one that the other does not.
     chance = random.Random(f"{person}|{on.isoformat()}")  # noqa: S311 - made-up days, no secret

@@ -140,6 +140,10 @@ class Book:
 
     # --- people and places
 
+    def of_document(self) -> Node:
+        """The first author of the document."""
+        return self.person(child(self.root, "author", "assignedAuthor"), "assignedPerson")
+
     def author(self, statement: Element) -> Node:
         """The first author of a statement."""
         link = child(statement, "author")

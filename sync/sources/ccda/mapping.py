@@ -14,7 +14,17 @@ from standards.cda import datatypes, documents, narratives
 from standards.cda.datatypes import Node
 from standards.cda.documents import Element, attribute, child, children, has_template, text_of
 from sync.sources.ccda import book as books
-from sync.sources.ccda import coverages, devices, events, findings, medicines, plans, problems, relatives
+from sync.sources.ccda import (
+    coverages,
+    devices,
+    events,
+    findings,
+    interventions,
+    medicines,
+    plans,
+    problems,
+    relatives,
+)
 from sync.sources.ccda.book import Book
 from sync.sources.papers import mapping as papers
 from sync.sources.upload.accounts import Reason
@@ -54,6 +64,7 @@ _MAPPERS: Final[Mapping[str, Mapper]] = MappingProxyType(
         "85847-2": plans.care_team,
         "18776-5": plans.plan,
         "51847-2": plans.plan,
+        "62387-6": interventions.interventions,
     }
 )
 _BY_TEMPLATE: Final[Mapping[str, str]] = MappingProxyType(
@@ -92,9 +103,12 @@ _BY_TEMPLATE: Final[Mapping[str, str]] = MappingProxyType(
         f"{_SECTION}500": "85847-2",
         f"{_SECTION}10": "18776-5",
         f"{_SECTION}9": "51847-2",
+        f"{_SECTION}8": "51848-0",
+        "2.16.840.1.113883.10.20.21.2.3": "62387-6",
     }
 )
 _PLANS: Final = frozenset({"18776-5", "51847-2"})
+_ASSESSMENT, _GOALS = "51848-0", "61146-7"
 _NOTES: Final = frozenset(
     {"11488-4", "11506-3", "34117-2", "18842-5", "28570-0", "11502-2", "11526-1", "18748-4", "34111-5", "34109-9"}
 )
@@ -244,6 +258,11 @@ def _section(book: Book, section: Element) -> Node:
             requests += [found] if code in _PLANS and found else []
     if code in _PLANS:
         plans.care_plan(book, section, narrative, requests)
+    elif code == _ASSESSMENT and narrative and not _says_nothing(section):
+        at = book.at(child(book.root, "effectiveTime"))
+        interventions.assessment(book, section, narrative, text_of(text), at=at)
+    elif code == _GOALS and narrative and child(section, "entry") is None and not _says_nothing(section):
+        interventions.goal(book, section, narrative, text_of(text))
     elif code in _NOTES and narrative and not any(True for _ in section.iterchildren("entry")):
         content = papers.attachment(text_of(text).encode(), media_type="text/plain; charset=utf-8", title=book.section)
         at = book.at(child(book.root, "effectiveTime"))
@@ -252,6 +271,10 @@ def _section(book: Book, section: Element) -> Node:
         book.reading.account.as_text(Reason.NARRATIVE, book.section)
     made = book.reading.resources[first:]
     return _told(book, section, narrative, made)
+
+
+def _says_nothing(section: Element) -> bool:
+    return interventions.says_nothing(section, text_of(child(section, "text")))
 
 
 def _told(book: Book, section: Element, narrative: Node, made: list[dict[str, Any]]) -> Node:
@@ -278,7 +301,7 @@ def _original(book: Book, data: bytes, *, title: str, received: str) -> None:
     ]
     named = text_of(child(book.root, "title")) or title
     content = papers.attachment(data, media_type=MEDIA_TYPE, title=named)
-    author = book.person(child(book.root, "author", "assignedAuthor"), "assignedPerson")
+    author = book.of_document()
     book.section = "header"
     code = book.concept(child(book.root, "code"))
     maker = book.organization(child(book.root, "custodian", "assignedCustodian", "representedCustodianOrganization"))
@@ -318,7 +341,7 @@ def _format(book: Book) -> str:
 
 def _composition(book: Book, sections: list[Node], *, received: str) -> None:
     at = book.at(child(book.root, "effectiveTime"))
-    author = book.person(child(book.root, "author", "assignedAuthor"), "assignedPerson")
+    author = book.of_document()
     body: Node = {
         "identifier": next(iter(datatypes.identifiers(book.root)), {}),
         "status": "final",

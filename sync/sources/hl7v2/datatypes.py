@@ -66,8 +66,10 @@ def concept(value: Value) -> Node:
 
 
 def identifier(value: Value, *, kind: str = "") -> Node:
-    """A CX: who gave the number stands in its fourth component."""
-    return _identifier(value.part(1), value.part(4, 1), value.part(4, 2), kind or value.part(5))
+    """A CX: who gave the number stands in its fourth component, from when to when it is good in the last."""
+    found = _identifier(value.part(1), value.part(4, 1), value.part(4, 2), kind or value.part(5))
+    dates = {key: at for key, number in (("start", 7), ("end", 8)) if (at := datatypes.moment(value.part(number)))}
+    return {**found, "period": dates} if found and dates else found
 
 
 def assigned(value: Value) -> list[Node]:

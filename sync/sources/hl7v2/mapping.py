@@ -18,7 +18,7 @@ from records import labels
 from standards.cda.datatypes import moment
 from standards.hl7v2 import messages
 from standards.hl7v2.messages import Message, Segment, Value
-from sync.sources.hl7v2 import datatypes
+from sync.sources.hl7v2 import datatypes, visits
 from sync.sources.hl7v2.datatypes import Node
 from sync.sources.papers import mapping as papers
 from sync.sources.upload.accounts import Reason
@@ -29,9 +29,6 @@ MEDIA_TYPE: Final = "x-application/hl7-v2+er7"
 PATIENT: Final = "patient"
 _V2: Final = "http://terminology.hl7.org/CodeSystem/v2-"
 _GENDER: Final = {"M": "male", "F": "female", "O": "other", "A": "other", "U": "unknown"}
-_CLASS: Final = {"E": "EMER", "I": "IMP", "O": "AMB", "P": "PRENC", "R": "AMB", "B": "IMP"}
-_ACT: Final = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
-_UNKNOWN: Final = {"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK"}
 _RESULT: Final = {
     "F": "final",
     "U": "final",
@@ -46,9 +43,6 @@ _RESULT: Final = {
     "W": "entered-in-error",
 }
 _REPORT: Final = {**_RESULT, "A": "partial", "Y": "registered", "Z": "registered"}
-_VISIT: Final = {"A03": "finished", "A05": "planned", "A14": "planned", "A11": "cancelled", "A27": "cancelled"}
-_PARTICIPATION: Final = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
-_ROLES: Final = {7: "ATND", 8: "REF", 9: "CON", 17: "ADM", 52: "PART"}
 _AVAILABLE: Final = {"Y": "available", "N": "unavailable"}
 _GIVEN: Final = {"CP": "completed", "PA": "completed", "RE": "not-done", "NA": "not-done", "": "completed"}
 _SEVERITY: Final = {"MI": "mild", "MO": "moderate", "SV": "severe"}
@@ -60,7 +54,8 @@ _IGNORED: Final = frozenset({"MSH", "SFT", "EVN", "PD1", "UAC", "PID", "NK1", "A
 _FIELDS: Final = MappingProxyType(
     {
         "PID": {1, 2, 3, 5, 6, 7, 8, 10, 11, 13, 14, 15, 16, 18, 19, 22, 29, 30},
-        "PV1": {1, 2, 3, 7, 8, 9, 17, 19, 44, 45, 52},
+        "PV1": {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 16, 17, 19, 36, 37, 38, 42, 43, 44, 45, 50, 52},
+        "PV2": {1, 3, 11, 13, 22, 25},
         "ORC": {1, 2, 3, 4, 5, 9, 10, 12},
         "OBR": {1, 2, 3, 4, 7, 8, 9, 10, 14, 15, 16, 22, 24, 25, 32},
         "OBX": {1, 2, 3, 4, 5, 6, 7, 8, 11, 14, 16, 17, 19},
@@ -185,13 +180,16 @@ class _Letter:
     source: Segment | None = None
     lines: list[str] = field(default_factory=list)
     encounter: str = ""
+    visit: Node | None = None
     restricted: bool = False
     people: dict[str, Node] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # Whoever restricts access to a part of it does not say to which of its resources: it holds for all.
-        protected = any(each.name == "PD1" and each.text(12) == "Y" for each in self.message.segments)
-        self.restricted = protected or any(each.name == "ARV" for each in self.message.segments)
+        segments = self.message.segments
+        protected = any(each.name == "PD1" and each.text(12) == "Y" for each in segments)
+        guarded = any(each.name == "PV2" and visits.is_protected(each) for each in segments)
+        self.restricted = protected or guarded or any(each.name == "ARV" for each in segments)
 
     def read(self) -> None:
         kind = self.message.type
@@ -200,6 +198,7 @@ class _Letter:
             return
         readers: dict[str, Callable[[Segment], None]] = {
             "PV1": self._visit,
+            "PV2": self._visit_goes_on,
             "AL1": self._allergy,
             "DG1": self._diagnosis,
             "PR1": self._procedure,
@@ -281,29 +280,15 @@ class _Letter:
     # --- segments
 
     def _visit(self, pv1: Segment) -> None:
-        period = {
-            **({"start": start} if (start := self._at(pv1.text(44))) else {}),
-            **({"end": end} if (end := self._at(pv1.text(45))) else {}),
-        }
-        code = _CLASS.get(pv1.text(2))
-        place = " ".join(part for part in (pv1.first(3).part(4), *(pv1.first(3).part(n) for n in (1, 2, 3))) if part)
-        event = _VISIT.get(self.message.event) if self.message.type == "ADT" else None
-        made = self._add(
-            "Encounter",
-            {
-                "identifier": [datatypes.identifier(each, kind="VN") for each in pv1.all(19)],
-                "status": event or ("finished" if period.get("end") else "in-progress" if period else "unknown"),
-                "class": {"system": _ACT, "code": code} if code else dict(_UNKNOWN),
-                "participant": [
-                    {"type": [_coded(_PARTICIPATION, code_)], "individual": each}
-                    for number_, code_ in _ROLES.items()
-                    for each in self._people(pv1, number_)
-                ],
-                "period": period,
-                "location": [{"location": {"display": place}}] if place else [],
-            },
-        )
-        self.encounter = f"Encounter/{made['id']}"
+        event = self.message.event if self.message.type == "ADT" else ""
+        self.visit = self._add("Encounter", visits.begin(pv1, event=event, at=self._at, people=self._people))
+        self.encounter = f"Encounter/{self.visit['id']}"
+
+    def _visit_goes_on(self, pv2: Segment) -> None:
+        if self.visit is None:
+            self.reading.account.drop(Reason.NO_PLACE, "PV2")
+        else:
+            visits.go_on(self.visit, pv2, people=self._people)
 
     def _allergy(self, al1: Segment) -> None:
         code = datatypes.concept(al1.first(3))

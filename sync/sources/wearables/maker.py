@@ -48,9 +48,13 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a maker says of the account before anything else. ``zone``: of times that come without an offset."""
+    """What a maker says of the account before anything else. ``zone``: of times that come without an offset.
+
+    ``connected``: the day on which she connected it: what is dear to ask for is asked for from some time before.
+    """
 
     zone: tzinfo = UTC
+    connected: date | None = None
 
 
 @dataclass(slots=True)

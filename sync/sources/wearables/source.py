@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
@@ -51,12 +52,14 @@ class WearableSource:
         bearer: http.Bearer,
         pulse: Callable[[], None],
         spend: Callable[[], None],
+        connected: datetime,
         complete: datetime | None,
         at: datetime,
     ) -> None:
         self.frame = frame
         self._maker = maker
         self._client = Client(base, maker, bearer=bearer, pulse=pulse, spend=spend)
+        self._connected = connected.astimezone(UTC).date()
         self._complete = complete
         self._assembler = assembler
         self._callback = callback
@@ -113,9 +116,10 @@ class WearableSource:
 
     @cached_property
     def about(self) -> About:
-        if not self._maker.about:
-            return About()
-        return self._maker.reads_about(self._client.get(urljoin(self._client.base, self._maker.about)).resource)
+        told = About()
+        if self._maker.about:
+            told = self._maker.reads_about(self._client.get(urljoin(self._client.base, self._maker.about)).resource)
+        return replace(told, connected=self._connected)
 
     def _named(self, feed: Feed, last: date) -> str:
         first = max(last - timedelta(days=feed.days - 1), self._since(feed))

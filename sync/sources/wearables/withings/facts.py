@@ -16,6 +16,7 @@ from sync.sources.wearables.withings import mapping
 
 Query = dict[str, str]
 _LONGEST: Final = timedelta(hours=24)
+_STAGES_BACK: Final = timedelta(days=60)
 _MEASURES: Final = ",".join(map(str, sorted({*mapping.MEASURES, 9, 10})))
 _NIGHT: Final = "lightsleepduration,deepsleepduration,remsleepduration,wakeupduration"
 
@@ -42,7 +43,16 @@ def _intraday(window: Window, about: About) -> Iterator[Query]:
 
 
 def _nights(window: Window, about: About) -> Iterator[Query]:
+    """Of the last weeks before she connected, and since, their stages as well: those come a day at once, and so from
+    noon to noon for the nights that end on these days."""
     yield {"action": "getsummary", "data_fields": _NIGHT, **_ymd(window)}
+    first = max(window.first, about.connected - _STAGES_BACK) if about.connected else window.first
+    if first <= window.last:
+        start, end = Window(first, window.last).in_zone(about.zone)
+        start, end = start - _LONGEST / 2, end + _LONGEST / 2
+        while start < end:
+            yield {"action": "get", **_seconds(start, min(start + _LONGEST, end))}
+            start += _LONGEST
 
 
 def _seconds(start: datetime, end: datetime) -> Query:
@@ -110,7 +120,7 @@ WITHINGS: Final = Maker(
             "v2/sleep",
             mapping.nights,
             _nights,
-            days=180,
+            days=14,  # with the stages of as many nights, each a request
             back=1830,
             following=_following,
         ),

@@ -6,7 +6,7 @@ of the whole answer. ``attrib`` tells how sure it is that it is hers, ``category
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, Final
@@ -134,15 +134,45 @@ def intraday(answers: Sequence[Answer], about: About) -> Found:
 
 
 def nights(answers: Sequence[Answer], about: About) -> Found:
-    """``v2/sleep?action=getsummary``: one row a night."""
+    """``v2/sleep?action=getsummary``: one row a night; and ``action=get``: a row for each stage of any of them."""
+    told = list(maker.rows(answers, "series"))
+    spans = sorted(filter(_is_stage, filter(_is_part, told)), key=lambda each: int(each["startdate"]))
 
     def night(row: Mapping[str, Any]) -> list[Reading]:
         zone, said = _zone(row.get("timezone")), row["data"]
         start, end = _at(row["startdate"], zone), _at(row["enddate"], zone)
         lasted = {stage: timedelta(seconds=said[name]) for name, stage in _LASTED.items() if name in said}
-        return [Night(start, end, _sleeper(row), str(row.get("id") or row["startdate"]), lasted=lasted)]
+        key, stages = str(row.get("id") or row["startdate"]), tuple(_stages(row, spans, zone))
+        return [Night(start, end, _sleeper(row), key, stages, lasted)]
 
-    return maker.gather(maker.rows(answers, "series"), night)
+    return maker.gather((each for each in told if not _is_part(each)), night)
+
+
+def _is_part(row: Any) -> bool:
+    """A part of a night, and no night."""
+    return isinstance(row, Mapping) and "state" in row and "data" not in row
+
+
+def _is_stage(row: Mapping[str, Any]) -> bool:
+    """One that we have a word for, and that says when it was."""
+    return row["state"] in _STAGES and all(isinstance(row.get(name), int) for name in ("startdate", "enddate"))
+
+
+def _stages(
+    night: Mapping[str, Any], spans: Sequence[Mapping[str, Any]], zone: tzinfo
+) -> Iterator[tuple[datetime, datetime, Stage]]:
+    """Those of the same device that lie in the night, no time twice; they may have been told by two answers."""
+    reached = int(night["startdate"])
+    for span in spans:
+        first, last = max(int(span["startdate"]), reached), min(int(span["enddate"]), int(night["enddate"]))
+        if first < last and _may_be_of(night, span):
+            yield _at(first, zone), _at(last, zone), _STAGES[span["state"]]
+            reached = last
+
+
+def _may_be_of(night: Mapping[str, Any], span: Mapping[str, Any]) -> bool:
+    """Whether one device told both; one that is not named may be any."""
+    return len({each.get("hash_deviceid") for each in (night, span)} - {None}) < 2
 
 
 def read_zone(answer: Answer) -> About:

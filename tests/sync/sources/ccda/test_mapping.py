@@ -466,6 +466,73 @@ def test_how_she_gets_along_device_policy_directive_and_concern():
     assert "subject" not in coverage
 
 
+def test_interventions_are_what_was_done_and_what_is_intended_each_by_itself():
+    def step(kind, mood, name, template="14"):
+        return f"""<{kind} classCode="PROC" moodCode="{mood}"><templateId root="{T}{template}"/>
+          <code code="1" {SNOMED} displayName="{name}"/><statusCode code="completed"/></{kind}>"""
+
+    elsewhere = f'<act classCode="ACT" moodCode="EVN"><templateId root="{T}122"/><id root="1.2"/></act>'
+    handoff = f"""<act classCode="ACT" moodCode="EVN"><templateId root="{T}141"/>
+      <code code="432138007" {SNOMED}/><statusCode code="completed"/></act>"""
+
+    def group(template, mood, *held):
+        links = "".join(f'<entryRelationship typeCode="REFR">{each}</entryRelationship>' for each in held)
+        return f"""<act classCode="ACT" moodCode="{mood}"><templateId root="{T}{template}"/>
+          <code code="362956003" {SNOMED}/><statusCode code="active"/>{links}</act>"""
+
+    reading = read(
+        section(
+            "62387-6",
+            "Interventions",
+            group("131", "EVN", step("procedure", "EVN", "Raised the bed"), elsewhere, handoff),
+            group("146", "INT", step("procedure", "INT", "Give oxygen", "41")),
+            step("act", "EVN", "Counselling", "12"),
+            text="All that is told in words",
+        )
+    )
+
+    done = [each["code"]["coding"][0]["display"] for each in reading.resources if each["resourceType"] == "Procedure"]
+    assert done == ["Raised the bed", "Counselling"]
+    asked = only(reading, "ServiceRequest")
+    assert (asked["intent"], asked["code"]["coding"][0]["display"]) == ("plan", "Give oxygen")
+    # What has no place among records is told, and stands in the narrative of the section.
+    kept = [what for (fate, reason, what) in reading.account.lines if reason is Reason.NARRATIVE]
+    assert kept == ["Interventions: act"]
+    told = only(reading, "Composition")["section"][0]
+    assert "All that is told in words" in told["text"]["div"]
+
+
+def test_assessment_is_an_impression_in_its_words():
+    reading = read(section("51848-0", "Assessments", text="Much better than in March."))
+
+    impression = only(reading, "ClinicalImpression")
+    assert (impression["status"], impression["summary"], impression["description"]) == (
+        "completed",
+        "Much better than in March.",
+        "Assessments",
+    )
+    assert impression["date"] == "2024-03-05T10:15:00-05:00"
+    assert impression["assessor"]["display"] == "Dora Doctor"
+    assert "Much better" in impression["text"]["div"]
+    assert [each for each in validation.problems(impression) if each.severity == "error"] == []
+    assert all(reason is not Reason.NARRATIVE for _, reason, _ in reading.account.lines)
+
+
+@pytest.mark.parametrize("words", ["No Assessments Information", "None.", "N/A", "not recorded"])
+def test_assessment_of_nothing_is_none(words):
+    reading = read(section("51848-0", "Assessments", text=words), section("61146-7", "Goals", text=words))
+
+    assert {each["resourceType"] for each in reading.resources} & {"ClinicalImpression", "Goal"} == set()
+    assert [what for _, reason, what in reading.account.lines if reason is Reason.NARRATIVE] == ["Assessments", "Goals"]
+
+
+def test_goals_in_words_are_one_goal_in_these_words():
+    reading = read(section("61146-7", "Goals", text="Walk to the shop and back."))
+
+    goal = only(reading, "Goal")
+    assert (goal["lifecycleStatus"], goal["description"]) == ("active", {"text": "Walk to the shop and back."})
+
+
 @pytest.mark.skipif(not seeding.SHARED_DATA.exists(), reason="the public data sets do not lie beside the checkout")
 @pytest.mark.parametrize(("name", "folder", "pattern"), imports.SETS[:3])
 def test_documents_of_vendors_are_read_and_fit_the_models(name, folder, pattern):

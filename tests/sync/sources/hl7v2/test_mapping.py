@@ -135,6 +135,79 @@ def test_visit_with_allergy_diagnosis_and_procedure():
     assert only(reading, "Procedure")["encounter"] == {"reference": "Encounter/Encounter-1"}
 
 
+def field(numbers: dict[int, str], name: str) -> str:
+    return "|".join([name, *(numbers.get(number, "") for number in range(1, max(numbers) + 1))])
+
+
+def test_visit_has_its_stay_its_places_and_its_reason():
+    pv1 = field(
+        {
+            2: "I",
+            3: "Ward^12^B^Hill",
+            4: "E^Emergency",
+            5: "PRE1",
+            6: "Hall^1",
+            10: "MED^Medical",
+            13: "R",
+            14: "7^Emergency room",
+            16: "VIP~V2",
+            19: "V1^^^Hill&2.16.840.1.113883.19.5&ISO^^^20240101^20250101",
+            36: "01^Home",
+            37: "H1&Hill Nursing Home",
+            38: "D^Diabetic",
+            42: "Ward^13",
+            44: "20240305",
+            50: "ALT1",
+        },
+        "PV1",
+    )
+    pv2 = field({1: "Ward^14", 3: "C^Chest pain", 11: "3", 13: "9^House^Greg", 25: "1^Urgent"}, "PV2")
+
+    reading = read(message("ADT^A01", pv1, pv2))
+
+    visit = only(reading, "Encounter")
+    assert visit["class"]["display"] == "inpatient encounter"
+    assert [(each["value"], each.get("period")) for each in visit["identifier"]] == [
+        ("V1", {"start": "2024-01-01", "end": "2025-01-01"}),
+        ("ALT1", None),
+    ]
+    assert [(each["location"]["display"], each["status"]) for each in visit["location"]] == [
+        ("Hill Ward 12 B", "active"),
+        ("Hall 1", "completed"),
+        ("Ward 13", "planned"),
+        ("Ward 14", "planned"),
+    ]
+    stay = visit["hospitalization"]
+    assert stay["preAdmissionIdentifier"] == {"value": "PRE1"}
+    assert stay["destination"] == {"display": "Hill Nursing Home"}
+    assert [each["coding"][0]["code"] for each in stay["specialCourtesy"]] == ["VIP", "V2"]
+    said = {name: stay[name]["coding"][0]["code"] for name in ("reAdmission", "admitSource", "dischargeDisposition")}
+    assert said == {"reAdmission": "R", "admitSource": "7", "dischargeDisposition": "01"}
+    assert visit["length"]["value"] == 3
+    assert visit["reasonCode"][0]["coding"][0]["display"] == "Chest pain"
+    assert [(each["type"][0]["coding"][0]["code"], each["individual"]["display"]) for each in visit["participant"]] == [
+        ("REF", "Greg House")
+    ]
+    assert "meta" not in visit
+
+
+@pytest.mark.parametrize(("said", "restricted"), [("", False), ("N", False), ("Y", True), ("SEC", True)])
+def test_visit_that_is_to_be_protected_is_marked(said, restricted):
+    reading = read(message("ADT^A01", "PV1|1|O", field({22: said}, "PV2")))
+
+    assert ("security" in only(reading, "Encounter").get("meta", {})) is restricted
+
+
+def test_second_part_of_a_visit_without_the_first_is_told():
+    reading = read(message("ADT^A01", field({3: "C^Chest pain"}, "PV2")))
+
+    assert ("error", "no_place", "PV2") in {(f.value, r.value, w) for f, r, w in reading.account.lines}
+
+
+def test_visit_before_admission_is_planned():
+    assert only(read(message("ADT^A04", "PV1|1|P|Ward")), "Encounter")["status"] == "planned"
+
+
 @pytest.mark.parametrize(
     ("ending", "status"),
     [("CP|A", "completed"), ("RE|A", "not-done"), ("NA|A", "not-done"), ("CP|D", "entered-in-error")],

@@ -23,6 +23,7 @@ from sync.problems import Problem, SourceError
 from sync.sources.fhir_rest import client as http
 from sync.sources.wearables import makers, packing
 from sync.sources.wearables.metrics import METRICS
+from sync.sources.wearables.withings.facts import WITHINGS
 from tests.fakes.cedar import owner
 from tests.fakes.wearable import allow, connect, enter, maker
 from tests.sync.test_runs import again, held, perform
@@ -71,7 +72,36 @@ def test_devices_are_connected_and_what_they_measured_arrives(owner: Person, mak
     weights = [each for each in coded(connection, "29463-7") if each["effectiveDateTime"][:10] == yesterday.isoformat()]
     assert [float(each["valueQuantity"]["value"]) for each in weights] == [lived.grams / 1000]
     assert len(coded(connection, "85354-9")) >= 3
-    assert len(coded(connection, "93832-4")) >= 3
+    nights = coded(connection, "93832-4")
+    assert len(nights) >= 3
+    assert all(any("valueSampledData" in part for part in each["component"]) for each in nights)
+
+
+def test_update_asks_since_the_last_success_in_the_makers_windows(
+    owner: Person, maker: Maker, monkeypatch: pytest.MonkeyPatch
+):
+    connection = connect(owner, enter(maker))
+    feeds = (_replaced(WITHINGS.feed("measures"), days=14),)
+    monkeypatch.setattr(makers, "MAKERS", {"withings": _replaced(WITHINGS, feeds=feeds)})
+    at = timezone.now()
+    Connection.objects.update(last_success=at - timedelta(days=40))
+    asked = []
+    answers = maker.answers.to
+    monkeypatch.setattr(
+        type(maker.answers), "to", lambda self, path, person, query: asked.append(query) or answers(path, person, query)
+    )
+
+    perform(connection)
+
+    windows = sorted(
+        (int(each["startdate"]), int(each["enddate"])) for each in asked if "startdate" in each and "offset" not in each
+    )
+    since = int((at - timedelta(days=40)).timestamp())
+    assert windows[0][0] < since - 6 * 86_400
+    assert windows[0][0] > since - 9 * 86_400
+    assert windows[-1][1] > at.timestamp()
+    assert len(windows) == 4
+    assert max(last - first for first, last in windows) <= 14 * 86_400 + 26 * 3600
 
 
 def test_stream_of_a_day_is_what_the_devices_counted(owner: Person, maker: Maker):

@@ -140,6 +140,69 @@ def test_recorded_nights_add_up():
             assert asleep == timedelta(seconds=row["data"]["total_sleep_time"])
 
 
+def stage(first, last, state, device="w"):
+    return {"startdate": first, "enddate": last, "state": state, "hash_deviceid": device}
+
+
+def test_night_has_the_stages_of_its_own_device_in_order_and_no_time_twice():
+    summary = {"id": 1, "startdate": 600, "enddate": 1800, "hash_deviceid": "w", "data": {"deepsleepduration": 900}}
+    stages = [
+        stage(1200, 2400, 2),
+        stage(0, 900, 1),
+        stage(600, 1200, 1),  # told once more by the next answer
+        stage(900, 1000, 5),  # no stage that we have a word for
+        stage(600, 1800, 3, device="another"),
+        {"state": 1, "startdate": "soon"},
+    ]
+
+    found = mapping.nights([{"series": [summary]}, {"series": stages}], About())
+
+    (night,) = found.readings
+    told = [(int(start.timestamp()), int(end.timestamp()), each) for start, end, each in night.stages]
+    assert told == [(600, 900, Stage.LIGHT), (900, 1200, Stage.LIGHT), (1200, 1800, Stage.DEEP)]
+    assert (night.durations(), found.unusable) == ({Stage.DEEP: timedelta(minutes=15)}, 0)
+
+
+def test_stages_are_asked_from_noon_to_noon_and_not_of_long_before_she_connected():
+    feed = WITHINGS.feed("sleep")
+
+    def asked(connected):
+        told = list(feed.asks(Window(date(2024, 5, 1), date(2024, 5, 2)), About(ZoneInfo("UTC"), connected)))
+        assert told[0]["action"] == "getsummary"
+        return [(int(each["startdate"]), int(each["enddate"])) for each in told[1:]]
+
+    noon = 1_714_478_400  # 30 April 2024, 12:00
+    days = [(noon + day * 86_400, noon + (day + 1) * 86_400) for day in range(3)]
+    assert asked(date(2024, 5, 1)) == days
+    assert asked(date(2024, 5, 2) + timedelta(days=60)) == days[1:]
+    assert asked(date(2024, 5, 3) + timedelta(days=60)) == []
+
+
+@recorded
+def test_recorded_stages_lie_in_their_nights_and_add_up_to_what_the_night_says():
+    nights, stages = (
+        json.loads((RECORDED / "withings-demo-account" / name).read_text())["body"]
+        for name in ("sleep_summary.json", "sleep_no_datafields.json")
+    )
+
+    found = mapping.nights([nights, stages], About())
+
+    told = {each.key: each for each in found.readings if each.stages}
+    # Of eight nights there are stages, of the last one its first minute only.
+    assert (len(told), found.unusable) == (8, 0)
+    whole = [night for night in told.values() if len(night.stages) > 1]
+    assert len(whole) == 7
+    for night in whole:
+        added = Counter()
+        for start, end, stage in night.stages:
+            added[stage] += (end - start).total_seconds()
+        lasted = {each: night.lasted[each].total_seconds() for each in (Stage.LIGHT, Stage.DEEP, Stage.REM)}
+        assert {each: added[each] for each in lasted} == lasted
+    composed = observations.compose(whole, patient="p", assembler="Withings")
+    assert all(not validation.problems(fhir_json.loads(fhir_json.dumps(each))) for each in composed)
+    assert sum("valueSampledData" in part for each in composed for part in each.get("component", ())) == 7
+
+
 @recorded
 def test_recorded_days_of_the_older_api():
     answer = json.loads(
