@@ -95,7 +95,8 @@ class ChoiceForm(forms.Form):
 
 
 def named_kinds() -> list[Kind]:
-    return [kind for kind in KINDS if kind is not OTHER]
+    """What she writes herself is chosen by its source, beside the hospitals."""
+    return [kind for kind in KINDS if kind is not OTHER and kind.page != "own"]
 
 
 def scopes(chosen: list[str]) -> tuple[str, ...]:

@@ -58,7 +58,7 @@ PLACES = (
         "portal:home",
         frozenset(
             {"home", "timeline", "records", "record", "same", "same_kind", "choose_same", "differences", "days", "day"}
-            | {"visits", "care_team", "costs"}
+            | {"visits", "care_team", "costs", "glossary", "own", "own_add", "own_correct"}
             | {"readings"}
         ),
     ),

@@ -108,6 +108,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("reports", _("Reports"), "report", _types("DiagnosticReport", "ImagingStudy")),
     Kind("care-plans", _("Care plans and goals"), "plan", _types("CarePlan", "Goal", "ServiceRequest")),
     Kind("coverage", _("Coverage"), "coverage", _types("Coverage", "Claim", "ExplanationOfBenefit"), page="costs"),
+    Kind("own", _("Own entries"), "report", (("Observation", "self-entered"),), page="own"),
     Kind("devices", _("Devices"), "device", _types("Device", "DeviceUseStatement")),
     Kind(
         "care-team",

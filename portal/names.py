@@ -96,6 +96,7 @@ CATEGORIES: dict[str, Name] = {
     "therapy": _("Therapy"),
     "activity": _("Activity"),
     "sdoh": _("Living conditions"),
+    "self-entered": _("Own entries"),
 }
 
 ELEMENTS: dict[str, Name] = {

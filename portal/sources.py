@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from records.kinds import KindCount
 from records.models import Source, SourceKind
+from records.sources import HERS_URL, SELF_URL
 from sync import uploads
 
 
@@ -26,6 +27,8 @@ def names(ids: Iterable[int]) -> dict[int, str]:
 
 def _name(source: Source) -> str:
     """A file is called by who made it, where it says so."""
+    if source.url == HERS_URL:
+        return _("Own entries")
     if source.kind == SourceKind.SELF:
         return _("Tributary")
     if source.kind == SourceKind.UPLOAD:
@@ -39,6 +42,6 @@ def totals(counts: Iterable[KindCount]) -> list[SourceTotal]:
     sums: Counter[int] = Counter()
     for count in counts:
         sums[count.source_id] += count.total
-    others = Source.objects.exclude(kind=SourceKind.SELF).filter(pk__in=sums)
+    others = Source.objects.exclude(url=SELF_URL).filter(pk__in=sums)
     called = {source.pk: _name(source) for source in others}
     return [SourceTotal(called[source_id], total) for source_id, total in sums.most_common() if source_id in called]

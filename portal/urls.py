@@ -13,6 +13,7 @@ from portal.views import (
     days,
     documents,
     download,
+    entries,
     erasure,
     files,
     home,
@@ -27,6 +28,7 @@ from portal.views import (
     share,
     take,
     timeline,
+    words,
 )
 
 app_name = "portal"
@@ -50,6 +52,11 @@ urlpatterns = [
     path("visits/", care.visit_list, name="visits"),
     path("care-team/", care.team, name="care_team"),
     path("costs/", care.cost_list, name="costs"),
+    path("own/", entries.listing, name="own"),
+    path("own/new/<slug:sort>/", entries.add, name="own_add"),
+    path("own/<uuid:entry>/", entries.correct, name="own_correct"),
+    path("own/<uuid:entry>/take-back/", entries.take_back, name="own_take_back"),
+    path("words/", words.glossary, name="glossary"),
     path("private/", sensitivity.listing, name="sensitivity"),
     path("hospitals/", hospitals.listing, name="hospitals"),
     path("hospitals/<int:connection_id>/", hospitals.one, name="hospital"),

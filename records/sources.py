@@ -8,6 +8,9 @@ from typing import Final
 from records.models import Source, SourceKind
 
 SELF_URL: Final = "urn:tributary:self"
+HERS_URL: Final = "urn:tributary:own-entries"
+"""Of what a person writes herself."""
+ENTRY_CATEGORIES: Final = "urn:tributary:entry-category"
 PHONE_URL: Final = "urn:tributary:apple-health"
 """Of what a phone exports. One source however often she exports: the next brings the same readings, and those since."""
 
@@ -22,8 +25,13 @@ def ensure(kind: str, name: str, url: str) -> Source:
 
 
 def own() -> Source:
-    """The source of what we compute for the person and of what she writes herself."""
+    """The source of what we compute for the person."""
     return ensure(SourceKind.SELF, "Tributary", SELF_URL)
+
+
+def hers() -> Source:
+    """The source of what a person writes herself: kept apart from all others, and chosen by itself when she shares."""
+    return ensure(SourceKind.SELF, "Own entries", HERS_URL)
 
 
 def of_app(client_id: str, name: str) -> Source:

@@ -24,4 +24,6 @@ def kind_url(acting: Acting | str | None, kind: Kind) -> str:
     """Where she sees a kind first: one list of all sources, a page of its own, or its records."""
     if kind.together:
         return whose_url(acting, "same_kind", kind.together.value)
-    return whose_url(acting, kind.page) if kind.page else whose_url(acting, "records", kind.slug)
+    # Her own entries are written on their page, which is hers alone; whoever acts for her reads them as records.
+    has_page = kind.page and not (acting and kind.page == "own")
+    return whose_url(acting, kind.page) if has_page else whose_url(acting, "records", kind.slug)

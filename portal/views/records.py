@@ -18,6 +18,7 @@ from consent import texts
 from portal import (
     as_of,
     documents,
+    explanations,
     facts,
     hidings,
     kinds,
@@ -32,8 +33,10 @@ from portal import (
 )
 from portal.as_of import PastDay
 from records import reading
+from records import sources as records_sources
 from records.query import InvalidSearch
 from standards.fhir import json
+from sync import entries
 
 PAGE = 30
 
@@ -116,6 +119,8 @@ def one(request: HttpRequest, resource_type: str, logical_id: str, uid: UUID | N
         shown |= {"place": place, "traces": traces, "as_of": past}
         if not look.acting:
             shown |= _who_gets_it(look.owner, stored)
+            is_last = stored is versions[0] and stored.resource.get("status") != entries.ERRED
+            shown["is_own"] = is_last and stored.source_id == records_sources.hers().pk
         answer = render(request, "portal/record.html", shown)
     # Its documents, each an answer of its own in a frame without rights (views/documents.py).
     answer._csp_update = {"frame-src": [SELF]}  # type: ignore[attr-defined]
@@ -188,6 +193,7 @@ def _shown(stored: reading.Stored, versions: Sequence[reading.Stored]) -> dict[s
         "facts": facts.of(resource),
         "narrative": facts.narrative(resource),
         "papers": documents.of(resource),
+        "explained": explanations.of(resource),
         "fetched": when.moment(stored.last_updated),
         "versions": [(each.version_id, when.moment(each.last_updated)) for each in versions if not each.deleted],
         "latest": stored.version_id == versions[0].version_id,

@@ -26,6 +26,7 @@ from fhirapi.bulk import runs
 from gateway import authorizations, clients, pending
 from gateway.models import AuthorizationRequest
 from records import marks, patient
+from sync import entries
 from tests.architecture.addresses import UID, Route
 from tests.developers import builders
 from tests.fhirapi import backends
@@ -166,6 +167,10 @@ def _portal(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
     for name in ("document", "for_document"):
         paper = {"resource_type": ("DiagnosticReport", "DiagnosticReport"), "logical_id": ("report", "none")}
         ids[f"portal:{name}"] = {**paper, "number": (0, 0)}
+    said = {"code": {"coding": [{"system": "http://loinc.org", "code": "51855-5"}]}, "valueString": WORD}
+    entry = entries.add(owner, said, at=timezone.now())
+    for name in ("own_correct", "own_take_back"):
+        ids[f"portal:{name}"] = {"entry": (entry, UID)}
     ids["portal:receipt_file"] = {"form": ("receipt", "receipt")}
     ids["portal:resume_app"] = {"authorization_id": (paused.pk, NOWHERE)}
     ids["portal:resume_delegation"] = {"uid": (resting.uid, UID)}
@@ -177,7 +182,7 @@ def _portal(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
         ids[f"portal:{name}"] = {"uid": (shared.uid, UID)}
     ids["portal:for_same_kind"] = {"kind": ("problems", "problems")}
     pages = ("home", "timeline", "records", "record", "same", "same_kind", "differences", "open_app", "readings")
-    pages += ("document",)
+    pages += ("document", "visits", "care_team", "costs")
     for name in (*(f"portal:for_{page}" for page in pages), "gateway:consent-for"):
         holders[name] = Asker(people.browser_of(helper))
 

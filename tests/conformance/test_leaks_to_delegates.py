@@ -26,6 +26,7 @@ from tests.portal.test_people import told
 pytestmark = pytest.mark.django_db
 
 WALKED = ("Observation", "Condition", "Encounter", "Organization", "Practitioner", "Location", "CareTeam", "Device")
+PAST = people.LOADED.date() + timedelta(days=1)
 READ = ledger.Reading("1", "en")
 
 
@@ -54,6 +55,9 @@ def test_no_page_shows_a_delegate_what_is_hidden(name):
         *(f"/for/{uid}/records/{kind.slug}/" for kind in KINDS),
         *(f"/for/{uid}/same/{rest}" for rest in together),
         *(f"/for/{uid}/timeline/{wish}" for wish in wishes),
+        *(f"/for/{uid}/{page}/" for page in ("visits", "care-team", "costs")),
+        *(f"/for/{uid}/records/{kind.slug}/?as_of={PAST}" for kind in KINDS),
+        *(f"/for/{uid}/same/{kind}/?as_of={PAST}" for kind in Kind),
     ):
         page = delegate.get(address)
         assert page.status_code == 200

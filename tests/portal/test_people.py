@@ -69,9 +69,14 @@ def pages_of(delegation: Delegation) -> list[str]:
         "for_same": [],
         "for_same_kind": ["problems"],
         "for_differences": [],
+        "for_visits": [],
+        "for_care_team": [],
+        "for_costs": [],
+        "for_readings": [],
     }
     named = {pattern.name for pattern in urlpatterns if str(pattern.pattern).startswith("for/")}
-    assert named - {"for_open_app"} == set(parts), "what only forms are sent to is asked by itself (test_people_apps)"
+    # What only forms are sent to, and what is no page, is asked by itself (test_people_apps, test_documents).
+    assert named - {"for_open_app", "for_document"} == set(parts)
     return [reverse(f"portal:{name}", args=[delegation.uid, *rest]) for name, rest in parts.items()]
 
 

@@ -1,0 +1,110 @@
+"""What she writes herself: the list of it, a form for each sort, correcting and taking back. For nobody else."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from portal import entries, looking, pages
+from portal.entries import Sort
+from records.query import InvalidSearch, Query
+from records.reading import Stored
+from sync import entries as written
+
+PAGE = 30
+
+
+@require_safe
+@pages.of_person
+def listing(request: HttpRequest) -> HttpResponse:
+    """Newest first; ``after`` goes on where a page ended."""
+    with looking.at_records(request, interaction="search") as look:
+        token = f"{written.CATEGORY['system']}|{written.CATEGORY['code']}"
+        query = Query.of(written.KIND).where("category", token)
+        try:
+            page = look.records.search(query.page(PAGE, after=request.GET.get("after") or None))
+        except InvalidSearch:
+            return redirect("portal:own")
+        look.saw(page.entries)
+        shown = {"entries": [entries.listed(each) for each in page.entries], "next": page.next}
+        return render(request, "portal/own.html", {**shown, "sorts": entries.SORTS, "further": "after" in request.GET})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@pages.of_person
+def add(request: HttpRequest, sort: str) -> HttpResponse:
+    chosen = entries.named(sort)
+    if chosen is None:
+        raise Http404
+    form = chosen.form(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        written.add(pages.person(request), form.said(), at=timezone.now(), origin=_origin(request))
+        messages.success(request, _("Kept as an entry of your own."))
+        return redirect("portal:own")
+    return render(request, "portal/own_form.html", {"sort": chosen, "form": form})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@pages.of_person
+def correct(request: HttpRequest, entry: UUID) -> HttpResponse:
+    """The same form, filled in; ``version`` is the one she saw."""
+    logical_id = str(entry)
+    stored, sort = _entry(request, logical_id)
+    form = sort.form(request.POST) if request.method == "POST" else sort.form(initial=sort.form.again(stored.resource))
+    if request.method == "POST" and form.is_valid():
+        try:
+            written.correct(
+                pages.person(request), logical_id, form.said(), version=_version(request), at=timezone.now(),
+                origin=_origin(request),
+            )  # fmt: skip
+        except written.Changed:
+            messages.error(request, _("It has changed meanwhile. Look at it again."))
+            return redirect("portal:own_correct", entry=entry)
+        except written.NoSuchEntry as error:
+            raise Http404 from error
+        messages.success(request, _("Corrected. The earlier version is kept beside it."))
+        return redirect("portal:own")
+    return render(request, "portal/own_form.html", {"sort": sort, "form": form, "stored": stored})
+
+
+@require_POST
+@pages.of_person
+def take_back(request: HttpRequest, entry: UUID) -> HttpResponse:
+    _entry(request, str(entry))
+    try:
+        written.take_back(
+            pages.person(request), str(entry), version=_version(request), at=timezone.now(), origin=_origin(request)
+        )
+    except written.Changed:
+        messages.error(request, _("It has changed meanwhile. Look at it again."))
+        return redirect("portal:own_correct", entry=entry)
+    except written.NoSuchEntry as error:
+        raise Http404 from error
+    messages.success(request, _("Taken back. It stays in your record, marked as entered in error."))
+    return redirect("portal:own")
+
+
+def _entry(request: HttpRequest, logical_id: str) -> tuple[Stored, Sort]:
+    """Raises Http404 for what is no entry of hers, and for one she took back."""
+    with looking.at_records(request, interaction="read") as look:
+        stored = written.own(look.records, logical_id)
+        sort = entries.sort_of(stored.resource) if stored else None
+        if stored is None or sort is None or stored.resource.get("status") == written.ERRED:
+            raise Http404
+        look.saw([stored])
+    return stored, sort
+
+
+def _version(request: HttpRequest) -> int:
+    said = request.POST.get("version", "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 9 else 0
+
+
+def _origin(request: HttpRequest) -> str:
+    return str(request.META.get("REMOTE_ADDR", ""))
