@@ -38,6 +38,12 @@ def handing(hospital: Hospital) -> Push | None:
     return maker.push if maker else None
 
 
+def is_entered_there(hospital: Hospital) -> bool:
+    """Whether somebody has to enter our address in the maker's own pages: it is not asked for it by us."""
+    how = of(hospital)
+    return handing(hospital) is not None or (how is not None and not how.subscribe and not how.register)
+
+
 def key(hospital: Hospital) -> str:
     """The part of our address that only this maker is told."""
     return salted_hmac("sync.notices", hospital.slug, algorithm="sha256").hexdigest()[:40]

@@ -21,13 +21,12 @@ from accounts import binding
 from records import sealing, statements
 from standards.fhir import json
 from sync import connections
-from sync.models import Connection, ConnectionState, Hospital, Piece
+from sync.models import Connection, Hospital, Piece
 from sync.sources.wearables import makers, pushes, readings
 from sync.sources.wearables.maker import About, Maker
 from sync.sources.wearables.pushes import Entry, Told
 
-_STATES: Final = (ConnectionState.ACTIVE, ConnectionState.NEEDS_REAUTH)
-"""While she only has to sign in again, what is handed over meanwhile is hers all the same."""
+AT_ONCE: Final = 500
 
 
 def take(hospital: Hospital, told: Told, *, at: datetime) -> list[str]:
@@ -51,7 +50,7 @@ def take(hospital: Hospital, told: Told, *, at: datetime) -> list[str]:
 
 
 def _connected(hospital: Hospital, accounts: Sequence[str]) -> list[tuple[str, int, int]]:
-    """(account, owner, connection), always in one order."""
+    """(account, owner, connection), always in one order; while she only has to sign in again, it is hers as before."""
     if not accounts:
         return []
     found = statements.read(
@@ -66,8 +65,12 @@ def put(connection: Connection, maker: Maker, entries: Iterable[Entry], *, at: d
     """Each under the days that it tells of; a newer version also under those that the older one told of."""
     # Of one name said twice in one breath the last word stands.
     named = {each.digest(): each for each in entries}
-    if not named:
-        return
+    digests = list(named)
+    for first in range(0, len(digests), AT_ONCE):
+        _put_some(connection, maker, {digest: named[digest] for digest in digests[first : first + AT_ONCE]}, at)
+
+
+def _put_some(connection: Connection, maker: Maker, named: Mapping[bytes, Entry], at: datetime) -> None:
     days = {digest: _days(maker, each, at) for digest, each in named.items()}
     known = Piece.objects.filter(connection=connection, digest__in=list(named), day__isnull=False)
     for digest, day in known.values_list("digest", "day"):
@@ -124,7 +127,7 @@ class Shelf:
     def __init__(self, connection: Connection, maker: Maker) -> None:
         self._connection, self._maker = connection, maker
         self._pieces = Piece.objects.filter(connection=connection)
-        self._read: dict[tuple[str, date], list[tuple[int, uuid.UUID]]] = {}
+        self._read: dict[tuple[str, date], list[uuid.UUID]] = {}
 
     def waits(self, kind: str) -> bool:
         return self._pieces.filter(kind=kind, waiting=True).exists()
@@ -138,13 +141,12 @@ class Shelf:
     def of(self, kind: str, day: date) -> Iterator[Mapping[str, Any]]:
         """All that was told of a day, in the order in which it was first told."""
         found = list(self._pieces.filter(kind=kind, day=day).order_by("pk"))
-        self._read[kind, day] = [(each.pk, each.stamp) for each in found if each.waiting]
+        self._read[kind, day] = [each.stamp for each in found if each.waiting]
         return (json.loads(self._opened(each)) for each in found)
 
     def kept(self, kind: str, day: date) -> None:
         """What ``of`` gave of this day is in the record; what came since still waits."""
-        for pk, stamp in self._read.pop((kind, day), ()):
-            self._pieces.filter(pk=pk, stamp=stamp).update(waiting=False)
+        self._pieces.filter(kind=kind, day=day, stamp__in=self._read.pop((kind, day), [])).update(waiting=False)
 
     def elsewhere(self, kind: str, *, after: int = 0) -> int | None:
         """The next that has to be fetched where it lies."""

@@ -22,7 +22,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from sync import hospitals, notices
-from sync.models import Connection, Piece, Schedule
+from sync.models import Connection, Hospital, Piece, Schedule
 from sync.sources.wearables import pushes
 from tests.portal import people
 
@@ -144,6 +144,21 @@ def test_polar_is_asked_once_and_signs_with_the_secret_that_it_gave(rung):
     assert (told(SECRET.encode()).status_code, rung) == (404, [])
     assert told(b"its own").status_code == 200
     assert rung == [(notices.BRING_FORWARD, [entry.pk, ["475"]])]
+
+
+@pytest.mark.parametrize(
+    ("vendor", "by_hand"), [("garmin", True), ("strava", True), ("withings", False), ("polar", False), ("", False)]
+)
+def test_who_enters_a_maker_is_told_what_to_enter_there(tmp_path, vendor, by_hand):
+    file, said = tmp_path / "credentials.json", io.StringIO()
+    file.write_text(json.dumps({"client_id": "ours", "secret": SECRET}))
+
+    call_command(
+        "hospital_enter", "https://one.example/", name="One", slug="one", vendor=vendor, credentials=file, stdout=said
+    )
+
+    entry = Hospital.objects.get()
+    assert (notices.callback(entry) in said.getvalue()) is by_hand
 
 
 def test_maker_that_is_not_asked_so_is_not(rung):

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from sync import credentials, hospitals, vendors
+from sync import credentials, hospitals, notices, vendors
 from sync.sources.wearables import makers
 
 
@@ -43,3 +43,5 @@ class Command(BaseCommand):
             private_jwk=json.dumps(jwk) if jwk else None,
         )
         self.stdout.write(f"{entry.name}: in the directory as {entry.slug}")
+        if notices.is_entered_there(entry):
+            self.stdout.write(f"Enter there where it tells us of news, and tell nobody else: {notices.callback(entry)}")
