@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from accounts.models import Person
+from local import seeding
 from records import store
 from records.models import SourceKind
 from sandbox.wearables import days
@@ -25,12 +27,14 @@ from sync.sources.wearables import makers, packing
 from sync.sources.wearables.metrics import METRICS
 from sync.sources.wearables.withings.facts import WITHINGS
 from tests.fakes.cedar import owner
-from tests.fakes.wearable import allow, connect, enter, maker
+from tests.fakes.wearable import allow, connect, enter, maker, running
 from tests.sync.test_runs import again, held, perform
 
 __all__ = ["maker", "owner"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+RECORDED = seeding.SHARED_DATA / "wearables" / "withings-demo-account"
 
 
 @pytest.fixture(autouse=True)
@@ -122,6 +126,22 @@ def test_stream_of_a_day_is_what_the_devices_counted(owner: Person, maker: Maker
         by_device[each.device] += each.steps or 0
     assert counted == sorted(total for total in by_device.values() if total)
     assert len(counted) == 2
+
+
+@pytest.mark.skipif(not RECORDED.exists(), reason="the public data sets do not lie beside the checkout")
+def test_recorded_answers_arrive_over_real_oauth_page_by_page(
+    owner: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # Recorded in 2021 and 2022, and still to be found in many years.
+    feeds = tuple(_replaced(WITHINGS.feed(name), days=20_000, back=20_000) for name in ("measures", "sleep"))
+    monkeypatch.setattr(makers, "MAKERS", {"withings": _replaced(WITHINGS, feeds=feeds)})
+    with running(tmp_path, RECORDED) as server:
+        connection = connect(owner, enter(server))
+        run = perform(connection)
+
+    assert run.state == RunState.COMPLETE
+    # All that the vendor itself knew to be hers, and every night.
+    assert (len(coded(connection, "85354-9")), len(coded(connection, "93832-4"))) == (561, 300)
 
 
 def test_second_run_changes_nothing(owner: Person, maker: Maker):
