@@ -44,10 +44,10 @@ def words(wanted: Sequence[str]) -> timeline.Words:
 
 def codes(records: reading.RecordSet, wanted: Sequence[str]) -> tuple[int, ...]:
     """The blind values of the codes of measurements that have the words."""
-    return tuple(each.value for each in repertoire.of(records, CODED) if _names(each.newest.resource, wanted))
+    return tuple(each.value for each in repertoire.of(records, CODED) if named(each.newest.resource, wanted))
 
 
-def _names(resource: Mapping[str, Any], wanted: Sequence[str]) -> bool:
+def named(resource: Mapping[str, Any], wanted: Sequence[str]) -> bool:
     """By its names alone: of a code that many records have, what one of them says else says nothing of the others."""
     said = {key: resource.get(key) for key in ("code", "category")}
     return _all_in(wanted, [lines.title(resource), *_texts(said)])

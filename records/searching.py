@@ -163,6 +163,11 @@ class _Reading:
         return sql
 
 
+def before(moment: int) -> Position:
+    """The place in the reading order, newest first, of what begins before a moment, µs since 1970 UTC."""
+    return Position(moment, -1)  # no record has the number -1
+
+
 def microseconds(moment: datetime) -> int:
     """Since 1970 UTC, exactly."""
     return (moment - _EPOCH) // timedelta(microseconds=1)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from records import keys, planning, statements
+from records import keys, planning, searching, statements
 from records.numbering import PARAMETER_NUMBER
 from records.opening import Page, Stored
 from records.planning import Plan, Rows
@@ -141,8 +141,7 @@ def _after(asked: Asked) -> Position | None:
     """Raises InvalidSearch."""
     if asked.cursor is not None:
         return position(Query("", cursor=asked.cursor))
-    # No record has the number -1: all that begin before that moment.
-    return None if asked.until is None else Position(asked.until, -1)
+    return None if asked.until is None else searching.before(asked.until)
 
 
 def _cursor(row: tuple[Any, ...]) -> str:

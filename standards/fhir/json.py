@@ -55,6 +55,17 @@ def loads(data: bytes | str) -> Any:
     return value
 
 
+def approximate(data: bytes) -> Any:
+    """The same with binary floating point in place of decimals, ten times as fast: for pictures, which have no digits.
+
+    Of bytes that ``loads`` read before. Raises MalformedJSON for an integer beyond 64 bits.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise MalformedJSON("no number that a picture could show") from error
+
+
 def loads_lenient(data: bytes | str) -> tuple[Any, list[str]]:
     """Parse what a careless sender wrote: the value, and in words what was wrong with the text.
 

@@ -163,6 +163,8 @@ def _portal(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
     for name, number in (("file", 0), ("take_back_file", 0), ("file_account", 0), ("answer_file", 1)):
         ids[f"portal:{name}"] = {"uid": (upload.uid, UID), "number": (number, NOWHERE)}
     # What nobody can classify, as the condition, is withheld from whoever acts for her.
+    for name in ("trend", "trend_points", "for_trend", "for_trend_points"):
+        ids[f"portal:{name}"] = {"logical_id": ("hb", "none")}
     ids["portal:for_record"] = {"resource_type": ("Observation", "Observation"), "logical_id": ("hb", "none")}
     for name in ("document", "for_document"):
         paper = {"resource_type": ("DiagnosticReport", "DiagnosticReport"), "logical_id": ("report", "none")}
@@ -181,8 +183,8 @@ def _portal(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
     for name in ("show_link", "stop_link", "renew_link"):
         ids[f"portal:{name}"] = {"uid": (shared.uid, UID)}
     ids["portal:for_same_kind"] = {"kind": ("problems", "problems")}
-    pages = ("home", "timeline", "records", "record", "same", "same_kind", "differences", "open_app", "readings")
-    pages += ("document", "visits", "care_team", "costs")
+    pages = ("home", "timeline", "results", "trend", "trend_points", "records", "record", "document", "readings")
+    pages += ("visits", "care_team", "costs", "same", "same_kind", "differences", "open_app")
     for name in (*(f"portal:for_{page}" for page in pages), "gateway:consent-for"):
         holders[name] = Asker(people.browser_of(helper))
 
