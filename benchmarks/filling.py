@@ -119,3 +119,9 @@ def bytes_each(table: str, number: int) -> float:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_total_relation_size(%s)", [table])
         return float(cursor.fetchone()[0]) / number
+
+
+def settle() -> None:
+    """What the planner expects follows what is there, as it does on any database that stands for a minute."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")

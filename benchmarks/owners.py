@@ -42,11 +42,7 @@ class Owner:
 
     @cached_property
     def _cookie(self) -> str:
-        request = HttpRequest()
-        request.session = sessions.SessionStore()
-        auth.login(request, self.person, settings.AUTHENTICATION_BACKENDS[0])
-        request.session.save()
-        return f"{settings.SESSION_COOKIE_NAME}={request.session.secret}"
+        return f"{settings.SESSION_COOKIE_NAME}={signed_in(self.person)}"
 
     @property
     def search(self) -> bytes:
@@ -56,6 +52,15 @@ class Owner:
     @property
     def bare_search(self) -> bytes:
         return load.get(f"/search/{self.person.id}/{dates.interval(SINCE).low}")
+
+
+def signed_in(person: Person) -> str:
+    """The secret that a browser of hers holds."""
+    request = HttpRequest()
+    request.session = sessions.SessionStore()
+    auth.login(request, person, settings.AUTHENTICATION_BACKENDS[0])
+    request.session.save()
+    return str(request.session.secret)
 
 
 def of_observations(size: int) -> Owner:

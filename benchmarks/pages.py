@@ -1,0 +1,157 @@
+"""``make pages``: what every page of the portal costs, for a small and a very long record; writes docs/pages.md.
+
+``python -m benchmarks.pages --fill SIZE…`` is its second half, run where Django's settings find this run's servers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from local import broker, options, places, postgres
+
+SIZES: Final = (300, 30_000, 300_000)
+PLACE: Final = options.ROOT / "docs" / "pages.md"
+# One record in ten is no measurement of her body.
+_OTHERS: Final = 10
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pages", description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES), help="records of each person")
+    parser.add_argument("--fill", type=int, nargs="+", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.fill:
+        print(json.dumps(_walk(chosen.fill)))
+        return 0
+    place = options.var_dir() / "bench-pages"
+    _stop(place)
+    shutil.rmtree(place, ignore_errors=True)
+    places.make_private(place)
+    try:
+        measured = _measured(place, sorted(chosen.sizes))
+    finally:
+        _stop(place)
+    PLACE.write_text(text(measured, sorted(chosen.sizes)))
+    print(PLACE.read_text())
+    return 0
+
+
+def _stop(place: Path) -> None:
+    postgres.stop(place / "postgres")
+    broker.stop(place / "broker")
+
+
+def _measured(place: Path, sizes: list[int]) -> dict[str, Any]:
+    server, queue = postgres.ensure(place / "postgres"), broker.ensure(place / "broker")
+    inherited = {
+        name: value for name, value in options.surroundings().items() if not name.startswith(("DJANGO_", "ENV_FILE"))
+    }
+    environment = inherited | {
+        "ENV_FILE": "/dev/null",
+        "VAR_DIR": str(place),
+        "SECRET_KEY": "measured, then thrown away",
+        "DATABASE_URL": postgres.create_database(server, "pages"),
+        "BROKER_URL": queue.broker_url,
+        "CACHE_URL": queue.cache_url,
+        "PUBLIC_URL": "http://testserver",
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "SANDBOX": "yes",
+        "LOG_LEVEL": "WARNING",
+        "PYTHONPATH": str(options.ROOT),
+    }
+    python = [sys.executable, "-W", "ignore"]
+    for words in (("migrate", "--verbosity=0"), ("collectstatic", "--noinput", "--verbosity=0")):
+        subprocess.run([*python, "manage.py", *words], env=environment, cwd=options.ROOT, check=True)
+    said = subprocess.run(
+        [*python, "-m", "benchmarks.pages", "--fill", *map(str, sizes)],
+        env=environment,
+        cwd=options.ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    told: dict[str, Any] = json.loads(said.stdout.splitlines()[-1])
+    return told
+
+
+def _walk(sizes: list[int]) -> dict[str, Any]:
+    """By address with a person's own numbers taken out: the cost for each size."""
+    import django
+
+    django.setup()
+    from benchmarks import access, filling, population, walk
+
+    held = []
+    for size in sizes:
+        person, delegate = access.sign_up(), access.sign_up()
+        others = population.mixed(person.patient_id, size // _OTHERS)
+        filling.fill(person, population.pages(others))
+        filling.fill(person, population.pages(population.observations(person.patient_id, size - size // _OTHERS)))
+        access.let_in(person)
+        held.append(walk.estate(person, delegate, record=("Observation", "obs-1-1"), measured="obs-1-1"))
+    filling.settle()
+    costs: dict[str, list[Any]] = {}
+    unwalked = []
+    for name in walk.pages():
+        of_each = [walk.addresses(one, name) for one in held]
+        if not of_each[0]:
+            unwalked.append(name)
+        for together in zip(*of_each, strict=True):
+            found = [walk.cost(one.browser_for(name), address) for one, address in zip(held, together, strict=True)]
+            if any(one.status == 405 for one in found):
+                continue
+            costs[_told(name, together[0])] = [asdict(one) for one in found]
+    return {"pages": costs, "unwalked": unwalked}
+
+
+def _told(name: str, address: str) -> str:
+    """The address as a reader of the table understands it."""
+    parts = address.split("/")
+    return "/".join("…" if len(part) == 36 or part.isdigit() or part.startswith("obs-") else part for part in parts)
+
+
+def text(measured: dict[str, Any], sizes: list[int]) -> str:
+    columns = [f"{what}, {size:,}" for what in ("statements", "ms", "kB") for size in sizes]
+    lines = [
+        "# What every page costs",
+        "",
+        "Written by `make pages`: each page of the portal, asked for by a person with so many records (nine in ten of",
+        "them Observations; one hospital, one app, one person who acts for her), in the process that serves it, with",
+        "gate and access log. Times are medians of three and tell of this machine and its other work; the number of",
+        "statements is exact. Bytes are of the page alone, as gzip leaves them.",
+        "",
+        f"Machine: {os.cpu_count()} cores.",
+        "",
+        f"| page | {' | '.join(columns)} |",
+        "|---|" + "---:|" * len(columns),
+    ]
+    for page, costs in sorted(measured["pages"].items()):
+        if all(cost["status"] == 200 for cost in costs):
+            cells = [
+                *(str(cost["queries"]) for cost in costs),
+                *(f"{cost['milliseconds']:.0f}" for cost in costs),
+                *(f"{cost['packed'] / 1000:.1f}" for cost in costs),
+            ]
+            lines.append(f"| `{page}` | {' | '.join(cells)} |")
+    others = {
+        page: sorted({cost["status"] for cost in costs})
+        for page, costs in sorted(measured["pages"].items())
+        if any(cost["status"] != 200 for cost in costs)
+    }
+    lines += ["", "Addresses that answer otherwise, because they lead on or what they are about is not there:", ""]
+    lines += [f"- `{page}`: {', '.join(map(str, statuses))}" for page, statuses in others.items()]
+    lines += ["", "Pages of one thing that these people do not have, which were not walked:", ""]
+    lines += [f"- {', '.join(f'`{name}`' for name in measured['unwalked'])}", ""]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
