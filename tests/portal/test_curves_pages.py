@@ -1,4 +1,4 @@
-"""Charts in a browser: drawn without a script, zoomed and walked through with one, by keyboard, on a phone, on paper."""
+"""Charts in a browser: drawn without a script, zoomed and walked through with one, by keyboard, on paper."""
 
 from __future__ import annotations
 
