@@ -76,17 +76,9 @@ def pages_of(delegation: Delegation) -> list[str]:
         "for_same": [],
         "for_same_kind": ["problems"],
         "for_differences": [],
-        "for_visits": [],
-        "for_care_team": [],
-        "for_costs": [],
-        "for_readings": [],
     }
     named = {pattern.name for pattern in urlpatterns if str(pattern.pattern).startswith("for/")}
-<<<<<<< HEAD
-    # What only forms are sent to, and what is no page, is asked by itself (test_people_apps, test_documents).
-=======
     # What only forms are sent to is asked by itself (test_people_apps), and so is the text of a paper (test_documents).
->>>>>>> cb93fab (List the pages of a delegate that were added)
     assert named - {"for_open_app", "for_document"} == set(parts)
     return [reverse(f"portal:{name}", args=[delegation.uid, *rest]) for name, rest in parts.items()]
 
