@@ -9,7 +9,7 @@ FILES ?=
 SETTINGS := ENV_FILE=/dev/null SECRET_KEY=unused DATABASE_URL=postgresql:///unused BROKER_URL=memory://
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo stop test conformance fuzz check lint types layers format bench bench-runs imports sameness messages audit
+.PHONY: help setup browser demo stop test conformance fuzz check lint types layers format bench bench-runs imports sameness messages audit tour
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ layers: setup ## Import rules only
 format: setup ## Format the code and put imports in order
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --quiet --select I --fix .
+
+tour: browser ## Take the pictures of docs/tour.md from the demo that is running
+	@$(BIN)/python -m local.tour
 
 bench: setup ## Measure, as ratios to bare PostgreSQL and Django in the same run
 	@$(BIN)/python -m benchmarks

@@ -22,7 +22,7 @@ def schedule(lease: timedelta) -> dict[str, dict[str, object]]:
         "tend the copies that people asked for": {"task": "custody.tasks.tend_downloads", "schedule": 30.0},
         "tell of links that were opened": {"task": "sharing.tasks.tell_again", "schedule": 60.0},
         "remind of access that ends soon": {"task": "portal.tasks.remind", "schedule": 3600.0},
-        "remind of what lies ahead": {"task": "portal.tasks.remind_of_what_lies_ahead", "schedule": 300.0},
+        "remind of what lies ahead": {"task": "portal.tasks.remind_of_what_lies_ahead", "schedule": 60.0},
         "seal the heads of the access logs": {"task": "audit.tasks.take_checkpoints", "schedule": 300.0},
         "tell a security log outside": {"task": "audit.tasks.export", "schedule": 60.0},
         "sweep out dead codes and tokens": {"task": "gateway.tasks.sweep", "schedule": 3600.0},

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import formats, timezone, translation
@@ -60,7 +60,7 @@ class Ahead:
 def remind(*, at: datetime) -> int:
     """One look for each wish that nobody looked after lately; how many reminders were sent."""
     waiting = Wish.objects.filter(_not_looked_after(at), owner__is_active=True).select_related("owner")
-    return sum(_look(wish, at=at) for wish in waiting.order_by("looked")[:AT_ONCE])
+    return sum(_look(wish, at=at) for wish in waiting.order_by(F("looked").asc(nulls_first=True))[:AT_ONCE])
 
 
 def _not_looked_after(at: datetime) -> Q:

@@ -5,6 +5,7 @@ The pages are those of the list of addresses, each with something of hers on it:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,9 +73,8 @@ def look(page: Page, axe: str) -> list[str]:
 
 def come_as(page: Page, client: Client | None, site: str, *, language: str = "en") -> None:
     """The page is now whoever this is, or a visitor."""
-    cookies = {"language": language}
-    if client is not None:
-        cookies["session"] = client.cookies["session"].value
+    held = {} if client is None else {name: morsel.value for name, morsel in client.cookies.items() if morsel.value}
+    cookies = {**held, "language": language}
     page.context.clear_cookies()
     page.context.add_cookies([{"name": name, "value": value, "url": site} for name, value in cookies.items()])
 
@@ -110,6 +110,19 @@ def test_no_page_for_visitors_breaks_a_rule(site, open_page, axe):
     asked = [(None, path) for path in ("/", "/view/", "/developers/", "/nothing/", *signing)]
 
     assert walk(open_page(**STILL), axe, site, asked, language="es") == {}
+
+
+def test_no_page_with_nothing_on_it_breaks_a_rule(site, open_page, axe):
+    """Every place she can go says what is not there yet."""
+    nothing = people.browser_of(people.sign_up())
+    paths = ("/", "/records/laboratory/", "/same/", "/timeline/", "/readings/", "/hospitals/", "/files/", "/apps/")
+    asked = [(nothing, path) for path in (*paths, "/share/", "/people/", "/access/", "/private/", "/account/data/")]
+    page = open_page(**browser.PHONE, **STILL)
+
+    assert walk(page, axe, site, asked, language="es") == {}
+    for client, path in asked:
+        said = client.get(path).content.decode()
+        assert len(re.sub(r"<[^>]+>|\s", "", said.partition("</h1>")[2])) > 20, f"{path} says nothing"
 
 
 def test_no_opened_link_breaks_a_rule(site, open_page, axe):
