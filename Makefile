@@ -9,10 +9,10 @@ FILES ?=
 SETTINGS := ENV_FILE=/dev/null SECRET_KEY=unused DATABASE_URL=postgresql:///unused BROKER_URL=memory://
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo stop test conformance fuzz check lint types layers format bench bench-runs imports sameness messages audit tour
+.PHONY: help setup browser demo stop test conformance fuzz check lint types layers format bench bench-runs imports sameness messages audit tour accessibility
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Make .venv from requirements.lock (nothing to do when it is current)
 	@$(PYTHON) local/environment.py
@@ -57,6 +57,9 @@ layers: setup ## Import rules only
 format: setup ## Format the code and put imports in order
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --quiet --select I --fix .
+
+accessibility: browser ## Every page by axe-core and by keyboard, write docs/accessibility.md
+	@WRITE=yes $(BIN)/python -m pytest -n0 -q --thorough tests/architecture/test_accessibility.py -k documentation
 
 tour: browser ## Take the pictures of docs/tour.md from the demo that is running
 	@$(BIN)/python -m local.tour

@@ -51,7 +51,7 @@ def brought(page: Page, address: str) -> int:
     return sum(sizes)
 
 
-@pytest.mark.parametrize("path", ["/", "/records/laboratory/", "/same/conditions/", "/apps/", "/share/new/", "/view/"])
+@pytest.mark.parametrize("path", ["/", "/timeline/", "/readings/", "/same/conditions/", "/share/new/", "/view/"])
 def test_a_first_load_is_small_and_nothing_moves(site, open_page, path):
     page = open_page(**browser.PHONE)
     come_as(page, full(), site)
