@@ -14,6 +14,7 @@ OWNED: Final = {
     "audit_head": "owner_id",
     "consent_decision": "owner_id",
     "consent_delegation": "owner_id",
+    "consent_emergency": "owner_id",
     "consent_hiddenrecord": "owner_id",
     "custody_download": "owner_id",
     "custody_erasure": "person_id",
@@ -29,6 +30,9 @@ OWNED: Final = {
     "records_samenessword": "owner_id",
     "records_searchrow": "owner_id",
     "sharing_healthlink": "owner_id",
+    "smartlaunch_chartlink": "owner_id",
+    "smartlaunch_sharerequest": "owner_id",
+    "smartlaunch_showncode": "owner_id",
     "sync_connection": "owner_id",
     "sync_deviceorder": "owner_id",
     "sync_run": "owner_id",
@@ -84,6 +88,7 @@ OPEN: Final = (
     "smartlaunch_launch",
     # Organisations, their EHRs and clinicians, asked by a frame's cookie; whom a visit is about at the EHR is sealed.
     "smartlaunch_arrival",
+    "smartlaunch_ask",
     "smartlaunch_clinician",
     "smartlaunch_ehr",
     "smartlaunch_organization",
@@ -136,6 +141,7 @@ _APPEND: Final = "public.audit_append(integer, text, text, text, text, text, tex
 _FUNCTIONS: Final = (
     "account_connections(bigint, text[])",
     "binding_enter(text, text)",
+    "chart_owner(bigint, text)",
     "decision_names(text, text)",
     "delegation_owner(text)",
     "health_link_owner(text)",

@@ -10,6 +10,13 @@ app_name = "clinic"
 
 urlpatterns = [
     path("", views.panel, name="panel"),
+    path("readings/", views.home_and_clinic, name="readings"),
+    path("results/", views.results, name="results"),
+    path("search/", views.search, name="search"),
+    path("record/<str:resource_type>/<str:logical_id>/", views.record, name="record"),
+    path("send/", views.send, name="send"),
+    path("emergency/", views.emergency, name="emergency"),
+    path("ask/", views.ask, name="ask"),
     path("still", views.still, name="still"),
     path("end/", views.end, name="end"),
 ]

@@ -20,6 +20,7 @@ def schedule(lease: timedelta) -> dict[str, dict[str, object]]:
         "label anew what other value sets labelled": {"task": "records.tasks.relabel_waiting", "schedule": 300.0},
         "erase whom it is time to erase": {"task": "custody.tasks.erase_due", "schedule": 60.0},
         "tend the copies that people asked for": {"task": "custody.tasks.tend_downloads", "schedule": 30.0},
+        "deliver what clinicians asked": {"task": "smartlaunch.tasks.deliver_waiting", "schedule": 60.0},
         "tell of links that were opened": {"task": "sharing.tasks.tell_again", "schedule": 60.0},
         "remind of access that ends soon": {"task": "portal.tasks.remind", "schedule": 3600.0},
         "remind of what lies ahead": {"task": "portal.tasks.remind_of_what_lies_ahead", "schedule": 60.0},

@@ -233,6 +233,13 @@ def newest(owner_id: int, grantee: str, *, kind: str = Grantee.APP) -> Decision 
     return found.order_by("-sequence").select_related("owner").first()
 
 
+def newest_of_kind(owner_id: int, kind: str) -> list[Decision]:
+    """The newest decision that counts for each grantee of this kind, the newest first."""
+    found = Decision.objects.filter(owner_id=owner_id, grantee_kind=kind, act__in=DECISIVE)
+    each = found.order_by("grantee", "-sequence").distinct("grantee").select_related("owner")
+    return sorted(each, key=lambda decision: decision.sequence, reverse=True)
+
+
 def newest_of_each(grantees: Iterable[str], *, kind: str) -> dict[str, Decision]:
     """The newest decision that counts for each of these grantees, of whom each is one owner's alone."""
     found = Decision.objects.filter(grantee__in=list(grantees), grantee_kind=kind, act__in=DECISIVE)

@@ -11,6 +11,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from consent.emergency_models import Emergency as Emergency
+
 
 class Grantee(models.TextChoices):
     """Whom a decision is about. EVERYONE is every reader but the owner herself: only for hiding a record."""

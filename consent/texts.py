@@ -22,6 +22,8 @@ SHARING_FOR_ANOTHER: Final = "sharing-for-another-2026-11"
 """The text of the consent page where a delegate lets an app into the record of whom she acts for."""
 LINKING: Final = "link-2026-11"
 """The text she reads when she makes a link, and when she renews one."""
+CLINIC: Final = "clinic-2026-11"
+"""The text she reads when a clinician asks to see her record in his EHR, and she answers."""
 
 FOLDER: Final = Path(__file__).parent / "texts"
 _FALLBACK: Final = "en"

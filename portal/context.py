@@ -77,6 +77,7 @@ PLACES = (
         frozenset(
             {"share", "take", "emergency", "card", "make_link", "show_link", "stop_link"}
             | {"people", "invite", "invitation", "end_delegation", "for_home", "for_records", "for_record"}
+            | {"clinics", "clinic_code", "clinic_ask"}
             | {"for_same", "for_same_kind", "for_differences", "for_timeline", "for_readings"}
         ),
     ),

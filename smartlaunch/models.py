@@ -9,6 +9,11 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from smartlaunch.ask_models import Answer as Answer
+from smartlaunch.ask_models import Ask as Ask
+from smartlaunch.ask_models import ChartLink as ChartLink
+from smartlaunch.ask_models import ShareRequest as ShareRequest
+from smartlaunch.ask_models import ShownCode as ShownCode
 from smartlaunch.ehr_models import Arrival as Arrival
 from smartlaunch.ehr_models import Clinician as Clinician
 from smartlaunch.ehr_models import ClinicRole as ClinicRole

@@ -25,6 +25,12 @@ def of(owner: Person) -> QuerySet[Connection]:
     return Connection.objects.filter(owner=owner).select_related("hospital").order_by("hospital__name", "pk")
 
 
+def sources_at(iss: str) -> frozenset[int]:
+    """The sources of what came from this FHIR base, by whomever."""
+    spelled = {iss.rstrip("/"), f"{iss.rstrip('/')}/"}
+    return frozenset(Hospital.objects.filter(fhir_base__in=spelled).values_list("source_id", flat=True))
+
+
 @transaction.atomic
 def connect(
     owner: Person,

@@ -16,6 +16,7 @@ from gateway import launches
 from gateway.models import Application
 from gateway.views import answering
 from portal import hospitals, kinds, looking, pages, sources
+from smartlaunch import asks
 
 
 @require_safe
@@ -44,6 +45,7 @@ def overview(request: HttpRequest) -> HttpResponse:
             "flawed": sum(count.problems for count in counts),
             "sources": sources.totals(counts),
             "connections": connections,
+            "asks": asks.waiting(person, at=at),
             "calling": [each for each in connections if each.needs_her],
         },
     )

@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Person
-from consent import delegations, ledger
+from consent import delegations, emergencies, ledger
 from consent.delegations import Offer
 from consent.models import Delegation, Relationship
 from consent.terms import Terms
@@ -26,8 +26,10 @@ from fhirapi.bulk import runs
 from gateway import authorizations, clients, pending
 from gateway.models import AuthorizationRequest
 from records import marks, patient
+from smartlaunch import asks
 from sync import entries
 from tests.architecture.addresses import UID, Route
+from tests.clinic import charts
 from tests.developers import builders
 from tests.fhirapi import backends
 from tests.fhirapi import people as api
@@ -254,9 +256,31 @@ def _exports(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> N
 def _clinic(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> None:
     """A clinician has her chart open in his EHR."""
     ehr = clinics.ehr()
-    visit, browser = clinics.visit(clinics.clinician(ehr), at_ehr=ehr, person=owner)
+    charts.link(owner, ehr)
+    charts.share(owner, ehr.organization)
+    visit, browser = charts.opened(ehr, person=owner)
     ids["clinic"] = ids["ehr:style"] = {"uid": (visit.uid, UID)}
-    holders["clinic"] = holders["ehr:style"] = Asker(browser)
+    ids["clinic:record"] = {
+        **ids["clinic"],
+        "resource_type": ("Observation", "Observation"),
+        "logical_id": ("hb", "none"),
+    }
+    holders["clinic"] = holders["ehr:style"] = holders["clinic:record"] = Asker(browser)
+    asking = clinics.ehr("Cedar Clinic")
+    asked, _ = charts.opened(asking)
+    request = charts.asked(owner, asked)
+    asks.show_code(owner, at=timezone.now())
+    in_need, _ = charts.opened(asking)
+    told = {
+        "visit": in_need.uid,
+        "clinician": "Dr. A",
+        "organization": "Cedar Clinic",
+        "reason": "She does not wake up.",
+    }
+    emergency = emergencies.begin(owner.pk, **told, ends=in_need.ends, at=timezone.now())
+    ids["portal:end_emergency"] = {"uid": (emergency.pk, UID)}
+    ids["portal:clinic_ask"] = {"uid": (request.uid, UID)}
+    ids["portal:stop_clinic"] = {"uid": (ehr.organization.uid, UID)}
 
 
 def _staff(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> None:
@@ -328,6 +352,10 @@ _KEPT = {
     "developers_review": _APPS,
     "developers_subscription": _APPS,
     "developers_delivery": f"subscription_id IN (SELECT id FROM developers_subscription WHERE {_APPS})",  # noqa: S608 - words of ours
+    "consent_emergency": "owner_id = %(owner)s",
+    "smartlaunch_chartlink": "owner_id = %(owner)s",
+    "smartlaunch_sharerequest": "owner_id = %(owner)s",
+    "smartlaunch_showncode": "owner_id = %(owner)s",
     "smartlaunch_visit": "person_id = %(owner)s",
     "mfa_authenticator": "user_id = %(owner)s",
     "usersessions_usersession": "user_id = %(owner)s",

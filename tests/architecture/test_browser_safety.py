@@ -23,6 +23,8 @@ WITHOUT_TOKEN = re.compile(
     r"/oauth/(authorize|token|par|register|revoke|introspect|userinfo|logout)|/fhir/r4(/.*)?|/shl/.+"
 )
 
+FRAMED = ("10020 may be framed", "10055 weak Content-Security-Policy")
+
 
 @pytest.fixture
 def https(settings):
@@ -77,7 +79,8 @@ def test_what_shows_something_of_hers_breaks_none_and_is_kept_by_nobody(https):
             transaction.set_rollback(True)
         if answer.status_code != 200:
             continue
-        if rules := zap.broken(path, answer):
+        # Pages of a visit are there to be framed, by the origins of its EHR alone (smartlaunch/test_frames.py).
+        if rules := [each for each in zap.broken(path, answer) if not (name.startswith("clinic:") and each in FRAMED)]:
             found[path] = rules
         if any(word in body.decode(errors="replace") for word in estate.words()):
             shown.add(name.partition(":")[0] if name else path)

@@ -1,0 +1,153 @@
+"""Break-glass: off by default, with a reason, short, loud in her log, and she is told at once."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from audit import events
+from audit.models import Event
+from consent import emergencies, gate, ledger
+from consent.models import Emergency
+from smartlaunch import notices
+from smartlaunch.models import Ehr
+from tests.clinic import charts
+from tests.clinic.test_pages import page, patient_with_record, said
+from tests.portal import people
+from tests.portal.test_hospitals import words
+from tests.sharing import makers
+from tests.smartlaunch import clinics
+
+pytestmark = pytest.mark.django_db
+REASON = "Unconscious after a fall, medicines are not known"
+
+
+@pytest.fixture
+def linked():
+    """Her chart is linked and nothing is shared."""
+    person, ehr = patient_with_record(), clinics.ehr()
+    Ehr.objects.update(break_glass=True)
+    charts.link(person, ehr)
+    return person, *charts.opened(ehr)
+
+
+def break_glass(visit, browser, reason=REASON):
+    form = page(browser, visit, "emergency/").content.decode()
+    token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', form)[1]
+    return browser.post(f"/ehr/{visit.uid}/emergency/", {"reason": reason, "csrfmiddlewaretoken": token}, follow=True)
+
+
+def test_it_is_off_unless_the_organisation_switched_it_on(linked):
+    _, visit, browser = linked
+    assert "Open it in an emergency" in said(page(browser, visit))
+    Ehr.objects.update(break_glass=False)
+
+    assert "Open it in an emergency" not in said(page(browser, visit))
+    assert "Nothing is shared" in said(break_glass(visit, browser))
+    assert not Emergency.objects.exists()
+
+
+def test_with_a_reason_it_opens_and_she_is_told_at_once(linked):
+    person, visit, browser = linked
+    assert "Nothing is shared" in said(page(browser, visit))
+
+    shown = said(break_glass(visit, browser))
+
+    assert "Penicillin" in shown
+    assert "Opened in an emergency, without the patient's leave" in shown
+    emergency = Emergency.objects.get()
+    assert REASON.encode() not in bytes(emergency.sealed_reason)
+    notices.tell_emergency(emergency.pk, at=timezone.now())
+    notices.tell_emergency(emergency.pk, at=timezone.now())
+    (message,) = mail.outbox
+    assert message.to == [person.email]
+    assert REASON not in message.body
+    hers = words(people.browser_of(person).get("/clinics/"))
+    assert REASON in hers
+    first, second = Event.objects.filter(owner_id=person.pk, agent_kind="staff").order_by("sequence")
+    assert (first.interaction, second.interaction) == ("break-glass", "search")
+    assert (second.consent_id, second.detail["emergency"]) == (None, str(emergency.pk))
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "urgent"])
+def test_without_a_reason_nothing_opens(linked, reason):
+    _, visit, browser = linked
+
+    assert "Say why" in said(break_glass(visit, browser, reason))
+    assert not Emergency.objects.exists()
+
+
+def test_it_ends_after_an_hour_and_does_not_open_again_in_that_visit(linked):
+    person, visit, browser = linked
+    break_glass(visit, browser)
+    emergency = Emergency.objects.get()
+    assert emergency.ends == min(emergency.began + timedelta(hours=1), visit.ends)
+    reader = gate.InEmergency(emergency.pk, visit.uid)
+    ask = {"owner_id": person.pk, "reader": reader, "interaction": "search"}
+    assert gate.readable(**ask, at=emergency.ends - timedelta(seconds=1)).counts()
+
+    with pytest.raises(gate.ConsentMissing):
+        gate.readable(**ask, at=emergency.ends)
+    Emergency.objects.update(began=timezone.now() - timedelta(hours=2), ends=timezone.now() - timedelta(hours=1))
+    assert "No record can be opened" in said(break_glass(visit, browser))
+
+
+def test_she_ends_it_with_one_tap(linked):
+    person, visit, browser = linked
+    break_glass(visit, browser)
+
+    people.browser_of(person).post(f"/clinics/emergency/{Emergency.objects.get().pk}/end/")
+
+    assert "Nothing is shared" in said(page(browser, visit))
+
+
+def test_sensitive_and_hidden_records_stay_withheld(linked):
+    person, visit, browser = linked
+    people.store_records(person, [makers.sensitive(person)])
+    at = timezone.now()
+    ledger.hide(owner=person, actor=person, record="Condition/pressure", read=charts.READ, at=at)
+    assert page(people.browser_of(person), visit).status_code == 403
+
+    shown = said(break_glass(visit, browser))
+
+    assert "Penicillin" in shown
+    assert "High blood pressure" not in shown
+    assert page(browser, visit, "record/Condition/hiv/").status_code == 404
+
+
+def test_it_is_of_that_visit_alone(linked):
+    person, visit, browser = linked
+    break_glass(visit, browser)
+    colleague, other = charts.opened(visit.ehr)
+
+    assert "Nothing is shared" in said(page(other, colleague))
+    (found,) = emergencies.of(person.pk)
+    with pytest.raises(gate.ConsentMissing):
+        gate.readable(
+            owner_id=person.pk,
+            reader=gate.InEmergency(found.pk, colleague.uid),
+            interaction="search",
+            at=timezone.now(),
+        )
+
+
+def test_chart_of_nobody_opens_nothing_and_the_try_is_on_record():
+    ehr = clinics.ehr()
+    Ehr.objects.update(break_glass=True)
+    visit, browser = charts.opened(ehr, "nobody")
+
+    assert "No record can be opened for this chart." in said(break_glass(visit, browser))
+    tried = Event.objects.filter(owner_id=events.NOBODY, interaction="break-glass").get()
+    assert (tried.outcome, tried.detail["visit"]) == ("4", str(visit.uid))
+
+
+def test_nothing_of_it_is_sent_into_the_chart(linked):
+    _, visit, browser = linked
+    Ehr.objects.update(write_back=True)
+    break_glass(visit, browser)
+
+    assert "In an emergency nothing is sent into the chart." in said(page(browser, visit, "send/"))
