@@ -187,9 +187,7 @@ class InEmergency:
     visit: UUID
 
 
-Reader = (
-    Owner | Delegate | App | DelegateApp | Clinician | ClinicianApp | Backend | Holder | Service | InEmergency
-)
+Reader = Owner | Delegate | App | DelegateApp | Clinician | ClinicianApp | Backend | Holder | Service | InEmergency
 
 
 @dataclass(frozen=True, slots=True)
@@ -531,9 +529,7 @@ def _rules_of_clinician_app(
     return rules(held, Terms.of(decision.terms), letter)
 
 
-def _readable_elsewhere(
-    owner_id: int, reader: Holder | Service | InEmergency, letter: str, at: datetime
-) -> RecordSet:
+def _readable_elsewhere(owner_id: int, reader: Holder | Service | InEmergency, letter: str, at: datetime) -> RecordSet:
     if isinstance(reader, InEmergency):
         return RecordSet(owner_id, _patient_id(owner_id), _rules_in_emergency(owner_id, reader, letter, at))
     return _readable_as_shared(owner_id, reader, letter, at)
