@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
+from uuid import uuid4
 
 from django.conf import settings
 from django.utils import timezone
@@ -15,11 +16,15 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from accounts.models import Person
-from consent import ledger
+from consent import ledger, texts
+from consent.models import Grantee
 from consent.terms import Terms
 from gateway import assertions, authorizations, clients, tokens
 from gateway.models import INTROSPECTION, AccessToken, Application, AuthMethod, Authorization, RefreshToken
+from smartlaunch import clinicians, ehrs, organizations, visits
+from smartlaunch.models import ChartLink
 
+CHART = timedelta(hours=8)
 REDIRECT = "http://127.0.0.1/back"
 SCOPES = ["patient/*.rs", "launch/patient", "offline_access"]
 _numbers = count(1)
@@ -35,6 +40,35 @@ class Access:
 def sign_up() -> Person:
     unique = f"{next(_numbers)}-{secrets.token_hex(4)}"
     return Person.objects.create_user(f"bench-{unique}@example.org", None, name="Bench")
+
+
+def open_chart(person: Person) -> tuple[str, str]:
+    """A visit of a clinician, her chart open and everything shared: its uid, and the cookie that opens it."""
+    at, unique = timezone.now(), secrets.token_hex(4)
+    organization = organizations.enter(f"Bench clinic {unique}")
+    ehr = ehrs.enter(
+        organization, f"https://ehr-{unique}.example/fhir", name="Bench", slug=f"ehr-{unique}", client_id="bench"
+    )
+    ChartLink.objects.create(owner=person, ehr=ehr, patient="p", confirmed=at)
+    ledger.grant(
+        owner=person,
+        actor=person,
+        kind=Grantee.ORGANIZATION,
+        grantee=str(organization.uid),
+        grantee_name=organization.name,
+        asked=SCOPES[:1],
+        granted=SCOPES[:1],
+        terms=Terms(),
+        purpose="",
+        ends=None,
+        read=ledger.Reading(texts.CLINIC, "en"),
+        at=at,
+    )
+    claims = {"iss": ehr.iss, "sub": unique, "name": "Dr. Bench"}
+    clinician = clinicians.seen(ehr, claims, "Practitioner/bench", at=at)
+    context = visits.Context("p", "", "token", ehr.scopes)
+    visit, secret = visits.begin(uuid4(), ehr=ehr, clinician=clinician, context=context, ends=at + CHART, at=at)
+    return str(visit.uid), f"{visits.cookie_name(visit.uid)}={secret}"
 
 
 def sign_key() -> RSAKey:

@@ -19,7 +19,13 @@ SECONDS = 0.5
 INGESTED = 1_000
 GOAL = 1.25
 # Her own pages: a page that is added to the portal is measured by a line here.
-PAGES = (("portal home", "/"), ("portal, laboratory results newest first", "/records/laboratory/"))
+PAGES = (
+    ("portal home", "/"),
+    ("portal, laboratory results newest first", "/records/laboratory/"),
+    ("portal, pressure at home and in the clinic", "/readings/?months=24"),
+)
+# What a clinician sees of her in his EHR.
+CHART = (("clinician's summary", ""), ("clinician's results, documents, team", "results/"))
 
 _seeds = count(1000)
 
@@ -45,6 +51,7 @@ def _work() -> list[tuple[str, Callable[[Owner], Sequence[bytes]]]]:
             lambda owner: [owner.get(f"Patient/{owner.person.patient_id}/$everything?_count=100")],
         ),
         *((work, lambda owner, path=path: [owner.page(path)]) for work, path in PAGES),
+        *((work, lambda owner, path=path: [owner.chart(path)]) for work, path in CHART),
     ]
 
 

@@ -44,6 +44,15 @@ class Owner:
     def _cookie(self) -> str:
         return f"{settings.SESSION_COOKIE_NAME}={signed_in(self.person)}"
 
+    def chart(self, path: str) -> bytes:
+        """A clinician's request for one of the pages of her chart, which she shares with his clinic."""
+        uid, cookie = self._visit
+        return load.get(f"/ehr/{uid}/{path}", cookie=cookie)
+
+    @cached_property
+    def _visit(self) -> tuple[str, str]:
+        return access.open_chart(self.person)
+
     @property
     def search(self) -> bytes:
         category = quote("http://terminology.hl7.org/CodeSystem/observation-category|laboratory", safe="")
