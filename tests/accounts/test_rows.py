@@ -19,7 +19,7 @@ from accounts.database import proofs
 from accounts.database.proofs import About
 from accounts.models import Person
 from audit import checkpoints
-from consent import delegations, ledger
+from consent import delegations, emergencies, ledger
 from consent.models import Delegation, Relationship
 from consent.terms import Terms
 from custody import downloads, erasures
@@ -32,6 +32,7 @@ from records import marks
 from records.models import SamenessVerdict
 from records.sameness import words
 from records.sameness.said import Ref
+from smartlaunch import asks
 from sync import connections, device_orders, feeds, hospitals, pieces
 from sync.models import PageEntry, PageOutcome, Pointer, RunStep, Shipment, ShipmentShare, ShipmentState, StepKind
 from sync.sources.wearables.garmin.facts import GARMIN
@@ -39,9 +40,11 @@ from sync.sources.wearables.pushes import Entry
 from sync.tokens import Tokens
 from sync.upload_models import Upload, UploadedDocument
 from tests import servers, web_role
+from tests.clinic import charts
 from tests.fhirapi import people, population
 from tests.fhirapi.people import App
 from tests.sharing import makers
+from tests.smartlaunch import clinics
 
 pytestmark = [
     pytest.mark.django_db,
@@ -106,9 +109,21 @@ def lead_a_life() -> App:
     upload = Upload.objects.create(owner=person, digest=b"one", size=1, sealed_name=b"one", received=at)
     UploadedDocument.objects.create(owner=person, upload=upload, number=1, sealed_name=b"one")
     device_orders.ask_first(person, "steps", "a-watch")
+    be_seen_in_a_clinic(person)
     Authenticator.objects.create(user=person, type=Authenticator.Type.TOTP, data={"secret": "sealed"})
     UserSession.objects.create(user=person, ip="192.0.2.1", session_key=secrets.token_hex(20), user_agent="a browser")
     return app
+
+
+def be_seen_in_a_clinic(person: Person) -> None:
+    """Linked, asked, with a code to show, and opened in an emergency."""
+    at, ehr = timezone.now(), clinics.ehr()
+    charts.link(person, ehr)
+    visit, _ = charts.opened(ehr)
+    charts.asked(person, visit)
+    asks.show_code(person, at=at)
+    told = {"clinician": "Dr. A", "organization": "Riverside", "reason": "Does not wake up"}
+    emergencies.begin(person.pk, visit=visit.uid, **told, ends=visit.ends, at=at)
 
 
 def be_looked_after(person: Person) -> Delegation:
