@@ -55,6 +55,7 @@ _TITLES: dict[str, tuple[tuple[str, Callable[[Any], str]], ...]] = {
     ),
     "CarePlan": (("title", phrases.of), ("category", phrases.concept), ("description", phrases.of)),
     "CareTeam": (("name", phrases.of), ("category", phrases.concept)),
+    "Composition": (("title", phrases.of), ("type", phrases.concept)),
     "Coverage": (("class", phrases.of), ("type", phrases.concept), ("payor", phrases.reference)),
     "Device": (("deviceName", lambda node: elements.text(node, "name")), ("type", phrases.concept)),
     "DocumentReference": (("description", phrases.of), ("type", phrases.concept), ("category", phrases.concept)),

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from records import blind, keys, labels, predicates, statements
+from records import blind, keys, labels, predicates, sources, statements
 from records.models import Counter
 from records.numbering import PARAMETER_NUMBER, TYPE_NAME, TYPE_NUMBER
 from records.rules import Rule
@@ -31,6 +31,8 @@ CATEGORIES: Final = tuple(
             "http://loinc.org|LP29708-2",
             "http://loinc.org|LP7839-6",
             "http://hl7.org/fhir/us/core/CodeSystem/careplan-category|assess-plan",
+            # Beside another: what she wrote herself is looked at as such, and for what it is.
+            f"{sources.ENTRY_CATEGORIES}|self-entered",
         ]
     )
 )
@@ -40,7 +42,7 @@ CATEGORIES: Final = tuple(
 class KindCount:
     """How many records of one kind: each record is in exactly one KindCount, so sums are exact.
 
-    ``categories`` are the known ones (CATEGORIES) of these records, ``labels`` their sensitivity labels,
+    ``categories`` are the known ones of these records in the order of CATEGORIES, ``labels`` their sensitivity labels,
     ``newest`` the ``occurred`` of the newest.
     """
 
@@ -171,7 +173,7 @@ def _kind(blind_key: bytes, row: _Row) -> KindCount:
     known = _known_categories(blind_key)
     return KindCount(
         TYPE_NAME[row[0]],
-        tuple(known[value] for value in row[1] if value in known),
+        tuple(text for value, text in known.items() if value in row[1]),
         row[2],
         tuple(labels.names(row[3])),
         row[4],

@@ -83,6 +83,9 @@ def test_what_she_wrote_stands_in_the_record_as_she_wrote_it():
     assert by_code["14743-9"]["valueQuantity"]["code"] == "mmol/L"
     assert by_code["75325-1"]["valueCodeableConcept"] == {"text": "Dizzy on standing up"}
     assert by_code["51855-5"]["valueString"] == "Ask about the\nnew tablets"
+    home = people.browser_of(person).get("/").content.decode()
+    assert '<a class="tile" href="/own/">' in home
+    assert "Own entries: 12" in home
     page = people.browser_of(person).get("/own/").content.decode()
     for words in (
         "128/82 mmHg",
