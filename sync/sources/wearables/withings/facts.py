@@ -16,7 +16,8 @@ from sync.sources.wearables.withings import mapping
 
 Query = dict[str, str]
 _LONGEST: Final = timedelta(hours=24)
-_STAGES_BACK: Final = timedelta(days=60)
+# A person's first pull stays below what all people together may ask in a minute.
+_STAGES_BACK: Final = timedelta(days=14)
 _MEASURES: Final = ",".join(map(str, sorted({*mapping.MEASURES, 9, 10})))
 _NIGHT: Final = "lightsleepduration,deepsleepduration,remsleepduration,wakeupduration"
 
@@ -120,7 +121,7 @@ WITHINGS: Final = Maker(
             "v2/sleep",
             mapping.nights,
             _nights,
-            days=14,  # with the stages of as many nights, each a request
+            days=90,
             back=1830,
             following=_following,
         ),
