@@ -18,6 +18,7 @@ urlpatterns = [
     path("accounts/", include("accounts.urls")),
     path("", include("developers.urls")),
     path("connect/", include("smartlaunch.urls")),
+    path("", include("clinic.hook_urls")),
     path("organizations/", include("clinic.staff_urls")),
     path("ehr/", include("smartlaunch.ehr_urls")),
     path("ehr/<uuid:uid>/", include("clinic.urls")),

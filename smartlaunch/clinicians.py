@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django.db import transaction
 
+from gateway.models import SharedToken
 from smartlaunch import organizations, visits
 from smartlaunch.models import Clinician, ClinicRole, Ehr, Visit
 from smartlaunch.refusals import ArrivalRefused, Reason
@@ -62,6 +63,7 @@ def deactivate(clinician: Clinician, *, at: datetime) -> None:
     Clinician.objects.filter(pk=clinician.pk).update(active=False)
     for visit in Visit.objects.filter(clinician=clinician, ended__isnull=True, ends__gt=at):
         visits.end(visit, at=at)
+    SharedToken.objects.filter(agent=str(clinician.uid)).delete()
 
 
 def reactivate(clinician: Clinician) -> None:

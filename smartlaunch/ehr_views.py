@@ -14,10 +14,14 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_POST
 
 from accounts import binding
-from smartlaunch import arrivals, ehrs, embedding, refusals, styles, visits
+from gateway.views import answering
+from gateway.views.token import answered
+from smartlaunch import arrivals, ehrs, embedding, exchanges, refusals, styles, visits
 from smartlaunch.models import Arrival, Ehr
 from smartlaunch.refusals import ArrivalRefused, Reason
 from smartlaunch.visits import Open
@@ -82,6 +86,15 @@ def style(request: HttpRequest, opened: Open) -> HttpResponse:
         sheet = styles.fetched(opened.visit.smart_style_url) if opened.visit.smart_style_url else ""
         cache.set(key, sheet, STYLE_SECONDS)
     return HttpResponse(sheet, content_type="text/css")
+
+
+@csrf_exempt
+@sensitive_post_parameters()
+@require_POST
+def token(request: HttpRequest) -> HttpResponse:
+    """An EHR's token for a short one of ours (RFC 8693)."""
+    _as_nobody(request)
+    return answered(request, lambda asked: answering.in_json(exchanges.exchange(asked)))
 
 
 def _as_nobody(request: HttpRequest) -> None:

@@ -83,6 +83,7 @@ class FakeEHR:
         self.order: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda matches: matches
         self.metadata_changes: dict[str, Any] = {}
         self.registers = False
+        self.introspected: dict[str, dict[str, Any]] = {}
         self.registrations: list[dict[str, Any]] = []
         self.own_clients: dict[str, Any] = {}
         self.requires: Callable[[Asked], Reply | None] = lambda _: None
@@ -241,6 +242,9 @@ class FakeEHR:
             "/auth/authorize": lambda: self._authorize(dict(parse_qsl(parts.query))),
             "/auth/token": lambda: self._token(dict(parse_qsl(body.decode())), asked.authorization),
             "/auth/revoke": lambda: self._revoke(dict(parse_qsl(body.decode()))),
+            "/auth/introspect": lambda: _json(
+                self.introspected.get(dict(parse_qsl(body.decode())).get("token", ""), {"active": False})
+            ),
             "/auth/register": lambda: self._register(json.loads(body or b"{}"), asked.authorization),
             f"{self._path}/metadata": lambda: _json(self._statement()),
         }
@@ -259,6 +263,7 @@ class FakeEHR:
             "authorization_endpoint": f"{self.issuer}/authorize",
             "token_endpoint": f"{self.issuer}/token",
             "revocation_endpoint": f"{self.issuer}/revoke",
+            "introspection_endpoint": f"{self.issuer}/introspect",
             "code_challenge_methods_supported": ["S256"],
             "grant_types_supported": ["authorization_code"],
             "capabilities": ["launch-standalone", "client-public", "sso-openid-connect", "permission-patient"],

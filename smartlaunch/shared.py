@@ -1,0 +1,34 @@
+"""What a patient shares with an organisation as such, for programs of its EHR: no visit, no clinician, no emergency."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from accounts import binding
+from consent import gate, ledger
+from consent.models import Decision, Grantee
+from records import statements
+from smartlaunch.models import Ehr
+
+NOBODY: Final = 0
+"""Nobody's number: where there is no link, the same is asked of nobody, so that the time tells nothing either."""
+
+
+def with_organization(ehr: Ehr, patient: str, *, at: datetime) -> tuple[int, Decision] | None:
+    """Whose chart that is and her decision about the organisation; None where nothing is shared, for whatever reason.
+
+    The request is bound to her from here on.
+    """
+    ((owner_id,),) = statements.read("SELECT chart_owner(%s, %s)", [ehr.pk, patient])
+    binding.bind(None)
+    binding.look_at(owner_id or NOBODY)
+    grantee = str(ehr.organization.uid)
+    decision = ledger.current(owner_id or NOBODY, grantee, kind=Grantee.ORGANIZATION)
+    if owner_id is None or decision is None or not ledger.lets_read(decision, at=at):
+        return None
+    return owner_id, decision
+
+
+def reader(decision: Decision) -> gate.Holder:
+    return gate.Holder(decision.grantee_kind, decision.grantee, decision.pk)
