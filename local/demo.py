@@ -185,6 +185,7 @@ def _report(everyone: Sequence[sites.Site], place: Path) -> None:
         login = hospital["login"]
         print(f"\n  {hospital['name']}   {hospital['iss'].removesuffix('/fhir/r4')}")
         print(f"    patient {login['email']}  {login['password']}")
+        print(f"    clinician {hospital['clinician']['email']}  {hospital['clinician']['password']}")
     print(f"\n  more people, apps and their secrets: {place / 'demo.json'}")
     print(f"  logs: {place / 'log'}; `make stop` ends everything", flush=True)
 

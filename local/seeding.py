@@ -34,6 +34,8 @@ LOADED_PASSWORD = "a-synthetic-person"  # noqa: S105 - of synthetic people, prin
 PULL_SECONDS = 120
 MEMORY = "seeded.json"
 DELEGATES = "delegates.json"
+STAFF = "staff.json"
+MANAGER = "Nora Officewright"
 LABORATORY = "http://terminology.hl7.org/CodeSystem/observation-category|laboratory"
 
 
@@ -81,6 +83,7 @@ def drive(everyone: Sequence[sites.Site], place: Path, maker: wearables.Maker) -
     account["patient"] = _let_app_in(visitor, person, _apps(place)[0])
     delegate = ask_delegate(visitor, person, _logins(hospitals[0])["patients"][-1]["name"])
     places.write_private(place / DELEGATES, json.dumps([delegate | {"patient": account["patient"]}]))
+    places.write_private(place / STAFF, json.dumps([let_look_after(person, hospitals)]))
     places.write_private(place / MEMORY, json.dumps({"sites": _fingerprint(everyone), "account": account}))
     return account
 
@@ -99,6 +102,7 @@ def describe(
         "people": [
             dict(account),
             *(_told(place, DELEGATES) if (place / DELEGATES).exists() else []),
+            *(_told(place, STAFF) if (place / STAFF).exists() else []),
             *_told(place, "developers.json"),
         ],
         "clients": _apps(place),
@@ -108,6 +112,7 @@ def describe(
                 "iss": one["iss"],
                 "login": {key: one["patients"][0][key] for key in ("email", "password")},
                 "clinician": one["clinician"],
+                "charts": f"{one['iss'].removesuffix('/fhir/r4')}/patients/",
                 "patients": one["patients"],
             }
             for one in logins
@@ -262,6 +267,14 @@ def ask_delegate(visitor: Visitor, person: sites.Site, name: str) -> dict[str, A
     if "/for/" not in page.url:
         raise SeedFailed("the demo's delegate could not accept")
     return account | {"role": "delegate"}
+
+
+def let_look_after(person: sites.Site, hospitals: Sequence[sites.Site]) -> dict[str, Any]:
+    """Somebody of the hospitals' staff with an account here, for the pages of their organisations."""
+    _, account = _sign_up(person, MANAGER)
+    for hospital in hospitals:
+        _manage(person, "organization_staff", hospital.values["SITE_NAME"], account["email"])
+    return account | {"role": "staff", "pages": f"{person.url}/organizations/"}
 
 
 def _mailed(person: sites.Site, path: str) -> str:

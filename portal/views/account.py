@@ -49,6 +49,7 @@ def profile(request: HttpRequest) -> HttpResponse:
         "email": person.email,
         "provider": settings.OIDC_ISSUER,
         "reminded": wishes.of(person),
+        "organizations": person.organizations.all(),
         "people": len([each for each in delegations.given(person, at=timezone.now()) if each.state in _OPEN]),
     }
     return render(request, "portal/account.html", context)

@@ -82,6 +82,11 @@ def test_only_its_own_staff_finds_an_organization(browser: Client, ehr: Ehr):
     assert Client().get("/organizations/cedar-hospital/").status_code == 302
 
 
+def test_her_account_leads_to_the_organizations_she_looks_after(browser: Client):
+    assert 'href="/organizations/cedar-hospital/"' in page(browser, "/account/")
+    assert "/organizations/" not in page(people.browser_of(people.sign_up()), "/account/")
+
+
 def test_a_change_wants_a_fresh_sign_in(browser: Client, ehr: Ehr, settings: Any):
     settings.STEP_UP_AFTER = timedelta(0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
 from accounts.models import Person
@@ -12,6 +13,7 @@ from consent import delegations
 from consent.delegations import State
 from local import seeding
 from local.visitor import Visitor
+from smartlaunch import organizations
 from tests.portal import people
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,3 +34,18 @@ def test_the_demos_delegate_is_asked_by_mail_and_says_yes(live_server, settings,
 
     (held,) = delegations.held(Person.objects.get(email=account["email"]), at=timezone.now())
     assert (held.state, held.delegation.owner, account["role"]) == (State.ACTIVE, owner, "delegate")
+
+
+def test_the_demos_staff_looks_after_both_hospitals(live_server, settings, monkeypatch):
+    settings.PUBLIC_URL = live_server.url
+    names = ("Riverside General Hospital", "Lakeside Clinic")
+    for name in names:
+        organizations.enter(name)
+    monkeypatch.setattr(seeding, "_manage", lambda _, *order: call_command(*order))
+    sites = [SimpleNamespace(values={"SITE_NAME": name}) for name in names]
+
+    account = seeding.let_look_after(SimpleNamespace(url=live_server.url), sites)
+
+    person = Person.objects.get(email=account["email"])
+    assert {each.name for each in person.organizations.all()} == set(names)
+    assert (account["role"], account["pages"]) == ("staff", f"{live_server.url}/organizations/")

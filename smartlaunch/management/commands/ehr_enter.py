@@ -9,9 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.models import Person
 from smartlaunch import ehrs, organizations
-from smartlaunch.models import Organization
 from sync import credentials
 
 
@@ -29,7 +27,6 @@ class Command(BaseCommand):
         parser.add_argument("--credentials", type=Path, required=True)
         parser.add_argument("--scopes", default=ehrs.SCOPES)
         parser.add_argument("--frame-ancestor", action="append", default=[], help="an origin whose pages may hold us")
-        parser.add_argument("--staff", action="append", default=[], help="e-mail of who looks after it on our pages")
 
     def handle(self, *, iss: str, **options: Any) -> None:
         given = credentials.read(options["credentials"])
@@ -49,12 +46,4 @@ class Command(BaseCommand):
             )
         except ehrs.InvalidOrigin as error:
             raise CommandError(f"{error} is no origin: write https://host[:port]") from error
-        for address in options["staff"]:
-            self._let_look_after(organization, address)
         self.stdout.write(f"{ehr.name}: may open {ehrs.launch_uri()}, and send back to {ehrs.redirect_uri(ehr)}")
-
-    def _let_look_after(self, organization: Organization, address: str) -> None:
-        person = Person.objects.filter(email__iexact=address).first()
-        if person is None:
-            raise CommandError(f"nobody has an account here with {address}")
-        organization.staff.add(person)
