@@ -14,6 +14,7 @@ from consent import emergencies, gate, ledger
 from consent.models import Grantee
 from records import statements
 from smartlaunch import visits
+from smartlaunch.models import Ehr
 from smartlaunch.visits import Open
 
 Reader = gate.Holder | gate.InEmergency
@@ -21,9 +22,9 @@ NOBODY: Final = 0
 """Nobody's number: where there is no link, the same is asked of nobody, so that the time tells nothing either."""
 
 
-def owner_of(opened: Open) -> int | None:
+def owner_of(ehr: Ehr, patient: str) -> int | None:
     """The one person whose chart this is; None without a link, or where two people say that it is theirs."""
-    (found,) = statements.read("SELECT chart_owner(%s, %s)", [opened.ehr.pk, opened.context.patient])[0]
+    (found,) = statements.read("SELECT chart_owner(%s, %s)", [ehr.pk, patient])[0]
     return None if found is None else int(found)
 
 
@@ -32,7 +33,7 @@ def reader(opened: Open, *, at: datetime) -> tuple[int, Reader] | None:
 
     The request is bound to her from here on.
     """
-    owner_id = owner_of(opened)
+    owner_id = owner_of(opened.ehr, opened.context.patient)
     if opened.visit.person_id != owner_id:
         visits.name_person(opened.visit, owner_id)
     binding.look_at(owner_id or NOBODY)

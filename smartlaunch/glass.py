@@ -27,7 +27,7 @@ def open_record(opened: Open, reason: str, *, at: datetime, origin: str = "") ->
 
     Each try stands in a log: hers, or, where there is nobody, that of what concerns no one person.
     """
-    owner_id = charts.owner_of(opened)
+    owner_id = charts.owner_of(opened.ehr, opened.context.patient)
     if owner_id is None or not opened.ehr.break_glass:
         _note(events.NOBODY, opened, Outcome.REFUSED, origin)
         return False

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
 
 from accounts import binding
 from consent import gate, ledger
 from consent.models import Decision, Grantee
-from records import statements
+from smartlaunch import charts
 from smartlaunch.models import Ehr
-
-NOBODY: Final = 0
-"""Nobody's number: where there is no link, the same is asked of nobody, so that the time tells nothing either."""
 
 
 def with_organization(ehr: Ehr, patient: str, *, at: datetime) -> tuple[int, Decision] | None:
@@ -20,11 +16,11 @@ def with_organization(ehr: Ehr, patient: str, *, at: datetime) -> tuple[int, Dec
 
     The request is bound to her from here on.
     """
-    ((owner_id,),) = statements.read("SELECT chart_owner(%s, %s)", [ehr.pk, patient])
+    owner_id = charts.owner_of(ehr, patient)
     binding.bind(None)
-    binding.look_at(owner_id or NOBODY)
+    binding.look_at(owner_id or charts.NOBODY)
     grantee = str(ehr.organization.uid)
-    decision = ledger.current(owner_id or NOBODY, grantee, kind=Grantee.ORGANIZATION)
+    decision = ledger.current(owner_id or charts.NOBODY, grantee, kind=Grantee.ORGANIZATION)
     if owner_id is None or decision is None or not ledger.lets_read(decision, at=at):
         return None
     return owner_id, decision
