@@ -7,6 +7,7 @@ from django.urls import path, re_path
 from portal.views import (
     access,
     account,
+    answers,
     apps,
     card,
     care,
@@ -59,6 +60,10 @@ urlpatterns = [
     path("costs/", care.cost_list, name="costs"),
     path("own/", entries.listing, name="own"),
     path("own/new/<slug:sort>/", entries.add, name="own_add"),
+    path("own/answers/", answers.listing, name="own_answers"),
+    path("own/answers/new/<str:name>/", answers.answer, name="own_answer"),
+    path("own/answers/<uuid:entry>/", answers.correct, name="own_answer_correct"),
+    path("own/answers/<uuid:entry>/take-back/", answers.take_back, name="own_answer_take_back"),
     path("own/<uuid:entry>/", entries.correct, name="own_correct"),
     path("own/<uuid:entry>/take-back/", entries.take_back, name="own_take_back"),
     path("words/", words.glossary, name="glossary"),

@@ -1,8 +1,8 @@
-"""What a person writes into her record herself: readings, symptoms, notes, each an Observation of a source of its own.
+"""What a person writes into her record herself: readings, symptoms, notes (Observations) and answers to questions.
 
-It is hers alone: she corrects it (a new version) and takes it back (a version "entered in error", never a gap), and
-nothing that a hospital, an app or a device said can be changed this way. Each change brings its Provenance, with her as
-its author, and its line in her access log.
+All of it has a source of its own and is hers alone: she corrects it (a new version) and takes it back (a version
+"entered in error", never a gap), and nothing that a hospital, an app or a device said can be changed so. Each change
+brings its Provenance, with her as its author, and its line in her access log.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from sync.sources.apps import mapping
 from sync.sources.upload import adoption
 
 KIND: Final = "Observation"
+ANSWERS: Final = "QuestionnaireResponse"
 CATEGORY: Final[Mapping[str, str]] = {
     "system": sources.ENTRY_CATEGORIES,
     "code": "self-entered",
@@ -51,51 +52,61 @@ class Changed(Exception):
     """It is no longer the version that she saw."""
 
 
-def own(records: RecordSet, logical_id: str) -> Stored | None:
+def own(records: RecordSet, logical_id: str, *, kind: str = KIND) -> Stored | None:
     """An entry of hers, also one she took back; None for what anybody else said."""
-    stored = records.read(KIND, logical_id)
+    stored = records.read(kind, logical_id)
     if stored is None or stored.deleted or stored.source_id != sources.hers().pk:
         return None
     return stored
 
 
 @transaction.atomic
-def add(owner: Person, said: Mapping[str, Any], *, at: datetime, origin: str = "") -> str:
-    """Keeps an entry and gives its id. ``said``: what it tells, without id, subject and performer. Raises Malformed."""
+def add(owner: Person, said: Mapping[str, Any], *, at: datetime, kind: str = KIND, origin: str = "") -> str:
+    """Keeps an entry and gives its id. ``said``: what it tells, without id, subject and author. Raises Malformed."""
     patient.ensure(owner.pk, at=at)
     logical_id = str(uuid.uuid4())
-    _write(owner, _composed(owner, said, logical_id, status="final"), version=1, activity="CREATE", at=at)
-    _note(owner, Action.CREATE, "enter", logical_id, origin)
+    resource = _COMPOSED[kind](owner, said, logical_id, False, at)
+    _write(owner, resource, version=1, activity="CREATE", at=at)
+    _note(owner, Action.CREATE, "enter", resource, origin)
     return logical_id
 
 
 @transaction.atomic
 def correct(
-    owner: Person, logical_id: str, said: Mapping[str, Any], *, version: int, at: datetime, origin: str = ""
+    owner: Person,
+    logical_id: str,
+    said: Mapping[str, Any],
+    *,
+    version: int,
+    at: datetime,
+    kind: str = KIND,
+    origin: str = "",
 ) -> None:
     """Replaces what an entry says by a new version. Raises Malformed, NoSuchEntry, Changed."""
-    _standing(owner, logical_id, version, at)
-    resource = _composed(owner, said, logical_id, status="corrected")
+    _standing(owner, kind, logical_id, version, at)
+    resource = _COMPOSED[kind](owner, said, logical_id, True, at)
     _write(owner, resource, version=version + 1, activity="UPDATE", at=at)
-    _note(owner, Action.UPDATE, "correct-entry", logical_id, origin)
+    _note(owner, Action.UPDATE, "correct-entry", resource, origin)
 
 
 @transaction.atomic
-def take_back(owner: Person, logical_id: str, *, version: int, at: datetime, origin: str = "") -> None:
+def take_back(
+    owner: Person, logical_id: str, *, version: int, at: datetime, kind: str = KIND, origin: str = ""
+) -> None:
     """Says that an entry was made in error: it stays, so marked, and no list of hers tells it any more.
 
     Raises NoSuchEntry, Changed.
     """
-    resource = {**_standing(owner, logical_id, version, at).resource, "status": ERRED}
+    resource = {**_standing(owner, kind, logical_id, version, at).resource, "status": ERRED}
     kept = {name: value for name, value in resource.items() if name != "meta"} | {"meta": {"tag": [_ASSERTED]}}
     _write(owner, kept, version=version + 1, activity="NULLIFY", at=at)
-    _note(owner, Action.UPDATE, "take-back-entry", logical_id, origin)
+    _note(owner, Action.UPDATE, "take-back-entry", kept, origin)
 
 
-def _standing(owner: Person, logical_id: str, version: int, at: datetime) -> Stored:
+def _standing(owner: Person, kind: str, logical_id: str, version: int, at: datetime) -> Stored:
     writer.take_turn(owner.pk)
     records = gate.readable(owner_id=owner.pk, reader=gate.Owner(owner.pk), interaction="read", at=at)
-    stored = own(records, logical_id)
+    stored = own(records, logical_id, kind=kind)
     if stored is None or stored.resource.get("status") == ERRED:
         raise NoSuchEntry(logical_id)
     if stored.version_id != version:
@@ -103,13 +114,15 @@ def _standing(owner: Person, logical_id: str, version: int, at: datetime) -> Sto
     return stored
 
 
-def _composed(owner: Person, said: Mapping[str, Any], logical_id: str, *, status: str) -> dict[str, Any]:
+def _observation(
+    owner: Person, said: Mapping[str, Any], logical_id: str, mended: bool, _at: datetime
+) -> dict[str, Any]:
     her = {"reference": f"Patient/{owner.patient_id}"}
     return {
         "resourceType": KIND,
         "id": logical_id,
         "meta": {"tag": [_ASSERTED]},
-        "status": status,
+        "status": "corrected" if mended else "final",
         **said,
         "category": [*said.get("category", ()), {"coding": [dict(CATEGORY)]}],
         "subject": her,
@@ -117,15 +130,33 @@ def _composed(owner: Person, said: Mapping[str, Any], logical_id: str, *, status
     }
 
 
+def _answers(owner: Person, said: Mapping[str, Any], logical_id: str, mended: bool, at: datetime) -> dict[str, Any]:
+    her = {"reference": f"Patient/{owner.patient_id}"}
+    return {
+        "resourceType": ANSWERS,
+        "id": logical_id,
+        "meta": {"tag": [_ASSERTED]},
+        "status": "amended" if mended else "completed",
+        **said,
+        "subject": her,
+        "authored": dates.instant(at),
+        "author": her,
+        "source": her,
+    }
+
+
+_COMPOSED: Final = {KIND: _observation, ANSWERS: _answers}
+
+
 def _write(owner: Person, resource: dict[str, Any], *, version: int, activity: str, at: datetime) -> None:
     frame = mapping.Frame(owner.patient_id, base="")
     kept, problems = mapping.adopt(resource, logical_id=resource["id"], frame=frame)
     if problems:
         raise Malformed(", ".join(problem.path for problem in problems))
-    told = _provenance(owner, f"{KIND}/{resource['id']}/_history/{version}", activity, at)
+    told = _provenance(owner, f"{resource['resourceType']}/{resource['id']}/_history/{version}", activity, at)
     outcome = store.put_page(owner_id=owner.pk, source_id=sources.hers().pk, resources=[kept, told], at=at)
     if outcome.refused or outcome.invalid:
-        raise Malformed(KIND)
+        raise Malformed(resource["resourceType"])
 
 
 def _provenance(owner: Person, target: str, activity: str, at: datetime) -> dict[str, Any]:
@@ -139,7 +170,8 @@ def _provenance(owner: Person, target: str, activity: str, at: datetime) -> dict
     }
 
 
-def _note(owner: Person, action: Action, interaction: str, logical_id: str, origin: str) -> None:
+def _note(owner: Person, action: Action, interaction: str, resource: Mapping[str, Any], origin: str) -> None:
+    kind = str(resource["resourceType"])
     events.append(
         owner_id=owner.pk,
         action=action,
@@ -148,5 +180,5 @@ def _note(owner: Person, action: Action, interaction: str, logical_id: str, orig
         agent=str(owner.subject),
         agent_name=owner.name,
         origin=origin,
-        detail={"records": 1, "types": {KIND: 1}, "record": f"{KIND}/{logical_id}"},
+        detail={"records": 1, "types": {kind: 1}, "record": f"{kind}/{resource['id']}"},
     )

@@ -44,7 +44,7 @@ def add(request: HttpRequest, sort: str) -> HttpResponse:
         raise Http404
     form = chosen.form(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        written.add(pages.person(request), form.said(), at=timezone.now(), origin=_origin(request))
+        written.add(pages.person(request), form.said(), at=timezone.now(), origin=origin(request))
         messages.success(request, _("Kept as an entry of your own."))
         return redirect("portal:own")
     return render(request, "portal/own_form.html", {"sort": chosen, "form": form})
@@ -60,8 +60,8 @@ def correct(request: HttpRequest, entry: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             written.correct(
-                pages.person(request), logical_id, form.said(), version=_version(request), at=timezone.now(),
-                origin=_origin(request),
+                pages.person(request), logical_id, form.said(), version=version(request), at=timezone.now(),
+                origin=origin(request),
             )  # fmt: skip
         except written.Changed:
             messages.error(request, _("It has changed meanwhile. Look at it again."))
@@ -79,7 +79,7 @@ def take_back(request: HttpRequest, entry: UUID) -> HttpResponse:
     _entry(request, str(entry))
     try:
         written.take_back(
-            pages.person(request), str(entry), version=_version(request), at=timezone.now(), origin=_origin(request)
+            pages.person(request), str(entry), version=version(request), at=timezone.now(), origin=origin(request)
         )
     except written.Changed:
         messages.error(request, _("It has changed meanwhile. Look at it again."))
@@ -101,10 +101,12 @@ def _entry(request: HttpRequest, logical_id: str) -> tuple[Stored, Sort]:
     return stored, sort
 
 
-def _version(request: HttpRequest) -> int:
+def version(request: HttpRequest) -> int:
+    """The version of an entry that the form was filled in from; 0 where it does not say."""
     said = request.POST.get("version", "")
     return int(said) if said.isascii() and said.isdigit() and len(said) < 9 else 0
 
 
-def _origin(request: HttpRequest) -> str:
+def origin(request: HttpRequest) -> str:
+    """The network address the request came from, for the access log."""
     return str(request.META.get("REMOTE_ADDR", ""))

@@ -121,7 +121,9 @@ def one(request: HttpRequest, resource_type: str, logical_id: str, uid: UUID | N
         if not look.acting:
             shown |= _who_gets_it(look.owner, stored)
             is_last = stored is versions[0] and stored.resource.get("status") != entries.ERRED
-            shown["is_own"] = is_last and stored.source_id == records_sources.hers().pk
+            shown["is_own"] = (
+                is_last and stored.resource_type == entries.KIND and stored.source_id == records_sources.hers().pk
+            )
         answer = render(request, "portal/record.html", shown)
     # Its documents, each an answer of its own in a frame without rights (views/documents.py).
     answer._csp_update = {"frame-src": [SELF]}  # type: ignore[attr-defined]

@@ -25,6 +25,7 @@ from developers.models import Delivery, EventKind
 from fhirapi.bulk import runs
 from gateway import authorizations, clients, pending
 from gateway.models import AuthorizationRequest
+from portal import questionnaires
 from records import marks, patient
 from smartlaunch import asks
 from sync import entries
@@ -173,6 +174,10 @@ def _portal(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
         ids[f"portal:{name}"] = {**paper, "number": (0, 0)}
     said = {"code": {"coding": [{"system": "http://loinc.org", "code": "51855-5"}]}, "valueString": WORD}
     entry = entries.add(owner, said, at=timezone.now())
+    answered = {"questionnaire": questionnaires.ours().canonical, "item": [{"linkId": "1", "text": WORD}]}
+    answers = entries.add(owner, answered, kind=entries.ANSWERS, at=timezone.now())
+    for name in ("own_answer_correct", "own_answer_take_back"):
+        ids[f"portal:{name}"] = {"entry": (answers, UID)}
     for name in ("own_correct", "own_take_back"):
         ids[f"portal:{name}"] = {"entry": (entry, UID)}
     ids["portal:receipt_file"] = {"form": ("receipt", "receipt")}

@@ -47,6 +47,7 @@ OF_NOBODY = {
     "portal:day": "a day",
     "portal:open_invitation": "a secret out of a mail, good for one address (tests/portal/test_people.py)",
     "portal:own_add": "a sort of entry",
+    "portal:own_answer": "a questionnaire; one in a record is looked for in the asker's own",
     "portal:records": "a kind of record",
     "portal:same_kind": "a kind of record",
     "sharing:file": "a secret out of a manifest, good for minutes (tests/sharing/test_links.py)",

@@ -1,0 +1,120 @@
+"""Questionnaires she answers, and the answers she corrects and takes back. Never for somebody else."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from portal import elements, looking, pages, questionnaires, when
+from portal.questionnaires import AnswerForm, Asked
+from portal.views.entries import origin, version
+from records import sources
+from records.query import Query
+from records.reading import Stored
+from sync import entries as written
+
+LISTED = 100
+
+
+@require_safe
+@pages.of_person
+def listing(request: HttpRequest) -> HttpResponse:
+    """What she can answer, and what she has answered, newest first."""
+    with looking.at_records(request, interaction="search") as look:
+        every, active = questionnaires.of(look.records)
+        hers = sources.hers().pk
+        page = look.records.search(Query.of(written.ANSWERS).page(LISTED))
+        answered = [each for each in page.entries if each.source_id == hers]
+        look.saw([*active, *answered])
+        shown = [_listed(each, every) for each in answered]
+        return render(request, "portal/questionnaires.html", {"every": every, "answered": shown})
+
+
+def _listed(stored: Stored, every: list[Asked]) -> dict[str, object]:
+    resource = stored.resource
+    asked = questionnaires.answered(every, resource)
+    return {
+        "id": stored.logical_id,
+        "title": asked.title if asked else _("Questionnaire"),
+        "moment": when.said(elements.text(resource, "authored")),
+        "erred": resource.get("status") == written.ERRED,
+        "correctable": asked is not None,
+    }
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@pages.of_person
+def answer(request: HttpRequest, name: str) -> HttpResponse:
+    """``name``: ours, or the id of a Questionnaire in her record."""
+    with looking.at_records(request, interaction="read") as look:
+        asked = questionnaires.named(look.records, name)
+    if asked is None:
+        raise Http404
+    form = AnswerForm(asked, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        written.add(pages.person(request), form.said(), kind=written.ANSWERS, at=timezone.now(), origin=origin(request))
+        messages.success(request, _("Your answers are kept as an entry of your own."))
+        return redirect("portal:own_answers")
+    return render(request, "portal/answer_form.html", {"asked": asked, "form": form})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@pages.of_person
+def correct(request: HttpRequest, entry: UUID) -> HttpResponse:
+    """The same form, filled in; ``version`` is the one she saw."""
+    stored, asked = _given(request, str(entry))
+    if asked is None:
+        raise Http404
+    filled = AnswerForm.filled(asked, stored.resource)
+    form = AnswerForm(asked, request.POST) if request.method == "POST" else AnswerForm(asked, initial=filled)
+    if request.method == "POST" and form.is_valid():
+        try:
+            written.correct(
+                pages.person(request), str(entry), form.said(), version=version(request), at=timezone.now(),
+                kind=written.ANSWERS, origin=origin(request),
+            )  # fmt: skip
+        except written.Changed:
+            return _changed(request, entry)
+        except written.NoSuchEntry as error:
+            raise Http404 from error
+        messages.success(request, _("Corrected. The earlier version is kept beside it."))
+        return redirect("portal:own_answers")
+    return render(request, "portal/answer_form.html", {"asked": asked, "form": form, "stored": stored})
+
+
+@require_POST
+@pages.of_person
+def take_back(request: HttpRequest, entry: UUID) -> HttpResponse:
+    _given(request, str(entry))
+    try:
+        written.take_back(
+            pages.person(request), str(entry), version=version(request), at=timezone.now(), kind=written.ANSWERS,
+            origin=origin(request),
+        )  # fmt: skip
+    except written.Changed:
+        return _changed(request, entry)
+    except written.NoSuchEntry as error:
+        raise Http404 from error
+    messages.success(request, _("Taken back. It stays in your record, marked as entered in error."))
+    return redirect("portal:own_answers")
+
+
+def _changed(request: HttpRequest, entry: UUID) -> HttpResponse:
+    messages.error(request, _("It has changed meanwhile. Look at it again."))
+    return redirect("portal:own_answer_correct", entry=entry)
+
+
+def _given(request: HttpRequest, logical_id: str) -> tuple[Stored, Asked | None]:
+    """Answers of hers that stand. Raises Http404."""
+    with looking.at_records(request, interaction="read") as look:
+        stored = written.own(look.records, logical_id, kind=written.ANSWERS)
+        if stored is None or stored.resource.get("status") == written.ERRED:
+            raise Http404
+        look.saw([stored])
+        return stored, questionnaires.answered(questionnaires.of(look.records)[0], stored.resource)
