@@ -41,7 +41,7 @@ def handing(hospital: Hospital) -> Push | None:
 def is_entered_there(hospital: Hospital) -> bool:
     """Whether somebody has to enter our address in the maker's own pages: it is not asked for it by us."""
     how = of(hospital)
-    return handing(hospital) is not None or (how is not None and not how.subscribe and not how.register)
+    return handing(hospital) is not None or (how is not None and how.by_hand)
 
 
 def key(hospital: Hospital) -> str:
@@ -75,8 +75,8 @@ def is_genuine(hospital: Hospital, given: str, headers: Mapping[str, str], body:
 
 def _secret(hospital: Hospital, how: Notices) -> bytes | None:
     """What it signs with: our own secret there, or one that it gave for this."""
-    sealed = hospital.sealed_signing if how.register else hospital.sealed_secret
-    purpose = signing_purpose(hospital) if how.register else tokens.secret_purpose(hospital.fhir_base)
+    sealed = hospital.sealed_signing if how.gives_secret else hospital.sealed_secret
+    purpose = signing_purpose(hospital) if how.gives_secret else tokens.secret_purpose(hospital.fhir_base)
     return None if sealed is None else sealing.open_site_secret(purpose, bytes(sealed))
 
 

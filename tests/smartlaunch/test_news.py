@@ -11,7 +11,7 @@ import threading
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from celery import current_app
@@ -23,7 +23,10 @@ from kombu.exceptions import OperationalError
 
 from sync import hospitals, notices
 from sync.models import Connection, Hospital, Piece, Schedule
-from sync.sources.wearables import pushes
+from sync.problems import SourceError
+from sync.sources.fhir_rest.mapping import Frame
+from sync.sources.wearables import makers, pushes
+from sync.sources.wearables.source import WearableSource
 from tests.portal import people
 
 pytestmark = pytest.mark.django_db
@@ -100,32 +103,50 @@ def test_what_was_handed_over_is_kept_also_while_the_broker_is_away(monkeypatch)
     assert Piece.objects.filter(connection=hers, waiting=True).count() == 1
 
 
-class Polar(BaseHTTPRequestHandler):
-    """Where its webhooks are made: it greets the address first, and tells the secret once."""
+class Webhooks(BaseHTTPRequestHandler):
+    """Where webhooks are made: it greets the address first, and tells the secret once."""
 
     asked: ClassVar = []
+    status: ClassVar = 201
 
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        greeted = Client().generic("POST", urlsplit(body["url"]).path, b'{"timestamp": "x", "event": "PING"}')
-        connections.close_all()
-        self.asked.append((self.path, self.headers["Authorization"], body, greeted.status_code))
-        said = json.dumps({"data": {"id": "1", "signature_secret_key": "its own"}}).encode()
-        self.send_response(201)
-        self.send_header("Content-Length", str(len(said)))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        said = json.loads(body) if body.startswith("{") else dict(parse_qsl(body))
+        greeted = None
+        if where := said.get("url"):
+            greeted = Client().generic("POST", urlsplit(where).path, b'{"timestamp": "x", "event": "PING"}').status_code
+            connections.close_all()
+        self.asked.append((self.path, self.headers, said, greeted))
+        answer = json.dumps({"data": {"id": "1", "signature_secret_key": "its own"}}).encode()
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
-        self.wfile.write(said)
+        self.wfile.write(answer)
 
     def log_message(self, *_):
         pass
 
 
-@pytest.mark.django_db(transaction=True)
-def test_polar_is_asked_once_and_signs_with_the_secret_that_it_gave(rung):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Polar)
+@pytest.fixture
+def webhooks(monkeypatch):
+    monkeypatch.setattr(Webhooks, "asked", [])
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Webhooks)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    base = f"http://127.0.0.1:{server.server_address[1]}/"
-    entry = hospitals.register(base, name="polar", client_id="ours", secret=SECRET, vendor="polar", slug="polar")
+    yield f"http://127.0.0.1:{server.server_address[1]}/"
+    server.shutdown()
+    server.server_close()
+
+
+def subscribed(base, vendor):
+    entry = hospitals.register(base, name=vendor, client_id="ours", secret=SECRET, vendor=vendor, slug=vendor)
+    call_command("notices_subscribe", vendor, stdout=io.StringIO())
+    entry.refresh_from_db()
+    return entry
+
+
+@pytest.mark.django_db(transaction=True)
+def test_polar_is_asked_once_and_signs_with_the_secret_that_it_gave(rung, webhooks):
+    entry = hospitals.register(webhooks, name="polar", client_id="ours", secret=SECRET, vendor="polar", slug="polar")
     body = b'{"event": "EXERCISE", "user_id": 475, "entity_id": "aQlC83"}'
 
     def told(secret):
@@ -134,20 +155,87 @@ def test_polar_is_asked_once_and_signs_with_the_secret_that_it_gave(rung):
 
     assert told(SECRET.encode()).status_code == 404
 
-    call_command("notices_subscribe", "polar", stdout=io.StringIO())
-    server.shutdown()
-    server.server_close()
+    entry = subscribed(webhooks, "polar")
 
-    basic = base64.b64encode(f"ours:{SECRET}".encode()).decode()
-    wanted = {"events": ["EXERCISE"], "url": notices.callback(entry)}
-    assert Polar.asked == [("/v3/webhooks", f"Basic {basic}", wanted, 200)]
+    ((path, headers, said, greeted),) = Webhooks.asked
+    assert headers["Authorization"] == "Basic " + base64.b64encode(f"ours:{SECRET}".encode()).decode()
+    assert (path, said, greeted) == (
+        "/v3/webhooks",
+        {"events": ["EXERCISE"], "url": notices.callback(entry)},
+        200,
+    )
+    assert b"its own" not in bytes(entry.sealed_signing)
     assert (told(SECRET.encode()).status_code, rung) == (404, [])
     assert told(b"its own").status_code == 200
     assert rung == [(notices.BRING_FORWARD, [entry.pk, ["475"]])]
 
 
+def test_strava_and_oura_are_asked_as_they_want_it_and_sign_with_our_own_secret(webhooks):
+    strava = subscribed(webhooks, "strava")
+    ((path, _, said, _),) = Webhooks.asked
+    assert path == "/api/v3/push_subscriptions"
+    assert (said["client_id"], said["client_secret"], said["callback_url"]) == (
+        "ours",
+        SECRET,
+        notices.callback(strava),
+    )
+    Webhooks.asked.clear()
+    oura = subscribed(f"{webhooks}oura/", "oura")
+
+    assert {(said["data_type"], said["event_type"]) for _, _, said, _ in Webhooks.asked} == {
+        (kind, event) for kind in ("daily_activity", "sleep", "workout") for event in ("create", "update")
+    }
+    assert {(headers["x-client-id"], headers["x-client-secret"]) for _, headers, _, _ in Webhooks.asked} == {
+        ("ours", SECRET)
+    }
+    assert (strava.sealed_signing, oura.sealed_signing) == (None, None)
+
+
+def test_maker_that_refuses_to_tell_is_said(webhooks, monkeypatch):
+    monkeypatch.setattr(Webhooks, "status", 403)
+
+    with pytest.raises(CommandError, match="HTTP 403"):
+        subscribed(webhooks, "polar")
+
+
+def test_fitbit_follows_each_account_by_itself(webhooks, monkeypatch):
+    class Bearer:
+        def token(self):
+            return "hers"
+
+        def renewed(self, refused):
+            return f"newer than {refused}"
+
+    frame = Frame(owner_id=1, source_url="x", base=webhooks, patient="26FWFL", patient_id="p")
+
+    def follow():
+        Webhooks.asked.clear()
+        ways = {"assembler": "Fitbit", "callback": "https://here.example/", "bearer": Bearer(), "pulse": lambda: None}
+        at = timezone.now()
+        source = WearableSource(
+            webhooks, makers.MAKERS["fitbit"], frame, **ways, spend=lambda: None, connected=at, complete=None, at=at
+        )
+        source.subscribe()
+        source.close()
+        return [(path, headers["Authorization"]) for path, headers, _, _ in Webhooks.asked]
+
+    asked = "/1/user/-/apiSubscriptions/26FWFL.json"
+    assert follow() == [(asked, "Bearer hers")]
+    # Followed already, which is no reason to stop.
+    monkeypatch.setattr(Webhooks, "status", 409)
+    assert follow() == [(asked, "Bearer hers")]
+    monkeypatch.setattr(Webhooks, "status", 401)
+    with pytest.raises(SourceError):
+        follow()
+    assert [headers["Authorization"] for _, headers, _, _ in Webhooks.asked] == [
+        "Bearer hers",
+        "Bearer newer than hers",
+    ]
+
+
 @pytest.mark.parametrize(
-    ("vendor", "by_hand"), [("garmin", True), ("strava", True), ("withings", False), ("polar", False), ("", False)]
+    ("vendor", "by_hand"),
+    [("garmin", True), ("fitbit", True), ("withings", False), ("strava", False), ("polar", False), ("", False)],
 )
 def test_who_enters_a_maker_is_told_what_to_enter_there(tmp_path, vendor, by_hand):
     file, said = tmp_path / "credentials.json", io.StringIO()

@@ -7,12 +7,13 @@ the answers are the maker's own JSON, and that some say how it went inside of it
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Final
 
 import requests
 
 from standards.fhir import json
-from sync import vendors
+from sync import outbound, vendors
 from sync.problems import Problem, Remedy, SourceError
 from sync.sources.fhir_rest import client as http
 from sync.sources.wearables.maker import Maker
@@ -30,6 +31,27 @@ class Client(http.Client):
         ways = vendors.Vendor(maker.name, accept="application/json")
         super().__init__(base, bearer=bearer, pulse=pulse, vendor=ways, spend=spend)
         self._maker = maker
+
+    def post(self, address: str) -> None:
+        """Ask once for something to be so, without a body. Raises SourceError."""
+        if not http.is_below(address, base=self.base):
+            raise SourceError("an address outside the maker's base", problem=Problem.FOREIGN_ADDRESS)
+        token = self._bearer.token()
+        answer = self._posted(address, token)
+        if self.status(answer) == HTTPStatus.UNAUTHORIZED:
+            answer = self._posted(address, self._bearer.renewed(token))
+        http.refuse_status(answer, self.status(answer))
+
+    def _posted(self, address: str, token: str) -> requests.Response:
+        self._spend()
+        try:
+            return self._server.session.post(
+                address, headers={"Authorization": f"Bearer {token}", "Accept": "application/json"}
+            )
+        except outbound.AddressRefused as error:
+            raise SourceError(str(error), problem=Problem.FOREIGN_ADDRESS) from error
+        except outbound.CONNECTION_FAULTS as error:
+            raise SourceError(type(error).__name__, problem=Problem.UNREACHABLE, remedy=Remedy.RETRY) from error
 
     def status(self, response: requests.Response) -> int:
         if not self._maker.envelope or response.status_code >= 300:

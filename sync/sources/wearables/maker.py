@@ -50,7 +50,7 @@ class Window:
 class About:
     """What a maker says of the account before anything else. ``zone``: of times that come without an offset.
 
-    ``connected``: the day on which she connected it: what is dear to ask for is asked for from some time before.
+    ``connected``: from when on she has had it connected: what is dear to ask for is asked for from some time before.
     """
 
     zone: tzinfo = UTC

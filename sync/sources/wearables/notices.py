@@ -9,7 +9,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -23,12 +23,28 @@ Signature = Callable[[bytes, Mapping[str, str], bytes], bool]
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """One request to be told of news, once for all accounts: its ``path`` below the maker's base; its ``headers``, and
+    what it says, as a ``form`` or as JSON (``body``), with ``{client}``, ``{secret}`` and ``{callback}`` in the values.
+    ``basic``: our client and secret stand in the header of HTTP. ``gives``: where in the answer the secret stands that
+    the maker then signs with."""
+
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, str | list[str]] = field(default_factory=dict)
+    basic: bool = False
+    gives: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Notices:
     """How a maker tells. ``member``: whose account, in a form or in each object of its JSON. ``signed``: how it signs;
     None where it does not, so that only the address, which nobody else knows, speaks for it. ``challenge``: the
     parameter that it asks us once to send back, and ``answered_as`` the member to send it back in (else as it is).
     ``subscribe``: what is asked of it so that it tells, with ``{callback}`` in it; once more does no harm.
-    ``register``: where it is asked once for all accounts (sync.subscriptions), and gives the secret it then signs with;
+    ``follow``: the same by POST, with ``{account}`` in it. ``register``: what it is asked once for all accounts
+    (sync.subscriptions); ``by_hand``: our address has to be entered in its own pages;
     ``greeting``: the member and value of what it sends to see whether we are there, which it signs with nothing yet.
     """
 
@@ -37,8 +53,15 @@ class Notices:
     challenge: str = ""
     answered_as: str = ""
     subscribe: tuple[str, ...] = ()
-    register: str = ""
+    follow: tuple[str, ...] = ()
+    register: tuple[Asking, ...] = ()
+    by_hand: bool = False
     greeting: tuple[str, str] = ("", "")
+
+    @property
+    def gives_secret(self) -> bool:
+        """Whether it signs with a secret of its own, and not with ours."""
+        return any(asking.gives for asking in self.register)
 
 
 def accounts(notices: Notices, body: bytes) -> list[str]:

@@ -59,7 +59,7 @@ class WearableSource:
         self.frame = frame
         self._maker = maker
         self._client = Client(base, maker, bearer=bearer, pulse=pulse, spend=spend)
-        self._connected = connected.astimezone(UTC).date()
+        self._connected = min(connected, complete or connected).astimezone(UTC).date()
         self._complete = complete
         self._assembler = assembler
         self._callback = callback
@@ -72,13 +72,19 @@ class WearableSource:
     def subscribe(self) -> None:
         """Ask to be told when there is something new. A maker that will not is asked by the usual updates."""
         how = self._maker.notices
-        for address in how.subscribe if how else ():
-            asked = address.format(callback=quote(self._callback, safe=""))
-            try:
-                self._client.get(urljoin(self._client.base, asked))
-            except SourceError as error:
-                if error.problem in {Problem.UNREACHABLE, Problem.BUSY, Problem.OUR_TURN, Problem.SIGNED_OUT}:
-                    raise
+        if how is None:
+            return
+        account, callback = (quote(each, safe="") for each in (self.frame.patient, self._callback))
+        for way, addresses in ((self._client.get, how.subscribe), (self._client.post, how.follow)):
+            for address in addresses:
+                self._subscribe(way, address.format(callback=callback, account=account))
+
+    def _subscribe(self, way: Callable[[str], object], address: str) -> None:
+        try:
+            way(urljoin(self._client.base, address))
+        except SourceError as error:
+            if error.problem in {Problem.UNREACHABLE, Problem.BUSY, Problem.OUR_TURN, Problem.SIGNED_OUT}:
+                raise
 
     def searches(self) -> tuple[plan.Search, ...]:
         return tuple(plan.Search("Observation", feed.name) for feed in self._maker.feeds)
@@ -108,8 +114,8 @@ class WearableSource:
             self._mapped(found, window, feed),
             None,
             self._earlier(feed, window),
-            answers[-1].status,
-            max(each.tries for each in answers),
+            answers[-1].status if answers else None,
+            max((each.tries for each in answers), default=1),
             requested,
             timedelta(seconds=time.monotonic() - began),
         )

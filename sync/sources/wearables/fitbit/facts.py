@@ -22,7 +22,14 @@ FITBIT: Final = Maker(
     account="user_id",
     about="1/user/-/profile.json",
     reads_about=mapping.read_zone,
-    notices=Notices("ownerId", notices.signed_by_fitbit, challenge="verify"),
+    # The address is entered where this site is registered; then each account is followed by itself.
+    notices=Notices(
+        "ownerId",
+        notices.signed_by_fitbit,
+        challenge="verify",
+        by_hand=True,
+        follow=("1/user/-/apiSubscriptions/{account}.json",),
+    ),
     feeds=(
         Feed(
             "steps",

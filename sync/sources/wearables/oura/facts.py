@@ -9,7 +9,7 @@ from typing import Final
 
 from sync.sources.wearables import notices
 from sync.sources.wearables.maker import About, Answer, Feed, Maker, Read, Window
-from sync.sources.wearables.notices import Notices
+from sync.sources.wearables.notices import Asking, Notices
 from sync.sources.wearables.oura import mapping
 
 
@@ -37,7 +37,27 @@ OURA: Final = Maker(
     account="id",
     who="v2/usercollection/personal_info",
     secret_in_body=True,
-    notices=Notices("user_id", notices.signed_by_oura, challenge="challenge", answered_as="challenge"),
+    notices=Notices(
+        "user_id",
+        notices.signed_by_oura,
+        challenge="challenge",
+        answered_as="challenge",
+        # For each kind and each of what may become of it; it forgets them after a time, so they are asked for again.
+        register=tuple(
+            Asking(
+                "v2/webhook/subscription",
+                headers={"x-client-id": "{client}", "x-client-secret": "{secret}"},
+                body={
+                    "callback_url": "{callback}",
+                    "verification_token": "tributary",
+                    "event_type": event,
+                    "data_type": kind,
+                },
+            )
+            for kind in ("daily_activity", "sleep", "workout")
+            for event in ("create", "update")
+        ),
+    ),
     requests_a_minute=1000,
     feeds=(
         _feed("daily_activity", mapping.activity),

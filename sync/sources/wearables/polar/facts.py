@@ -6,7 +6,7 @@ from typing import Final
 
 from sync.sources.wearables import notices
 from sync.sources.wearables.maker import Feed, Maker
-from sync.sources.wearables.notices import Notices
+from sync.sources.wearables.notices import Asking, Notices
 from sync.sources.wearables.polar import mapping
 
 POLAR: Final = Maker(
@@ -17,7 +17,19 @@ POLAR: Final = Maker(
     scopes="accesslink.read_all",
     account="x_user_id",
     enrol="v3/users",
-    notices=Notices("user_id", notices.signed_by_polar, register="v3/webhooks", greeting=("event", "PING")),
+    notices=Notices(
+        "user_id",
+        notices.signed_by_polar,
+        register=(
+            Asking(
+                "v3/webhooks",
+                body={"events": ["EXERCISE"], "url": "{callback}"},
+                basic=True,
+                gives="data.signature_secret_key",
+            ),
+        ),
+        greeting=("event", "PING"),
+    ),
     # One answer holds the last thirty days, whatever is asked for.
     feeds=(Feed("exercises", "v3/exercises", mapping.exercises, days=31, back=30),),
 )

@@ -7,7 +7,7 @@ from typing import Final
 
 from sync.sources.wearables.client import LISTED
 from sync.sources.wearables.maker import About, Answer, Feed, Maker, Window
-from sync.sources.wearables.notices import Notices
+from sync.sources.wearables.notices import Asking, Notices
 from sync.sources.wearables.strava import mapping
 
 PAGE: Final = 200
@@ -35,7 +35,22 @@ STRAVA: Final = Maker(
     scopes="read,activity:read_all",
     account="athlete.id",
     secret_in_body=True,
-    notices=Notices("owner_id", challenge="hub.challenge", answered_as="hub.challenge"),
+    notices=Notices(
+        "owner_id",
+        challenge="hub.challenge",
+        answered_as="hub.challenge",
+        register=(
+            Asking(
+                "api/v3/push_subscriptions",
+                form={
+                    "client_id": "{client}",
+                    "client_secret": "{secret}",
+                    "callback_url": "{callback}",
+                    "verify_token": "tributary",
+                },
+            ),
+        ),
+    ),
     requests_a_minute=12,  # a hundred in a quarter of an hour
     feeds=(
         Feed(

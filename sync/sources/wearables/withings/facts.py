@@ -7,7 +7,7 @@ once. 120 requests a minute for all people together, with status 601 beyond.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from sync.sources.wearables.maker import About, Answer, Feed, Maker, Window
@@ -44,16 +44,34 @@ def _intraday(window: Window, about: About) -> Iterator[Query]:
 
 
 def _nights(window: Window, about: About) -> Iterator[Query]:
-    """Of the last weeks before she connected, and since, their stages as well: those come a day at once, and so from
-    noon to noon for the nights that end on these days."""
-    yield {"action": "getsummary", "data_fields": _NIGHT, **_ymd(window)}
-    first = max(window.first, about.connected - _STAGES_BACK) if about.connected else window.first
-    if first <= window.last:
-        start, end = Window(first, window.last).in_zone(about.zone)
-        start, end = start - _LONGEST / 2, end + _LONGEST / 2
-        while start < end:
-            yield {"action": "get", **_seconds(start, min(start + _LONGEST, end))}
-            start += _LONGEST
+    """Those of long before she connected, by their sums."""
+    last = min(window.last, _staged_from(about) - timedelta(days=1))
+    if window.first <= last:
+        yield _summaries(Window(window.first, last))
+
+
+def _staged(window: Window, about: About) -> Iterator[Query]:
+    """The newer ones with their stages as well: those come a day at once, and so from noon to noon for the nights that
+    end on these days."""
+    first = max(window.first, _staged_from(about))
+    if first > window.last:
+        return
+    asked = Window(first, window.last)
+    yield _summaries(asked)
+    start, end = asked.in_zone(about.zone)
+    start, end = start - _LONGEST / 2, end + _LONGEST / 2
+    while start < end:
+        yield {"action": "get", **_seconds(start, min(start + _LONGEST, end))}
+        start += _LONGEST
+
+
+def _staged_from(about: About) -> date:
+    """Always the same day while she is connected, so that no night is told now with its stages and now without."""
+    return about.connected - _STAGES_BACK if about.connected else date.min + timedelta(days=1)
+
+
+def _summaries(window: Window) -> Query:
+    return {"action": "getsummary", "data_fields": _NIGHT, **_ymd(window)}
 
 
 def _seconds(start: datetime, end: datetime) -> Query:
@@ -121,8 +139,17 @@ WITHINGS: Final = Maker(
             "v2/sleep",
             mapping.nights,
             _nights,
-            days=90,
+            days=180,
             back=1830,
+            following=_following,
+        ),
+        Feed(
+            "nights",
+            "v2/sleep",
+            mapping.nights,
+            _staged,
+            days=7,  # each a request
+            back=90,
             following=_following,
         ),
     ),

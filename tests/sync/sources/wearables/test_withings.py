@@ -164,12 +164,14 @@ def test_night_has_the_stages_of_its_own_device_in_order_and_no_time_twice():
 
 
 def test_stages_are_asked_from_noon_to_noon_and_not_of_long_before_she_connected():
-    feed = WITHINGS.feed("sleep")
-
     def asked(connected):
-        told = list(feed.asks(Window(date(2024, 5, 1), date(2024, 5, 2)), About(ZoneInfo("UTC"), connected)))
-        assert told[0]["action"] == "getsummary"
-        return [(int(each["startdate"]), int(each["enddate"])) for each in told[1:]]
+        window, about = Window(date(2024, 5, 1), date(2024, 5, 2)), About(ZoneInfo("UTC"), connected)
+        told = [each for name in ("sleep", "nights") for each in WITHINGS.feed(name).asks(window, about)]
+        summed = [each for each in told if each["action"] == "getsummary"]
+        # Each night is asked for once, with its stages or without.
+        assert (summed[0]["startdateymd"], summed[-1]["enddateymd"]) == ("2024-05-01", "2024-05-02")
+        assert len({each["startdateymd"] for each in summed}) == len(summed)
+        return [(int(each["startdate"]), int(each["enddate"])) for each in told if each["action"] == "get"]
 
     noon = 1_714_478_400  # 30 April 2024, 12:00
     days = [(noon + day * 86_400, noon + (day + 1) * 86_400) for day in range(3)]
