@@ -9,7 +9,7 @@ FILES ?=
 SETTINGS := ENV_FILE=/dev/null SECRET_KEY=unused DATABASE_URL=postgresql:///unused BROKER_URL=memory://
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo stop test conformance fuzz check lint types layers format bench bench-runs imports sameness messages audit tour accessibility
+.PHONY: help setup browser demo stop test conformance fuzz check lint types layers format bench bench-runs pages imports sameness messages audit tour accessibility
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ bench: setup ## Measure, as ratios to bare PostgreSQL and Django in the same run
 
 bench-runs: setup ## Pull 1,000 connections at once: time, memory and budgets, into docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.runs
+
+pages: setup ## Walk every page of the portal at 300, 30,000 and 300,000 records, write docs/pages.md
+	@$(BIN)/python -m benchmarks.pages
 
 audit: setup ## Known weaknesses of what requirements.lock names (ADVISORIES=all.zip: OSV's list, without a network)
 	@$(BIN)/python -m local.advisories $(ADVISORIES)

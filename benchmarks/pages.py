@@ -83,36 +83,43 @@ def _measured(place: Path, sizes: list[int]) -> dict[str, Any]:
 
 
 def _walk(sizes: list[int]) -> dict[str, Any]:
-    """By address with a person's own numbers taken out: the cost for each size."""
     import django
 
     django.setup()
-    from benchmarks import access, filling, population, walk
+    from benchmarks import access, filling, population
 
-    held = []
+    people = []
     for size in sizes:
-        person, delegate = access.sign_up(), access.sign_up()
+        person = access.sign_up()
         others = population.mixed(person.patient_id, size // _OTHERS)
         filling.fill(person, population.pages(others))
         filling.fill(person, population.pages(population.observations(person.patient_id, size - size // _OTHERS)))
-        access.let_in(person)
-        held.append(walk.estate(person, delegate, record=("Observation", "obs-1-1"), measured="obs-1-1"))
+        people.append(person)
     filling.settle()
-    costs: dict[str, list[Any]] = {}
+    return costs(people)
+
+
+def costs(people: list[Any]) -> dict[str, Any]:
+    """By address with a person's own numbers taken out: the cost for each of these people, who have such records."""
+    from benchmarks import access, walk
+
+    held = []
+    for person in people:
+        access.let_in(person)
+        held.append(walk.estate(person, access.sign_up(), record=("Observation", "obs-1-1"), measured="obs-1-1"))
+    found: dict[str, list[Any]] = {}
     unwalked = []
     for name in walk.pages():
         of_each = [walk.addresses(one, name) for one in held]
-        if not of_each[0]:
-            unwalked.append(name)
+        unwalked += [] if of_each[0] else [name]
         for together in zip(*of_each, strict=True):
-            found = [walk.cost(one.browser_for(name), address) for one, address in zip(held, together, strict=True)]
-            if any(one.status == 405 for one in found):
-                continue
-            costs[_told(name, together[0])] = [asdict(one) for one in found]
-    return {"pages": costs, "unwalked": unwalked}
+            asked = [walk.cost(one.browser_for(name), address) for one, address in zip(held, together, strict=True)]
+            if all(one.status != 405 for one in asked):  # a form is sent there, it is no page
+                found[_told(together[0])] = [asdict(one) for one in asked]
+    return {"pages": found, "unwalked": unwalked}
 
 
-def _told(name: str, address: str) -> str:
+def _told(address: str) -> str:
     """The address as a reader of the table understands it."""
     parts = address.split("/")
     return "/".join("…" if len(part) == 36 or part.isdigit() or part.startswith("obs-") else part for part in parts)

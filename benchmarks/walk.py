@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -35,7 +36,9 @@ from sync.tokens import Tokens
 
 TURNS: Final = 3
 # What hands over a file or the whole record is no page.
-_NO_PAGES: Final = frozenset({"download_file", "access_file", "receipt_file", "file_account"})
+NO_PAGES: Final = frozenset(
+    {"trend_points", "for_trend_points", "download_file", "access_file", "receipt_file", "file_account"}
+)
 _WISHES: Final = {
     "timeline": ("", "?q=hemoglobin", "?q=nothing-like-it", "?kind=laboratory", "?from=2019-01-01&to=2019-12-31"),
     "results": ("", "?q=hemoglobin"),
@@ -87,7 +90,7 @@ def estate(person: Person, delegate: Person, *, record: tuple[str, str], measure
         guardian=False,
         granted=("patient/*.rs",),
         terms=Terms(),
-        ends=at + timezone.timedelta(days=300),
+        ends=at + timedelta(days=300),
     )
     delegation, _ = delegations.invite(person, offer, read=ledger.Reading("1", "en"), at=at)
     delegations.accept(delegation, delegate, at=at)
@@ -113,7 +116,7 @@ def browser_of(person: Person) -> Client:
 
 def pages() -> list[str]:
     """The names of the pages, as the URL map has them."""
-    return sorted({one.name for one in urlpatterns if isinstance(one, URLPattern) and one.name} - _NO_PAGES)
+    return sorted({one.name for one in urlpatterns if isinstance(one, URLPattern) and one.name} - NO_PAGES)
 
 
 def addresses(held: Estate, name: str) -> list[str]:

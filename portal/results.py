@@ -15,7 +15,7 @@ from portal.drawing import Picture
 from records import indexing, reading, repertoire, series
 
 PAGE: Final = 100
-ROWS: Final = 50
+ROWS: Final = 25
 _DAY: Final = curves.DAY
 # Days back from the newest reading; None for all.
 TIMES: Final[dict[str, int | None]] = {"month": 31, "year": 366, "five": 1827, "all": None}

@@ -16,6 +16,7 @@ from gateway import launches
 from gateway.models import Application
 from gateway.views import answering
 from portal import hospitals, kinds, looking, pages, sources
+from portal import overview as overviews
 from smartlaunch import asks
 
 
@@ -46,7 +47,7 @@ def overview(request: HttpRequest) -> HttpResponse:
             "sources": sources.totals(counts),
             "connections": connections,
             "asks": asks.waiting(person, at=at),
-            "calling": [each for each in connections if each.needs_her],
+            "overview": overviews.of(person, counts, connections, at=at),
         },
     )
 

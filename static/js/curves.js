@@ -96,7 +96,7 @@ class Curve {
         points: { show: line.points.length <= POINTS_MOST, size: 7 },
       }))],
       hooks: {
-        drawAxes: [(plot) => this.bands(plot)],
+        drawClear: [(plot) => this.bands(plot)],
         setSelect: [(plot) => this.select(plot)],
         setCursor: [(plot) => this.follow(plot)],
       },
@@ -116,7 +116,8 @@ class Curve {
     const days = (last - first) / 86400;
     const form = days > 1500 ? { year: "numeric" } : days > 60 ? { year: "2-digit", month: "short" } : days > 2 ? { month: "short", day: "numeric" } : { hour: "2-digit", minute: "2-digit" };
     const format = new Intl.DateTimeFormat(language, { ...form, timeZone: zone });
-    return splits.map((each) => format.format(new Date(each * 1000)));
+    const names = splits.map((each) => format.format(new Date(each * 1000)));
+    return names.map((name, number) => (name === names[number - 1] ? "" : name));
   }
 
   bands(plot) {

@@ -68,7 +68,7 @@ def test_without_scripts_the_picture_and_the_table_are_there(live_server, open_p
     page.goto(f"{live_server.url}/results/w0/")
 
     expect(page.get_by_role("img", name="Body weight from")).to_be_visible()
-    expect(page.get_by_role("row")).to_have_count(42)
+    expect(page.get_by_role("row")).to_have_count(26)
     expect(page.get_by_role("button", name="Zoom in")).to_have_count(0)
 
 

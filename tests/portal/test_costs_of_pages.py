@@ -1,0 +1,63 @@
+"""Every page of the portal, walked by the URL map: a longer record asks no statement more (``make pages`` measures)."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import population, walk
+from portal.urls import urlpatterns
+from tests.portal import people
+
+pytestmark = pytest.mark.django_db
+
+
+def held(number: int) -> walk.Estate:
+    """A person of so many records, with the same connection, app and delegate whatever their number."""
+    person, delegate = people.sign_up(), people.sign_up()
+    resources = [*population.mixed(person.patient_id, number), *population.observations(person.patient_id, number)]
+    people.store_records(person, resources)
+    people.let_in(person, "patient/*.rs")
+    return walk.estate(person, delegate, record=("Observation", "obs-1-1"), measured="obs-1-1")
+
+
+def test_no_page_asks_more_statements_of_a_longer_record():
+    few, many = held(40), held(400)
+    asked: dict[str, list[int]] = {}
+    walked = set()
+
+    for name in walk.pages():
+        for address, longer in zip(walk.addresses(few, name), walk.addresses(many, name), strict=True):
+            costs = [
+                walk.cost(one.browser_for(name), where, turns=1) for one, where in ((few, address), (many, longer))
+            ]
+            if costs[0].status == costs[1].status == 200:
+                walked.add(name)
+                asked[address] = [each.queries for each in costs]
+
+    assert {address: number for address, number in asked.items() if number[1] > number[0]} == {}
+    assert {
+        "home",
+        "timeline",
+        "results",
+        "trend",
+        "records",
+        "record",
+        "same_kind",
+        "for_timeline",
+        "for_trend",
+    } <= walked
+
+
+def test_what_is_no_page_is_named_as_it_is_called():
+    assert {pattern.name for pattern in urlpatterns} >= walk.NO_PAGES
+
+
+def test_statements_are_counted_whichever_way_they_are_asked():
+    person = people.sign_up()
+    people.store_records(person, [people.observation(person, "a")])
+    browser = people.browser_of(person)
+
+    home, listing = (walk.cost(browser, address, turns=1).queries for address in ("/", "/records/laboratory/"))
+
+    assert listing > 0
+    assert home > 0
