@@ -53,7 +53,10 @@ class _Opened:
 
 def begin(ehr: Ehr, launch: str, *, at: datetime) -> tuple[Arrival, str]:
     """The arrival, and the secret for this browser's cookie. Nothing is asked of the EHR yet."""
-    Arrival.objects.filter(created__lt=at - REMEMBERED).delete()
+    over = Arrival.objects.filter(expires__lt=at)
+    over.filter(expires__lt=at - REMEMBERED).delete()
+    # What only knocked: anybody may, as often as he likes.
+    over.filter(reached=Step.OPENED, problem="").delete()
     state, nonce, verifier, secret = (secrets.token_urlsafe(48) for _ in range(4))
     arrival = Arrival(
         ehr=ehr,

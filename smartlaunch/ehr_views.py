@@ -19,6 +19,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts import binding
+from gateway import limits
+from gateway.errors import TooManyRequests
+from gateway.limits import Caller
 from gateway.views import answering
 from gateway.views.token import answered
 from smartlaunch import arrivals, ehrs, embedding, exchanges, refusals, styles, visits
@@ -34,6 +37,12 @@ STYLE_SECONDS: Final = 600
 def launch(request: HttpRequest) -> HttpResponse:
     """``?iss&launch``: from an EHR in the list, letter by letter; nothing is fetched from any other."""
     _as_nobody(request)
+    try:
+        limits.spend(Caller.ADDRESS, answering.origin(request))
+    except TooManyRequests as error:
+        response = _explain(request, Reason.BUSY, status=429)
+        response["Retry-After"] = str(error.seconds)
+        return response
     at, ehr = timezone.now(), ehrs.known(request.GET.get("iss", ""))
     if ehr is None:
         return _explain(request, Reason.UNKNOWN_EHR)
@@ -112,8 +121,8 @@ def _refused_cookie(request: HttpRequest, arrival: Arrival) -> HttpResponse:
     return embedding.held_by(response, arrival.ehr.frame_ancestors)
 
 
-def _explain(request: HttpRequest, reason: Reason, ehr: Ehr | None = None) -> HttpResponse:
+def _explain(request: HttpRequest, reason: Reason, ehr: Ehr | None = None, *, status: int = 400) -> HttpResponse:
     says, do = refusals.WORDS[reason]
     context = {"says": says, "do": do, "code": reason.value}
-    response = render(request, "smartlaunch/not_opened.html", context, status=400)
+    response = render(request, "smartlaunch/not_opened.html", context, status=status)
     return embedding.held_by(response, ehr.frame_ancestors if ehr else [])

@@ -28,6 +28,7 @@ class Reason(TextChoices):
     BAD_USER = "bad_user", _("The id_token names no fhirUser under this iss.")
     NOT_ADMITTED = "not_admitted", _("No rule of the organization lets this person in.")
     DEACTIVATED = "deactivated", _("The organization shut this clinician out.")
+    BUSY = "busy", _("There were too many requests from this address.")
     NO_PATIENT = "no_patient", _("The token response names no patient.")
 
 
@@ -63,6 +64,7 @@ WORDS: Final[dict[Reason, tuple[str | Promise, str | Promise]]] = {
         _("Your organization ended your access."),
         _("Please ask whoever looks after this service in your organization."),
     ),
+    Reason.BUSY: (_("There were too many requests from here. Wait a minute, then try again."), ""),
     Reason.NO_PATIENT: (_("Your EHR did not say whose chart is open."), _AGAIN),
 }
 

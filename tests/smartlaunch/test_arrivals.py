@@ -247,6 +247,20 @@ def test_without_the_cookie_a_window_of_its_own_is_offered_with_the_launch_unspe
     )
 
 
+def test_who_only_knocks_is_forgotten_and_who_knocks_too_often_waits(ehr: Ehr, settings):
+    for _ in range(3):
+        knock(Client(), ehr)
+    Arrival.objects.update(created=timezone.now() - 2 * arrivals.LIFETIME, expires=timezone.now() - arrivals.LIFETIME)
+    knock(Client(), ehr)
+    assert Arrival.objects.count() == 1
+
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "address": 1}
+    refused_ones = [answer for _ in range(5) if (answer := knock(Client(), ehr)).status_code == 429]
+
+    assert refused_ones
+    assert refused_ones[0]["Retry-After"]
+
+
 # --- attacks
 
 
