@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import time
 
 import pytest
@@ -66,6 +67,8 @@ def test_a_first_load_is_small_and_nothing_moves(site, open_page, path):
 @pytest.mark.thorough
 def test_the_first_paint_on_a_slow_phone_takes_less_than_a_second(site, open_page):
     """150 ms there and back, 1.6 Mbit a second, a processor four times slower: the best of five is the page's own."""
+    if os.getloadavg()[0] > (os.cpu_count() or 1):
+        pytest.skip("other work slows this machine down")
     client, taken = full(), []
     for _ in range(5):
         page = open_page(**browser.PHONE)
