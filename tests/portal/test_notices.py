@@ -19,6 +19,7 @@ from portal import ahead, reminders
 from portal.models import Wish
 from sharing import notices
 from sharing.models import HealthLink
+from tests.clinic import charts
 from tests.portal import people
 from tests.sharing import makers
 
@@ -180,6 +181,16 @@ def test_the_page_of_data_use_names_who_may_see_something_and_where_to_stop_it()
     assert "Nobody but you." in browser.get("/account/data/").content.decode()
 
 
+def test_the_page_of_data_use_names_clinics_too():
+    person = people.sign_up()
+    charts.open_for(person)
+
+    page = people.browser_of(person).get("/account/data/").content.decode()
+
+    assert '<a href="/clinics/">Riverside General Hospital</a>' in page
+    assert "Nobody but you." not in page
+
+
 def test_settings_are_gathered_on_one_page():
     page = people.browser_of(people.sign_up()).get("/account/").content.decode()
 
@@ -187,6 +198,7 @@ def test_settings_are_gathered_on_one_page():
         assert f'href="/accounts/{path}"' in page
     for path in (
         "/people/",
+        "/clinics/",
         "/account/notices/",
         "/account/data/",
         "/private/",
