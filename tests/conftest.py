@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.dispatch import receiver
 from django.test.signals import setting_changed
+from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 from xdist.scheduler import LoadScopeScheduling
 
@@ -21,6 +22,9 @@ from tests.browser import chromium, open_page
 
 JOURNEYS = "tests/journeys/"
 
+# How fast a machine makes examples says nothing of what is tested, and this one may be busy.
+settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("busy")
 network.close()
 cookies.keep_secrets()
 
