@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -18,6 +19,8 @@ from consent import gate
 from records import reading
 from smartlaunch import charts
 from smartlaunch.visits import Open
+
+IN_EMERGENCY: Final = "emergency-look"
 
 
 @dataclass
@@ -52,7 +55,8 @@ def at_chart(request: HttpRequest, opened: Open, *, interaction: str) -> Iterato
     with timezone.override(look.owner.zone):
         yield look
     if look.seen:
-        note(request, opened, look, Action.READ, interaction, {"types": dict(look.seen)})
+        told = interaction if isinstance(look.reader, gate.Holder) else IN_EMERGENCY
+        note(request, opened, look, Action.READ, told, {"types": dict(look.seen)})
 
 
 def note(

@@ -69,7 +69,9 @@ def test_with_a_reason_it_opens_and_she_is_told_at_once(linked):
     hers = words(people.browser_of(person).get("/clinics/"))
     assert REASON in hers
     first, second = Event.objects.filter(owner_id=person.pk, agent_kind="staff").order_by("sequence")
-    assert (first.interaction, second.interaction) == ("break-glass", "search")
+    assert (first.interaction, second.interaction) == ("break-glass", "emergency-look")
+    log = words(people.browser_of(person).get("/access/"))
+    assert "opened your record without your leave, in an emergency" in log
     assert (second.consent_id, second.detail["emergency"]) == (None, str(emergency.pk))
 
 
