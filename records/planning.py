@@ -197,7 +197,7 @@ def _date(made: Plan, clause: Clause, test: Test) -> None:
     )
     made.doubtful.append(test)
     if len(asked) == 1:
-        made.bounds = _bounds(asked[0])
+        made.bounds = _within(made.bounds, _bounds(asked[0]))
 
 
 def _compared(asked: dates.SearchDate, low: str, high: str) -> Sql:
@@ -223,6 +223,15 @@ def _compared(asked: dates.SearchDate, low: str, high: str) -> Sql:
             return Sql().add(f"{high} <= %s", span.low)
         case _:
             return Sql().add(f"({low} < %s AND {high} > %s)", span.high, span.low)
+
+
+def _within(one: Bounds | None, other: Bounds) -> Bounds:
+    """Where both can lie: "from … until …" is two clauses, and without its lower end all before it would be read."""
+    if one is None:
+        return other
+    lows = [each for each in (one.low, other.low) if each is not None]
+    highs = [each for each in (one.high, other.high) if each is not None]
+    return Bounds(max(lows, default=None), min(highs, default=None))
 
 
 def _bounds(asked: dates.SearchDate) -> Bounds:

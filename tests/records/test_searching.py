@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from records import searching, statements
+from records import planning, searching, statements
 from records.models import Counter
 from records.query import NEWEST_FIRST, OLDEST_FIRST, Query
 from tests.records.people import observation, own, put, sign_up
@@ -63,6 +63,17 @@ def test_what_has_no_beginning_or_no_end_is_found_in_its_place(date, expected):
     # Two that begin at no time come last, in no promised order.
     assert (found[:-2], set(found[-2:])) == (expected[:-2], set(expected[-2:]))
     assert record.count(query) == len(expected)
+
+
+@pytest.mark.parametrize("clauses", [("ge2014-06", "le2016"), ("le2016", "ge2014-06"), ("lt2016-06", "ge2014-06")])
+def test_two_dates_together_bound_the_stretch_at_both_ends(clauses):
+    record = _record()
+    alone = [set(_ids(record, Query.of("Observation").where("category", LAB).where("date", one))) for one in clauses]
+    query = Query.of("Observation").where("category", LAB).where("date", clauses[0]).where("date", clauses[1])
+
+    assert set(_ids(record, query)) == alone[0] & alone[1]
+    made = planning.plan(query, owner_id=1, patient_id="", blind_key=bytes(32))
+    assert None not in (made.bounds.low, made.bounds.high)
 
 
 @pytest.mark.parametrize("sort", [NEWEST_FIRST, OLDEST_FIRST])
