@@ -274,7 +274,7 @@ def let_look_after(person: sites.Site, hospitals: Sequence[sites.Site]) -> dict[
     _, account = _sign_up(person, MANAGER)
     for hospital in hospitals:
         _manage(person, "organization_staff", hospital.values["SITE_NAME"], account["email"])
-    return account | {"role": "staff", "pages": f"{person.url}/organizations/"}
+    return account | {"role": "manager", "pages": f"{person.url}/organizations/"}
 
 
 def _mailed(person: sites.Site, path: str) -> str:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from joserfc.jwk import ECKey
 
 from accounts.models import Person
 from audit import events
 from smartlaunch import ehrs
-from smartlaunch.models import Clinician, ClinicRole, Ehr, Organization, RoleRule
+from smartlaunch.models import Clinician, ClinicRole, Ehr, Organization, RoleRule, Visit
+from smartlaunch.visits import Context
 from sync.models import AuthMethod
 from tests.fakes.ehr import FakeEHR, Reply
 from tests.portal import people
@@ -273,6 +277,21 @@ def test_the_log_says_who_had_whose_chart_open(browser: Client, ehr: Ehr):
     said = page(browser, "/organizations/cedar-hospital/")
     assert "still open" not in said
     assert ">p1</td>" in said
+
+
+def test_the_log_does_not_tell_whether_the_patient_is_anybody_here(browser: Client, ehr: Ehr, manager: Person):
+    """A chart of somebody who has an account and shares nothing, and one of nobody, stand there alike."""
+    known, unknown = (str(uuid.uuid4()) for _ in range(2))
+    clinician = clinics.clinician(ehr, name="Dr. Elm")
+    for patient, person in ((known, manager), (unknown, None)):
+        clinics.visit(clinician, at_ehr=ehr, person=person, context=Context(patient))
+    Visit.objects.update(began=timezone.now(), ends=timezone.now() + timedelta(hours=1))
+
+    said = page(browser, "/organizations/cedar-hospital/")
+
+    rows = [row for row in said.split("<tr>") if known in row or unknown in row]
+    assert len(rows) == 2
+    assert len({re.sub(f"{known}|{unknown}", "ID", row.partition("</tr>")[0]) for row in rows}) == 1
 
 
 def test_an_organization_of_no_rules_lets_nobody_in(browser: Client, ehr: Ehr):

@@ -48,4 +48,4 @@ def test_the_demos_staff_looks_after_both_hospitals(live_server, settings, monke
 
     person = Person.objects.get(email=account["email"])
     assert {each.name for each in person.organizations.all()} == set(names)
-    assert (account["role"], account["pages"]) == ("staff", f"{live_server.url}/organizations/")
+    assert (account["role"], account["pages"]) == ("manager", f"{live_server.url}/organizations/")
