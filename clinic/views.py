@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -167,7 +168,7 @@ def _sent(request: HttpRequest, opened: Open, look: Look, context: dict[str, Any
 def ask(request: HttpRequest, opened: Open) -> HttpResponse:
     """He asks her. What he is told is the same whoever she is, and whether she is anybody."""
     asks.ask(opened, request.POST.get("code", "")[:40], at=timezone.now())
-    return _nothing(request, opened, asked=True)
+    return redirect(f"{reverse('clinic:panel', args=[opened.uid])}?asked=yes")
 
 
 @visits.needed
@@ -209,7 +210,7 @@ def _page(request: HttpRequest, opened: Open, look: Look, template: str, context
     return render(request, template, shown)
 
 
-def _nothing(request: HttpRequest, opened: Open, *, asked: bool = False) -> HttpResponse:
+def _nothing(request: HttpRequest, opened: Open) -> HttpResponse:
     """The same for no link, no decision, a refusal and a record that is not there."""
-    context = {"opened": opened, "stands": standing.word(opened, None), "asked": asked}
+    context = {"opened": opened, "stands": standing.word(opened, None), "asked": "asked" in request.GET}
     return render(request, "clinic/nothing.html", context)

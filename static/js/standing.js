@@ -9,7 +9,8 @@ async function look() {
       const answer = await fetch(page.dataset.standing, { credentials: "same-origin", redirect: "error", cache: "no-store" });
       if (answer.status === 403 || (answer.ok && (await answer.text()) !== page.dataset.stands)) {
         page.replaceChildren();
-        location.reload();
+        // By GET, also where a form was answered: a reload would send it again.
+        location.replace(location.href);
         return;
       }
     } catch {

@@ -15,11 +15,14 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
 
-from smartlaunch import clinicians, visits
-from smartlaunch.models import Clinician, Ehr, Visit
+from smartlaunch import asks, clinicians, notices, visits
+from smartlaunch.models import Ask, Clinician, Ehr, Visit
 from tests import browser as pages
+from tests.clinic.test_pages import patient_with_record
 from tests.fakes.chart import ChartEHR
+from tests.portal import people
 from tests.smartlaunch import clinics
+from tests.smartlaunch.test_asks import answer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BLOCKING = {"blocks nothing": 0, "blocks third parties": 1}
@@ -120,6 +123,27 @@ def test_where_frames_keep_no_cookie_a_window_of_its_own_does(profile, chart: Ch
 
     expect(window.locator("h1")).to_have_text("Shared by the patient")
     assert visits.opened_context(Visit.objects.get()).patient == "p1"
+
+
+def test_she_is_asked_out_of_the_frame_and_what_she_says_shows_there_and_goes_within_a_second(
+    profile, chart: ChartEHR, ehr: Ehr
+):
+    person = patient_with_record()
+    page = open_chart(profile(cookie_controls_mode=1), chart)
+    frame = page.frame_locator("iframe")
+    frame.get_by_label("Code of the patient").fill(asks.show_code(person, at=timezone.now()))
+    frame.get_by_role("button", name="Ask", exact=True).press("Enter")
+    expect(frame.get_by_role("status")).to_contain_text("If this leads to somebody")
+    for each in Ask.objects.all():
+        notices.deliver(each.pk, at=timezone.now())
+
+    answer(person, "season")
+
+    expect(frame.get_by_text("Zenobia Quillfeather")).to_be_visible(timeout=5000)
+    expect(frame.get_by_text("Penicillin").first).to_be_visible()
+    people.browser_of(person).post(f"/clinics/{ehr.organization.uid}/stop/")
+    expect(frame.get_by_text("Nothing is shared with")).to_be_visible(timeout=2000)
+    expect(frame.get_by_text("Zenobia Quillfeather")).to_have_count(0)
 
 
 def test_a_clinician_who_was_shut_out_sees_the_page_locked_within_a_second(profile, chart: ChartEHR, ehr: Ehr):
