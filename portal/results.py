@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from portal import curves, drawing, elements, finding, kinds, lines, names, phrases, readouts, sources, when
 from portal.curves import Drawn, Line
 from portal.drawing import Picture
-from records import indexing, reading, repertoire, series
+from records import reading, repertoire, series
 
 PAGE: Final = 100
 ROWS: Final = 25
@@ -92,14 +92,10 @@ def _groups(entries: Sequence[reading.Stored]) -> Iterable[Group]:
 def span(records: reading.RecordSet, code: str, over: str) -> Span | None:
     """The time back from the newest reading; None where none has a time."""
     ends = series.ends(records, code)
-    if ends is None or ends[1] <= indexing.NEVER:
+    if ends is None:
         return None
     days, until = TIMES[over], ends[1] + _DAY
-    oldest = ends[0] if ends[0] > indexing.NEVER else -FAR_BACK
-    return Span(oldest if days is None else max(oldest, until - (days + 1) * _DAY), until)
-
-
-FAR_BACK: Final = 150 * 366 * _DAY
+    return Span(ends[0] if days is None else max(ends[0], until - (days + 1) * _DAY), until)
 
 
 def pictures(drawn: Drawn, called: dict[int, str], parts: dict[str, str]) -> list[Picture]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from audit import cursors
@@ -14,6 +15,7 @@ from records.reading import RecordSet
 from records.statements import Sql
 
 _TYPE: Final = "Observation"
+_ANY_DATE: Final = "ge1800"
 _COLUMNS: Final = "r.occurred, r.source_id, r.version_id, r.logical_id, r.body, r.attachment"
 
 
@@ -32,12 +34,13 @@ def query(code: str) -> Query:
 
 
 def ends(records: RecordSet, code: str) -> tuple[int, int] | None:
-    """When the oldest and the newest of them began, µs since 1970 UTC; None when there are none."""
-    newest = records.search(query(code).page(1)).entries
+    """When the oldest and the newest of them that have a date began, µs since 1970 UTC; None when there are none."""
+    dated = query(code).where("date", _ANY_DATE)
+    newest = records.search(dated.page(1)).entries
     if not newest:
         return None
-    oldest = Query(_TYPE, query(code).clauses, count=1, sort=OLDEST_FIRST)
-    return records.search(oldest).entries[0].occurred, newest[0].occurred
+    oldest = records.search(replace(dated, sort=OLDEST_FIRST).page(1)).entries
+    return oldest[0].occurred, newest[0].occurred
 
 
 def stream(records: RecordSet, code: str, *, since: int, until: int) -> Iterator[Measured]:

@@ -238,9 +238,12 @@ def test_times_go_back_from_the_newest_reading():
         ],
     )
 
+    people.store_records(person, [weight(person, "undated", 99, effectiveDateTime=None)])
+
     found = {over: len(values(drawn(person, over=over)["charts"][0])[0]) for over in results.TIMES}
 
     assert found == {"month": 2, "year": 3, "five": 4, "all": 5}
+    assert "99 kg" in people.browser_of(person).get("/results/a/").content.decode()
 
 
 def test_a_stretch_can_be_seen_closer():
