@@ -34,7 +34,7 @@ from records.sameness.kinds import Kind
 from sync import connections, hospitals
 from sync.tokens import Tokens
 
-TURNS: Final = 3
+TURNS: Final = 1
 # What hands over a file or the whole record is no page.
 NO_PAGES: Final = frozenset(
     {"trend_points", "for_trend_points", "download_file", "access_file", "receipt_file", "file_account"}
@@ -60,7 +60,7 @@ class Estate:
 
 @dataclass(frozen=True)
 class Cost:
-    """``milliseconds`` of the server, a median; ``size`` in bytes as the page is, ``packed`` as gzip makes it."""
+    """``milliseconds`` of the server; ``size`` in bytes as the page is, ``packed`` as gzip makes it."""
 
     status: int
     queries: int
