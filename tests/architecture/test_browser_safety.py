@@ -20,7 +20,8 @@ SITES = ("config.urls", "sandbox.urls")
 EVIL = ("https://evil.example/", "//evil.example/", "/\\evil.example", "https:evil.example", "javascript:alert(1)")
 # Answers to whoever may call them from anywhere; no cookie counts there.
 WITHOUT_TOKEN = re.compile(
-    r"/oauth/(authorize|token|par|register|revoke|introspect|userinfo|logout)|/fhir/r4(/.*)?|/shl/.+"
+    r"/oauth/(authorize|token|par|register|revoke|introspect|userinfo|logout)|/fhir/r4(/.*)?|/shl/.+|/ehr/token"
+    r"|/cds-services(/.+)?"
 )
 
 FRAMED = ("10020 may be framed", "10055 weak Content-Security-Policy")
