@@ -135,7 +135,7 @@ def text(measured: dict[str, Any], sizes: list[int]) -> str:
         "gate and access log. The number of statements is exact. Times are of one request after a first that is not",
         "counted, and tell of this machine and its other work. Bytes are of the page alone, as gzip leaves them.",
         "Once a minute a page also notes that its session is in use (four statements), and a process fetches her keys",
-        "anew after 30 seconds (one): that is seen where a page took long. Lists from all sources read 1,000 at a time.",
+        "anew after 30 seconds (one): it is seen where a page took long. Lists from all sources read 1,000 at a time.",
         "",
         f"Machine: {os.cpu_count()} cores.",
         "",
