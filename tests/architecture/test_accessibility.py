@@ -6,13 +6,14 @@ The pages are those of the list of addresses, each with something of hers on it:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import pytest
 from django.test import Client
 from django.urls import resolve
 from django.utils import timezone
+from playwright import sync_api as playwright
 from playwright.sync_api import Page, expect
 
 from accounts.models import Person, Role
@@ -31,6 +32,7 @@ from tests.sharing import makers
 __all__ = ["hospital", "site"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+T = TypeVar("T")
 # A ceremony of passkeys that a browser without one would begin; leaving, which would end the walk.
 PASSED_OVER = {"webauthn", "logout"}
 # Colours that are on their way to others have no contrast that means anything.
@@ -90,13 +92,25 @@ def come_as(page: Page, client: Client | None, site: str, *, language: str = "en
     page.context.add_cookies([{"name": name, "value": value, "url": site} for name, value in cookies.items()])
 
 
+def at(page: Page, address: str, see: Callable[[], T]) -> T:
+    """What ``see`` says of the page; asked again of one that loaded itself anew, as some do at news."""
+    for _ in range(2):
+        page.goto(address)
+        try:
+            return see()
+        except playwright.Error as error:
+            if "context was destroyed" not in error.message:
+                raise
+    page.goto(address)
+    return see()
+
+
 def walk(page: Page, axe: str, site: str, asked: list[tuple[Client | None, str]], **cookies: Any) -> dict[str, Any]:
     """What is wrong, by address."""
     wrong = {}
     for client, path in asked:
         come_as(page, client, site, **cookies)
-        page.goto(site + path)
-        if found := [*look(page, axe)[0], *_unfit(page)]:
+        if found := at(page, site + path, lambda: [*look(page, axe)[0], *_unfit(page)]):
             wrong[path] = found
     return wrong
 
@@ -235,8 +249,7 @@ def test_every_page_by_rule_and_by_key_into_the_documentation(site, open_page, a
     page = open_page(**browser.PHONE, **STILL)
     for client, path in pages_of(estate):
         come_as(page, client, site)
-        page.goto(site + path)
-        (broken, kept), (missed, stops) = look(page, axe), tab_through(page)
+        (broken, kept), (missed, stops) = at(page, site + path, lambda: (look(page, axe), tab_through(page)))
         if broken or missed:
             wrong[path] = broken + missed
         rows.add(f"| `{_pattern(path)}` | {kept} | {len(broken)} | {stops} | {len(missed)} |")
