@@ -28,7 +28,9 @@ from sync.sources.wearables.maker import About, Feed, Found, Maker, Window
 PAGES_MAX: Final = 200
 """Pages of one window; a maker that sends more than these is going in a circle."""
 AGAIN: Final = timedelta(days=7)
-"""An update asks for the last days once more: devices hand in late what they measured."""
+AGAIN_AT_MOST: Final = timedelta(days=60)
+"""An update asks for the last days once more: devices hand in late what they measured. For two months where a maker
+gives as many days at once, so that it costs no request more."""
 _AHEAD: Final = timedelta(hours=14)
 
 
@@ -137,7 +139,10 @@ class WearableSource:
 
     def _since(self, feed: Feed) -> date:
         oldest = self._today - timedelta(days=feed.back)
-        return oldest if self._complete is None else max(oldest, (self._complete - AGAIN).date())
+        if self._complete is None:
+            return oldest
+        again = max(AGAIN, min(timedelta(days=feed.days), AGAIN_AT_MOST))
+        return max(oldest, (self._complete - again).date())
 
     def _pages(self, path: str, asked: Any, feed: Feed) -> Iterator[http.Answer]:
         for _ in range(PAGES_MAX):
