@@ -76,6 +76,8 @@ _WORDS: Final[dict[str, Text]] = {
     "false": gettext_lazy("is alive"),
 }
 _CURRENT: Final = frozenset({"active", "recurrence", "relapse", "on-hold", "intended", "in-progress", "draft", ""})
+_VOICES: Final = 25
+"""How many records of one fact are told one by one. A medicine may have been prescribed a thousand times."""
 _STANDING: Final = frozenset({Kind.PROBLEMS, Kind.MEDICINES, Kind.ALLERGIES})
 
 
@@ -125,7 +127,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class Fact:
-    """One line of a list: a cluster, named by its newest word. ``current``: whether any source says it goes on."""
+    """One line of a list: a cluster, named by its newest word. ``current``: whether any source says it goes on.
+    ``more``: how many records beside the voices say the same.
+    """
 
     title: str
     about: tuple[str, ...]
@@ -133,6 +137,7 @@ class Fact:
     sources: tuple[str, ...]
     differences: tuple[Difference, ...]
     current: bool
+    more: int = 0
 
 
 @dataclass(frozen=True)
@@ -195,7 +200,8 @@ def others(
     if found is None or cluster is None or len(cluster.members) < 2:
         return None
     members = [found.stored[said.ref] for said in cluster.members]
-    return found.kind, _fact(found, cluster, places([found], owner, acting)), members
+    asked = Ref(stored.resource_type, stored.logical_id)
+    return found.kind, _fact(found, cluster, places([found], owner, acting), asked), members
 
 
 def partners(found: Gathered, ref: Ref, called: Places) -> tuple[Fact, list[Fact]] | None:
@@ -231,17 +237,26 @@ def places(gathered: Iterable[Gathered], owner: Person, acting: Acting | None) -
     return origins.places(owner, spoken, acting=acting)
 
 
-def _fact(found: Gathered, cluster: Cluster, called: Places) -> Fact:
+def _fact(found: Gathered, cluster: Cluster, called: Places, asked: Ref | None = None) -> Fact:
     newest = cluster.members[0]
     line = lines.of(found.stored[newest.ref], source="")
+    heard = _heard(cluster, asked)
     return Fact(
         title=line.title,
         about=tuple(part for part in (line.value, *line.about) if part),
-        voices=tuple(_voice(found, said.ref, cluster.reason(said.ref), called) for said in cluster.members),
+        voices=tuple(_voice(found, said.ref, cluster.reasons.get(said.ref), called) for said in heard),
         sources=tuple(dict.fromkeys(_name(called, said.source_id) for said in cluster.members)),
         differences=tuple(_difference(each, found, called) for each in found.conflicts_of(cluster)),
         current=any(_goes_on(said) for said in cluster.members),
+        more=len(cluster.members) - len(heard),
     )
+
+
+def _heard(cluster: Cluster, asked: Ref | None) -> list[Said]:
+    """The newest words, the newest of each source, and the record that was asked about."""
+    first = {said.source_id: said.ref for said in reversed(cluster.members)}
+    kept = {*first.values(), asked, *(said.ref for said in cluster.members[:_VOICES])}
+    return [said for said in cluster.members if said.ref in kept]
 
 
 def _goes_on(said: Said) -> bool:

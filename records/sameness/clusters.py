@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from records.sameness import rules
@@ -23,18 +23,25 @@ _COMPARED: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """One fact. ``members`` newest word first; ``links`` are what holds them together, the surest first."""
+    """One fact. ``members`` newest word first; ``links`` are what holds them together, the surest first.
+
+    ``reasons``: of each record the surest link by which it belongs here.
+    """
 
     members: tuple[Said, ...]
     links: tuple[Link, ...]
+    reasons: Mapping[Ref, Link] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        found: dict[Ref, Link] = {}
+        for link in self.links:
+            found.setdefault(link.one, link)
+            found.setdefault(link.other, link)
+        object.__setattr__(self, "reasons", found)
 
     @property
     def sources(self) -> frozenset[int]:
         return frozenset(said.source_id for said in self.members)
-
-    def reason(self, ref: Ref) -> Link | None:
-        """The surest link by which a record belongs here."""
-        return next((link for link in self.links if ref in (link.one, link.other)), None)
 
 
 def form(every: Iterable[Said], words: Words) -> list[Cluster]:

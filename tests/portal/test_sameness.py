@@ -74,6 +74,21 @@ def test_two_doses_are_a_disagreement_and_nothing_is_chosen(person):
     assert "20 mg" in text
 
 
+def test_of_what_was_prescribed_often_the_newest_are_told_and_the_rest_counted(person):
+    people.store_records(
+        person, [medicine(f"again-{n}", "Metformin 500 MG", authoredOn=f"2024-01-{n:02}") for n in range(1, 29)]
+    )
+    people.store_records(person, [medicine("first", "Metformin 500 MG", authoredOn="2019-01-01")], hospital="Cedar")
+
+    text = page(person, "/same/medicines/")
+
+    assert "3 older records say the same." in text
+    assert "/record/MedicationRequest/again-28/" in text
+    assert "/record/MedicationRequest/first/" in text, "the newest of each source"
+    assert "/record/MedicationRequest/again-3/" not in text
+    assert "/record/MedicationRequest/again-3/" in page(person, "/record/MedicationRequest/again-3/")
+
+
 def test_how_a_medicine_is_taken_is_told_in_words(person):
     repeat = {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d"}}
     taken = {

@@ -24,7 +24,7 @@ def test_three_sources_that_tell_one_fact_are_one_cluster():
     cluster = next(each for each in found if len(each.members) == 3)
     assert {link.rule for link in cluster.links} == {Rule.CODE, Rule.NAME}
     assert cluster.sources == {1, 2, 3}
-    reason = cluster.reason(Ref("Condition", "c"))
+    reason = cluster.reasons[Ref("Condition", "c")]
     assert reason is not None
     assert reason.rule is Rule.NAME
 
