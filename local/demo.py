@@ -219,7 +219,9 @@ def main() -> None:
         ended = down(place)
         print(f"ended: {', '.join(ended)}" if ended else "nothing was running")
         return
-    signal.signal(signal.SIGTERM, _interrupt)
+    # SIGINT too: who starts it in the background of a shell would have it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     _run(place, detach=asked.detach)
 
 
