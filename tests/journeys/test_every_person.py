@@ -57,7 +57,7 @@ def content(resource):
 
 
 @pytest.mark.skipif(not seeding.SHARED_DATA.exists(), reason="the public data sets do not lie beside the checkout")
-@pytest.mark.parametrize("slug", ["riverside", "lakeside"])
+@pytest.mark.parametrize("slug", ["riverside", pytest.param("lakeside", marks=pytest.mark.thorough)])
 def test_what_is_stored_of_every_person_is_what_her_hospital_holds_byte_for_byte(stack, slug):
     hospital = stack.hospital(slug)
     patients = stack.patients_at(hospital)
