@@ -151,16 +151,16 @@ def _check(claims: dict[str, Any], client: Provable, *, at: datetime) -> datetim
         raise ClientRefused("issuer and subject must be the client")
     if not isinstance(claims.get("jti"), str) or not claims["jti"]:
         raise ClientRefused("an assertion without jti")
-    expires = _instant(claims.get("exp"))
+    expires = instant(claims.get("exp"))
     if expires is None or not at - LEEWAY < expires <= at + LIFE_MAX + LEEWAY:
         raise ClientRefused("an assertion that is expired or lives longer than five minutes")
-    begins = [_instant(claims[name]) for name in ("nbf", "iat") if name in claims]
+    begins = [instant(claims[name]) for name in ("nbf", "iat") if name in claims]
     if any(moment is None or moment > at + LEEWAY for moment in begins):
         raise ClientRefused("an assertion of the future")
     return expires
 
 
-def _instant(value: object) -> datetime | None:
+def instant(value: object) -> datetime | None:
     """A NumericDate as an instant; None if it is none or no date."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.core.cache import cache
@@ -111,18 +111,9 @@ def _check(claims: dict[str, Any], audience: str, at: datetime) -> datetime:
         raise CallRefused("for somebody else")
     if not isinstance(claims.get("jti"), str) or not claims["jti"]:
         raise CallRefused("no jti")
-    issued, expires = _instant(claims.get("iat")), _instant(claims.get("exp"))
+    issued, expires = assertions.instant(claims.get("iat")), assertions.instant(claims.get("exp"))
     if issued is None or issued > at + LEEWAY:
         raise CallRefused("of no time, or of the future")
     if expires is None or not at - LEEWAY < expires <= at + LIFE_MAX + LEEWAY:
         raise CallRefused("expired, or good for more than five minutes")
     return expires
-
-
-def _instant(value: object) -> datetime | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return datetime.fromtimestamp(value, UTC)
-    except (OverflowError, OSError, ValueError):
-        return None

@@ -7,13 +7,13 @@ who works, until when. What that opens here is the same as in a clinician's fram
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
 
 from accounts.models import Person
-from gateway import credentials, tokens
+from gateway import assertions, credentials, tokens
 from gateway.credentials import Asked
 from gateway.errors import GrantTypeUnsupported, ParameterMissing, ScopeRefused, ServiceUnknown, SubjectRefused
 from gateway.models import SharedToken
@@ -97,14 +97,14 @@ def _introspected(ehr: Ehr, token: str) -> dict[str, Any]:
             said = json.loads(answer.content) if answer.status_code == 200 else {}
     except (SourceError, json.MalformedJSON, *outbound.CONNECTION_FAULTS) as error:
         raise SubjectRefused(f"introspection: {type(error).__name__}") from error
-    ends, patient = said.get("exp"), said.get("patient")
+    if not isinstance(said, dict):
+        raise SubjectRefused("no introspection response")
+    ends, patient = assertions.instant(said.get("exp")), said.get("patient")
     if said.get("active") is not True or said.get("iss", server.issuer) != server.issuer:
         raise SubjectRefused("not active there")
-    if isinstance(ends, bool) or not isinstance(ends, int | float) or not isinstance(patient, str):
+    if ends is None or not isinstance(patient, str) or not references.ID.fullmatch(patient):
         raise SubjectRefused("no end, or no patient")
-    if not references.ID.fullmatch(patient):
-        raise SubjectRefused("no patient")
-    return {**said, "iss": server.issuer, "exp": datetime.fromtimestamp(ends, UTC)}
+    return {**said, "iss": server.issuer, "exp": ends}
 
 
 def _clinician(ehr: Ehr, said: Mapping[str, Any], *, at: datetime) -> Clinician:

@@ -83,7 +83,7 @@ class FakeEHR:
         self.order: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda matches: matches
         self.metadata_changes: dict[str, Any] = {}
         self.registers = False
-        self.introspected: dict[str, dict[str, Any]] = {}
+        self.introspected: dict[str, Any] = {}
         self.registrations: list[dict[str, Any]] = []
         self.own_clients: dict[str, Any] = {}
         self.requires: Callable[[Asked], Reply | None] = lambda _: None

@@ -181,8 +181,11 @@ def test_not_shared_not_known_and_not_good_are_told_alike(
     fake.introspected["relative"] = said(fake, fhirUser=f"{fake.base}/RelatedPerson/x")
     fake.introspected["nobody"] = said(fake, fhirUser=None)
     fake.introspected["odd"] = said(fake, patient="../x")
+    fake.introspected["endless"] = said(fake, exp=10**18)
+    fake.introspected["list"] = ["active"]
     given(ask(service))
-    answers = [ask(service, name) for name in ("stranger", "late", "other", "relative", "nobody", "odd", "made-up")]
+    names = ("stranger", "late", "other", "relative", "nobody", "odd", "endless", "list", "made-up")
+    answers = [ask(service, name) for name in names]
     ledger.withdraw(
         owner_id=owner.pk, grantee=str(ehr.organization.uid), kind=Grantee.ORGANIZATION, actor=owner, at=timezone.now()
     )
