@@ -84,8 +84,7 @@ def _people(
 
 
 def _somebody(fact: Fact, found: Gathered, roles: Mapping[str, list[Any]], seen: Mapping[str, str]) -> Somebody:
-    members = {f"{ref.resource_type}/{ref.logical_id}": each.resource for ref, each in found.stored.items()}
-    mine = [members[voice.name] for voice in fact.voices]
+    mine = [found.stored[voice.ref].resource for voice in fact.voices]
     held = [role for voice in fact.voices for role in roles.get(voice.name, ())]
     at = max((seen.get(voice.name, "") for voice in fact.voices), default="")
     return Somebody(

@@ -98,8 +98,12 @@ class Voice:
         return self.place.name
 
     @property
+    def ref(self) -> Ref:
+        return Ref(self.line.resource_type, self.line.logical_id)
+
+    @property
     def name(self) -> str:
-        return f"{self.line.resource_type}/{self.line.logical_id}"
+        return str(self.ref)
 
     @property
     def joinable(self) -> bool:
