@@ -34,8 +34,19 @@ _UNITS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
+class WordsField(forms.CharField):
+    """Her own words, without signs that no FHIR text may have (R4 datatypes.html#string)."""
+
+    def to_python(self, value: Any) -> str:
+        text = super().to_python(value) or ""
+        return "".join(sign for sign in text if sign in "\n\t" or (sign >= " " and sign != "\x7f")).strip()
+
+
 class EntryForm(forms.Form):
-    """What every entry has. ``bounds``: by unit, between which values a reading is taken for one and not a slip."""
+    """What every entry has; each sort adds its own to what is said, and to what is filled in again.
+
+    ``bounds``: by unit, between which values a reading is taken for one and not a slip.
+    """
 
     code: ClassVar[tuple[str, str]]
     category: ClassVar[str] = ""
@@ -62,18 +73,14 @@ class EntryForm(forms.Form):
 
     def said(self) -> dict[str, Any]:
         """The entry in FHIR, as far as it is hers to say (sync.entries adds the rest). Of a valid form."""
-        note = _plain(self.cleaned_data.get("note", ""))
+        note = self.cleaned_data.get("note", "")
         category = {"coding": [{"system": _CATEGORIES, "code": self.category}]}
         return {
             **({"category": [category]} if self.category else {}),
             "code": {"coding": [{"system": LOINC, "code": self.code[0], "display": self.code[1]}]},
             "effectiveDateTime": timezone.localtime(self.cleaned_data["moment"]).isoformat(timespec="seconds"),
-            **self.told(),
             **({"note": [{"text": note}]} if note else {}),
         }
-
-    def told(self) -> dict[str, Any]:
-        raise NotImplementedError
 
     @classmethod
     def again(cls, resource: Any) -> dict[str, Any]:
@@ -81,11 +88,7 @@ class EntryForm(forms.Form):
         at = elements.text(resource, "effectiveDateTime")
         span = dates.interval(at) if at else None
         moment = datetime.fromtimestamp(span.low / 1_000_000, tz=timezone.get_current_timezone()) if span else None
-        return {"moment": moment, "note": elements.text(resource, "note", "text"), **cls.filled(resource)}
-
-    @classmethod
-    def filled(cls, resource: Any) -> dict[str, Any]:
-        raise NotImplementedError
+        return {"moment": moment, "note": elements.text(resource, "note", "text")}
 
     def check_value(self, name: str, unit: str) -> None:
         low, high = self.bounds[unit]
@@ -99,10 +102,8 @@ def _number(label: Any, *, step: str = "any", required: bool = True) -> forms.De
     return forms.DecimalField(label=label, max_digits=6, decimal_places=2, widget=widget, required=required)
 
 
-def _note() -> forms.CharField:
-    return forms.CharField(
-        label=gettext_lazy("Note"), max_length=2000, required=False, widget=forms.Textarea({"rows": 3})
-    )
+def _note() -> WordsField:
+    return WordsField(label=gettext_lazy("Note"), max_length=2000, required=False, widget=forms.Textarea({"rows": 3}))
 
 
 class PressureForm(EntryForm):
@@ -123,28 +124,33 @@ class PressureForm(EntryForm):
             self.add_error("diastolic", _("The lower number is not lower than the upper one."))
         return said
 
-    def told(self) -> dict[str, Any]:
+    def said(self) -> dict[str, Any]:
         parts = (
             ("8480-6", "Systolic blood pressure", "systolic"),
             ("8462-4", "Diastolic blood pressure", "diastolic"),
         )
         return {
+            **super().said(),
             "component": [
                 {
                     "code": {"coding": [{"system": LOINC, "code": code, "display": display}]},
                     "valueQuantity": _quantity(self.cleaned_data[name], "mmHg"),
                 }
                 for code, display, name in parts
-            ]
+            ],
         }
 
     @classmethod
-    def filled(cls, resource: Any) -> dict[str, Any]:
+    def again(cls, resource: Any) -> dict[str, Any]:
         values = {
             elements.text(part, "code", "coding", "code"): elements.first(part, "valueQuantity", "value")
             for part in elements.every(resource, "component")
         }
-        return {"systolic": values.get("8480-6"), "diastolic": values.get("8462-4")}
+        return {
+            **super().again(resource),
+            "systolic": values.get("8480-6"),
+            "diastolic": values.get("8462-4"),
+        }
 
 
 class ValueForm(EntryForm):
@@ -166,12 +172,14 @@ class ValueForm(EntryForm):
             self.check_value("value", said["unit"])
         return said
 
-    def told(self) -> dict[str, Any]:
-        return {"valueQuantity": _quantity(self.cleaned_data["value"], self.cleaned_data["unit"])}
+    def said(self) -> dict[str, Any]:
+        value = _quantity(self.cleaned_data["value"], self.cleaned_data["unit"])
+        return {**super().said(), "valueQuantity": value}
 
     @classmethod
-    def filled(cls, resource: Any) -> dict[str, Any]:
+    def again(cls, resource: Any) -> dict[str, Any]:
         return {
+            **super().again(resource),
             "value": elements.first(resource, "valueQuantity", "value"),
             "unit": elements.text(resource, "valueQuantity", "unit"),
         }
@@ -206,7 +214,7 @@ class TemperatureForm(ValueForm):
 class SymptomForm(EntryForm):
     code = ("75325-1", "Symptom")
 
-    symptom = forms.CharField(label=gettext_lazy("What you notice"), max_length=200)
+    symptom = WordsField(label=gettext_lazy("What you notice"), max_length=200)
     severity = forms.ChoiceField(
         label=gettext_lazy("How strong"),
         required=False,
@@ -215,20 +223,21 @@ class SymptomForm(EntryForm):
     )  # fmt: skip
     note = _note()
 
-    def told(self) -> dict[str, Any]:
-        said = self.cleaned_data
-        told: dict[str, Any] = {"valueCodeableConcept": {"text": _plain(said["symptom"])}}
-        if code := _SEVERITY.get(said["severity"]):
-            strength = {"coding": [{"system": SNOMED, "code": code, "display": said["severity"].capitalize()}]}
+    def said(self) -> dict[str, Any]:
+        chosen = self.cleaned_data["severity"]
+        told = {**super().said(), "valueCodeableConcept": {"text": self.cleaned_data["symptom"]}}
+        if code := _SEVERITY.get(chosen):
+            strength = {"coding": [{"system": SNOMED, "code": code, "display": chosen.capitalize()}]}
             severity = {"coding": [{"system": SNOMED, "code": "246112005", "display": "Severity"}]}
             told["component"] = [{"code": severity, "valueCodeableConcept": strength}]
         return told
 
     @classmethod
-    def filled(cls, resource: Any) -> dict[str, Any]:
+    def again(cls, resource: Any) -> dict[str, Any]:
         code = elements.text(resource, "component", "valueCodeableConcept", "coding", "code")
         words = {code: word for word, code in _SEVERITY.items()}
         return {
+            **super().again(resource),
             "symptom": elements.text(resource, "valueCodeableConcept", "text"),
             "severity": words.get(code, ""),
         }
@@ -237,14 +246,14 @@ class SymptomForm(EntryForm):
 class NoteForm(EntryForm):
     code = ("51855-5", "Patient Note")
 
-    text = forms.CharField(label=gettext_lazy("Note"), max_length=10_000, widget=forms.Textarea({"rows": 8}))
+    text = WordsField(label=gettext_lazy("Note"), max_length=10_000, widget=forms.Textarea({"rows": 8}))
 
-    def told(self) -> dict[str, Any]:
-        return {"valueString": _plain(self.cleaned_data["text"])}
+    def said(self) -> dict[str, Any]:
+        return {**super().said(), "valueString": self.cleaned_data["text"]}
 
     @classmethod
-    def filled(cls, resource: Any) -> dict[str, Any]:
-        return {"text": elements.text(resource, "valueString")}
+    def again(cls, resource: Any) -> dict[str, Any]:
+        return {**super().again(resource), "text": elements.text(resource, "valueString")}
 
 
 @dataclass(frozen=True)
@@ -307,9 +316,3 @@ def listed(stored: Stored) -> Entry:
 def _quantity(value: Decimal, unit: str) -> dict[str, Any]:
     """As she wrote it: 72.50 stays 72.50."""
     return {"value": ExactDecimal(str(value)), "unit": unit, "system": UCUM, "code": _UNITS[unit]}
-
-
-def _plain(text: str) -> str:
-    """Without signs that no FHIR text may have (R4 datatypes.html#string)."""
-    kept = "".join(sign for sign in text if sign in "\n\t" or (sign >= " " and sign != "\x7f"))
-    return kept.replace("\r", "").strip()

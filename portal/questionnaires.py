@@ -20,7 +20,7 @@ from django import forms
 from django.utils.translation import gettext as _
 
 from accounts import languages
-from portal import elements
+from portal import elements, entries
 from records import reading
 from records.query import Query
 from standards.fhir.json import ExactDecimal
@@ -154,7 +154,8 @@ class AnswerForm(forms.Form):
     def said(self) -> dict[str, Any]:
         """The QuestionnaireResponse as far as it is hers to say (sync.entries adds the rest). Of a valid form."""
         fields = {elements.text(each.item, "linkId"): each.field for each in self.questions}
-        return {"questionnaire": self.asked.canonical, "item": list(self._answers(self.asked.resource, fields))}
+        told = list(self._answers(self.asked.resource, fields))
+        return {"questionnaire": self.asked.canonical, **({"item": told} if told else {})}
 
     def _answers(self, holder: Any, fields: dict[str, str]) -> Iterator[dict[str, Any]]:
         for item in elements.every(holder, "item"):
@@ -245,11 +246,11 @@ def _day(_item: Any, shared: dict[str, Any], _most: int) -> forms.Field:
 
 
 def _line(_item: Any, shared: dict[str, Any], most: int) -> forms.Field:
-    return forms.CharField(max_length=most, **shared)
+    return entries.WordsField(max_length=most, **shared)
 
 
 def _lines(_item: Any, shared: dict[str, Any], most: int) -> forms.Field:
-    return forms.CharField(max_length=most, widget=forms.Textarea({"rows": 4}), **shared)
+    return entries.WordsField(max_length=most, widget=forms.Textarea({"rows": 4}), **shared)
 
 
 def _nothing(_item: Any, _shared: dict[str, Any], _most: int) -> forms.Field:
@@ -283,8 +284,7 @@ def _answer(item: Any, value: Any) -> dict[str, Any]:
             option = list(elements.every(item, "answerOption"))[int(value)]
             return {name: option[name] for name in _OPTIONS if name in option}
         case _:
-            kept = "".join(sign for sign in value if sign in "\n\t" or (sign >= " " and sign != "\x7f"))
-            return {"valueString": kept.strip() or "-"}
+            return {"valueString": value}
 
 
 def _again(item: Any, answer: dict[str, Any]) -> Any:

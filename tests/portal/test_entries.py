@@ -113,6 +113,8 @@ def test_what_she_wrote_stands_in_the_record_as_she_wrote_it():
         ("weight", {"value": "NaN"}),
         ("temperature", {"value": "1e3"}),
         ("symptom", {"symptom": " "}),
+        ("symptom", {"symptom": "\x01"}),
+        ("note", {"text": "\x07 \x7f"}),
         ("note", {"text": "x" * 10_001}),
     ],
 )
