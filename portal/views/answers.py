@@ -13,13 +13,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal import elements, looking, pages, questionnaires, when
 from portal.questionnaires import AnswerForm, Asked
-from portal.views.entries import origin, version
+from portal.views.entries import NOT_KEPT, Written, correct_one, origin, take_back_one
 from records import sources
 from records.query import Query
 from records.reading import Stored
 from sync import entries as written
 
 LISTED = 100
+ANSWERS = Written(written.ANSWERS, "portal:own_answers", "portal:own_answer_correct")
 
 
 @require_safe
@@ -58,9 +59,14 @@ def answer(request: HttpRequest, name: str) -> HttpResponse:
         raise Http404
     form = AnswerForm(asked, request.POST or None)
     if request.method == "POST" and form.is_valid():
-        written.add(pages.person(request), form.said(), kind=written.ANSWERS, at=timezone.now(), origin=origin(request))
-        messages.success(request, _("Your answers are kept as an entry of your own."))
-        return redirect("portal:own_answers")
+        person, now = pages.person(request), timezone.now()
+        try:
+            written.add(person, form.said(), kind=written.ANSWERS, at=now, origin=origin(request))
+        except written.Malformed:
+            messages.error(request, NOT_KEPT)
+        else:
+            messages.success(request, _("Your answers are kept as an entry of your own."))
+            return redirect("portal:own_answers")
     return render(request, "portal/answer_form.html", {"asked": asked, "form": form})
 
 
@@ -74,17 +80,7 @@ def correct(request: HttpRequest, entry: UUID) -> HttpResponse:
     filled = AnswerForm.filled(asked, stored.resource)
     form = AnswerForm(asked, request.POST) if request.method == "POST" else AnswerForm(asked, initial=filled)
     if request.method == "POST" and form.is_valid():
-        try:
-            written.correct(
-                pages.person(request), str(entry), form.said(), version=version(request), at=timezone.now(),
-                kind=written.ANSWERS, origin=origin(request),
-            )  # fmt: skip
-        except written.Changed:
-            return _changed(request, entry)
-        except written.NoSuchEntry as error:
-            raise Http404 from error
-        messages.success(request, _("Corrected. The earlier version is kept beside it."))
-        return redirect("portal:own_answers")
+        return correct_one(request, entry, form.said(), ANSWERS)
     return render(request, "portal/answer_form.html", {"asked": asked, "form": form, "stored": stored})
 
 
@@ -92,22 +88,7 @@ def correct(request: HttpRequest, entry: UUID) -> HttpResponse:
 @pages.of_person
 def take_back(request: HttpRequest, entry: UUID) -> HttpResponse:
     _given(request, str(entry))
-    try:
-        written.take_back(
-            pages.person(request), str(entry), version=version(request), at=timezone.now(), kind=written.ANSWERS,
-            origin=origin(request),
-        )  # fmt: skip
-    except written.Changed:
-        return _changed(request, entry)
-    except written.NoSuchEntry as error:
-        raise Http404 from error
-    messages.success(request, _("Taken back. It stays in your record, marked as entered in error."))
-    return redirect("portal:own_answers")
-
-
-def _changed(request: HttpRequest, entry: UUID) -> HttpResponse:
-    messages.error(request, _("It has changed meanwhile. Look at it again."))
-    return redirect("portal:own_answer_correct", entry=entry)
+    return take_back_one(request, entry, ANSWERS)
 
 
 def _given(request: HttpRequest, logical_id: str) -> tuple[Stored, Asked | None]:

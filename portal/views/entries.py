@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -9,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal import entries, looking, pages
@@ -18,6 +23,20 @@ from records.reading import Stored
 from sync import entries as written
 
 PAGE = 30
+# A questionnaire of a hospital may ask for what cannot stand in an answer: a code that is none, a name with spaces.
+NOT_KEPT = gettext_lazy("This cannot be kept: there is a mistake in the questionnaire itself.")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What she writes as one type of FHIR, and by which names its pages are found: all of it, and one to correct."""
+
+    kind: str
+    listing: str
+    correcting: str
+
+
+OWN = Written(written.KIND, "portal:own", "portal:own_correct")
 
 
 @require_safe
@@ -54,22 +73,10 @@ def add(request: HttpRequest, sort: str) -> HttpResponse:
 @pages.of_person
 def correct(request: HttpRequest, entry: UUID) -> HttpResponse:
     """The same form, filled in; ``version`` is the one she saw."""
-    logical_id = str(entry)
-    stored, sort = _entry(request, logical_id)
+    stored, sort = _entry(request, str(entry))
     form = sort.form(request.POST) if request.method == "POST" else sort.form(initial=sort.form.again(stored.resource))
     if request.method == "POST" and form.is_valid():
-        try:
-            written.correct(
-                pages.person(request), logical_id, form.said(), version=version(request), at=timezone.now(),
-                origin=origin(request),
-            )  # fmt: skip
-        except written.Changed:
-            messages.error(request, _("It has changed meanwhile. Look at it again."))
-            return redirect("portal:own_correct", entry=entry)
-        except written.NoSuchEntry as error:
-            raise Http404 from error
-        messages.success(request, _("Corrected. The earlier version is kept beside it."))
-        return redirect("portal:own")
+        return correct_one(request, entry, form.said(), OWN)
     return render(request, "portal/own_form.html", {"sort": sort, "form": form, "stored": stored})
 
 
@@ -77,17 +84,7 @@ def correct(request: HttpRequest, entry: UUID) -> HttpResponse:
 @pages.of_person
 def take_back(request: HttpRequest, entry: UUID) -> HttpResponse:
     _entry(request, str(entry))
-    try:
-        written.take_back(
-            pages.person(request), str(entry), version=version(request), at=timezone.now(), origin=origin(request)
-        )
-    except written.Changed:
-        messages.error(request, _("It has changed meanwhile. Look at it again."))
-        return redirect("portal:own_correct", entry=entry)
-    except written.NoSuchEntry as error:
-        raise Http404 from error
-    messages.success(request, _("Taken back. It stays in your record, marked as entered in error."))
-    return redirect("portal:own")
+    return take_back_one(request, entry, OWN)
 
 
 def _entry(request: HttpRequest, logical_id: str) -> tuple[Stored, Sort]:
@@ -101,7 +98,38 @@ def _entry(request: HttpRequest, logical_id: str) -> tuple[Stored, Sort]:
     return stored, sort
 
 
-def version(request: HttpRequest) -> int:
+def correct_one(request: HttpRequest, entry: UUID, said: dict[str, Any], which: Written) -> HttpResponse:
+    """Puts ``said`` in the place of what it said. Raises Http404."""
+    done = _("Corrected. The earlier version is kept beside it.")
+    return _change(request, entry, which, partial(written.correct, said=said), done)
+
+
+def take_back_one(request: HttpRequest, entry: UUID, which: Written) -> HttpResponse:
+    """Raises Http404."""
+    done = _("Taken back. It stays in your record, marked as entered in error.")
+    return _change(request, entry, which, written.take_back, done)
+
+
+def _change(request: HttpRequest, entry: UUID, which: Written, change: Callable[..., None], done: str) -> HttpResponse:
+    """To the list of them, or back to the entry where it is not the one she saw."""
+    try:
+        change(
+            pages.person(request), str(entry), version=_version(request), at=timezone.now(), kind=which.kind,
+            origin=origin(request),
+        )  # fmt: skip
+    except written.Changed:
+        messages.error(request, _("It has changed meanwhile. Look at it again."))
+        return redirect(which.correcting, entry=entry)
+    except written.Malformed:
+        messages.error(request, NOT_KEPT)
+        return redirect(which.correcting, entry=entry)
+    except written.NoSuchEntry as error:
+        raise Http404 from error
+    messages.success(request, done)
+    return redirect(which.listing)
+
+
+def _version(request: HttpRequest) -> int:
     """The version of an entry that the form was filled in from; 0 where it does not say."""
     said = request.POST.get("version", "")
     return int(said) if said.isascii() and said.isdigit() and len(said) < 9 else 0

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from consent import gate
 from local import seeding
 from portal import questionnaires
 from portal.questionnaires import AnswerForm
-from records import sources
+from records import sources, store
+from records.models import SourceKind
 from records.query import Query
 from standards.fhir import validation
 from tests.portal import people
@@ -82,6 +84,37 @@ def test_a_slip_is_told_and_nothing_is_kept(wrong):
     assert answer.status_code == 200
     assert b"errorlist" in answer.content
     assert given(person) == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"version": "1 draft"},
+        {"item": [{"linkId": "1", "type": "choice", "answerOption": [{"valueInteger": "7"}]}]},
+        {"item": [{"linkId": "1", "type": "choice", "answerOption": [{"valueCoding": {"code": "a", "bogus": 3}}]}]},
+    ],
+)
+def test_answers_that_a_mistaken_questionnaire_makes_impossible_are_not_kept_and_the_page_says_so(more):
+    person = people.sign_up()
+    asked = {**questionnaire({"linkId": "1", "text": "How?", "type": "string"}), **more}
+    source = sources.ensure(SourceKind.EHR, "Riverside", "https://riverside.example/fhir")
+    with transaction.atomic():
+        store.put_page(owner_id=person.pk, source_id=source.pk, resources=[asked], at=timezone.now())
+
+    answer = people.browser_of(person).post("/own/answers/new/asked/", {"q0": "0"})
+
+    assert answer.status_code == 200
+    assert "there is a mistake in the questionnaire itself" in answer.content.decode()
+    assert given(person) == []
+
+
+def test_nothing_answered_where_nothing_is_required_is_kept_as_that():
+    form = AnswerForm(
+        questionnaires._asked("asked", questionnaire({"linkId": "1", "text": "How?", "type": "string"})), {"q0": "\x01"}
+    )
+
+    assert form.is_valid()
+    assert form.said() == {"questionnaire": "https://clinic.example/sleep"}
 
 
 def test_what_is_not_answered_is_left_out():
