@@ -140,6 +140,7 @@ ELEMENTS: dict[str, Name] = {
     "description": _("Description"),
     "destination": _("Went to"),
     "detail": _("Detail"),
+    "device": _("Measured with"),
     "deviceName": _("Name"),
     "diagnosis": _("Diagnosis"),
     "dischargeDisposition": _("Went to"),
@@ -286,6 +287,7 @@ WORDS: dict[str, Name] = {
     "in-progress": _("in progress"),
     "inactive": _("inactive"),
     "intolerance": _("intolerance"),
+    "laboratory": _("laboratory"),
     "low": _("low"),
     "male": _("male"),
     "medication": _("medication"),
@@ -312,6 +314,7 @@ WORDS: dict[str, Name] = {
     "unconfirmed": _("unconfirmed"),
     "unknown": _("unknown"),
     "work": _("work"),
+    "vital-signs": _("vital signs"),
 }
 
 _CHOICE = re.compile(
