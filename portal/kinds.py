@@ -57,8 +57,8 @@ class Shelf:
         tokens = elements.every(stored.resource, "category", "coding", "code")
         return _code(self.category) in set(map(str, tokens))
 
-    def query(self, *, count: int, cursor: str | None) -> Query:
-        query = Query.of(self.resource_type).page(count, after=cursor)
+    def query(self) -> Query:
+        query = Query.of(self.resource_type)
         return query.where("category", self.category) if self.category else query
 
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
-from records import keys, predicates, searching, statements
+from records import keys, planning, predicates, searching, statements
 from records.blinding import Blinding
 from records.numbering import TYPE_NUMBER
 from records.opening import Page, Stored
@@ -53,20 +53,22 @@ class AsOf:
         assert not query.clauses
         after: str | None = None
         while True:
-            page = self.page(query.resource_type, count=COUNT_MAX, after=after, measured=query.measured)
+            page = self.page(query, count=COUNT_MAX, after=after)
             yield from page.entries
             after = page.next
             if after is None:
                 return
 
-    def page(
-        self, resource_type: str, *, count: int, after: str | None, wanted: Wanted | None = None, measured: bool = True
-    ) -> Page:
-        """In the order of today's record, newest first. ``wanted``: asked of each as it was. Raises InvalidSearch."""
+    def page(self, query: Query, *, count: int, after: str | None, wanted: Wanted | None = None) -> Page:
+        """In the order of today's record, newest first. Raises InvalidSearch.
+
+        The clauses of the query narrow what has never changed, by today's index; ``wanted`` says the same of an opened
+        record, and is asked of each as it was.
+        """
         place = read_cursor(_CURSOR, after)[1:] if after else None
-        if not self.records._reaches(resource_type):
+        if not self.records._reaches(query.resource_type):
             return Page([], None)
-        found = list(islice(self._standing(resource_type, place, wanted, measured, count + 1), count + 1))
+        found = list(islice(self._standing(query, place, wanted, count + 1), count + 1))
         entries = [stored for _, stored in found[:count]]
         more = len(found) > count
         return Page(entries, write_cursor(_CURSOR, _MARK, *found[count - 1][0]) if more else None)
@@ -78,11 +80,11 @@ class AsOf:
         return None if standing is None or standing.deleted else standing
 
     def _standing(
-        self, resource_type: str, place: tuple[Any, ...] | None, wanted: Wanted | None, measured: bool, at_once: int
+        self, query: Query, place: tuple[Any, ...] | None, wanted: Wanted | None, at_once: int
     ) -> Iterator[tuple[tuple[int, int], Stored]]:
         owner_keys = keys.ensure(self.owner_id)
         while True:
-            rows = statements.run(self._statement(resource_type, place, measured, owner_keys.blind), at_once)
+            rows = statements.run(self._statement(query, place, owner_keys.blind), at_once)
             for row, stored in zip(rows, self.records._opened(owner_keys, rows), strict=True):
                 if row[searching.COLUMN_COUNT] and not self.records._admits_past(stored, row[5], row[0]):
                     continue
@@ -93,7 +95,7 @@ class AsOf:
                 return
             place, at_once = (rows[-1][1], rows[-1][0]), _AT_ONCE
 
-    def _statement(self, resource_type: str, place: tuple[Any, ...] | None, measured: bool, blind_key: bytes) -> Sql:
+    def _statement(self, query: Query, place: tuple[Any, ...] | None, blind_key: bytes) -> Sql:
         sql = Sql().add(
             f"SELECT {_COLUMNS} FROM records_record r CROSS JOIN LATERAL ("  # noqa: S608
             "(SELECT r.last_updated, r.labels, r.version_id, r.deleted, r.body, r.attachment, false AS past"
@@ -105,13 +107,16 @@ class AsOf:
             " AND (r.version_id > 1 OR r.last_updated <= %s) AND",
             *(self.at, self.at, self.at),
             self.owner_id,
-            TYPE_NUMBER[resource_type],
+            TYPE_NUMBER[query.resource_type],
             self.at,
         )
-        sql.extend(self.records._predicate(resource_type))
-        if not measured:
-            blinding = Blinding(self.owner_id, resource_type, blind_key)
+        sql.extend(self.records._predicate(query.resource_type))
+        if not query.measured:
+            blinding = Blinding(self.owner_id, query.resource_type, blind_key)
             sql.add("AND").extend(predicates.not_measured_by_devices(blinding))
+        if query.clauses:
+            made = planning.plan(query, owner_id=self.owner_id, patient_id=self.patient_id, blind_key=blind_key)
+            sql.add("AND (r.version_id > 1 OR (true").extend(searching.narrowed(made)).add("))")
         if place is not None:
             sql.add("AND (r.occurred, r.id) < (%s, %s)", *place)
         return sql.add("ORDER BY r.occurred DESC, r.id DESC")

@@ -86,8 +86,8 @@ def _page(
         return reading.Page([], None)
     try:
         if past:
-            return past.of(records).page(shelf.resource_type, count=PAGE, after=cursor, wanted=shelf.holds)
-        return records.search(shelf.query(count=PAGE, cursor=cursor))
+            return past.of(records).page(shelf.query(), count=PAGE, after=cursor, wanted=shelf.holds)
+        return records.search(shelf.query().page(PAGE, after=cursor))
     except InvalidSearch:
         return None
 

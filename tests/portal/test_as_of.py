@@ -6,7 +6,8 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from consent import gate
@@ -174,6 +175,25 @@ def test_queries_of_a_past_day_do_not_grow(django_assert_max_num_queries):
         asked.append(len(queries))
 
     assert asked[0] == asked[1]
+
+
+def test_a_past_list_of_a_category_does_not_go_through_all_of_the_other_categories(django_assert_num_queries):
+    person = people.sign_up()
+    put(person, people.observation(person, "changed"), people.observation(person, "kept"), at=FIRST)
+    put(person, people.observation(person, "changed", code={"text": "Other"}), at=THIRD)
+    client, address = people.browser_of(person), "/records/laboratory/?as_of=2025-04-01"
+    client.get(address)
+    with CaptureQueriesContext(connection) as before:
+        client.get(address)
+    others = (people.observation(person, f"v{each}", category="vital-signs") for each in range(600))
+    put(person, *others, at=FIRST)
+
+    with django_assert_num_queries(len(before)):
+        text = client.get(address).content.decode()
+
+    assert "/record/Observation/changed/" in text
+    assert "/record/Observation/kept/" in text
+    assert "/record/Observation/v1/" not in text
 
 
 def test_the_store_and_its_history_agree(person):
