@@ -34,8 +34,14 @@ def reader(opened: Open, *, at: datetime) -> tuple[int, Reader] | None:
     The request is bound to her from here on.
     """
     owner_id = owner_of(opened.ehr, opened.context.patient)
-    if opened.visit.person_id != owner_id:
-        visits.name_person(opened.visit, owner_id)
+    found = _reader(opened, owner_id, at=at)
+    shown = found[0] if found else None
+    if opened.visit.person_id != shown:  # not sooner: a link alone would make a statement more than nobody
+        visits.name_person(opened.visit, shown)
+    return found
+
+
+def _reader(opened: Open, owner_id: int | None, *, at: datetime) -> tuple[int, Reader] | None:
     binding.look_at(owner_id or NOBODY)
     decisions = [
         (kind, grantee, ledger.current(owner_id or NOBODY, grantee, kind=kind)) for kind, grantee in grantees(opened)

@@ -206,7 +206,7 @@ class VisitQuerySet(models.QuerySet["Visit"]):
 class Visit(models.Model):
     """A clinician with one patient's chart open in his EHR: one frame, one tab. Its address and its cookie name it.
 
-    ``person``: whose record here it is about; empty until a link that she made or confirmed says so. ``sealed``: JSON
+    ``person``: whose record here it is about, while she shares something with it. ``sealed``: JSON
     ``{"patient", "encounter", "scope"}``, ids as the EHR has them, for as long as the row is kept; ``sealed_token``:
     the EHR's token, emptied when the visit is over. ``ends``: when that token does.
     """

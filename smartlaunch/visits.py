@@ -16,7 +16,6 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
@@ -124,7 +123,7 @@ def end_of_organization(organization: Organization, *, at: datetime) -> int:
 
 
 def name_person(visit: Visit, person_id: int | None) -> None:
-    """Whose record here it is about, once a link that she made or confirmed says so."""
+    """Whose record here it is about, while something of it is shared with this visit."""
     Visit.objects.filter(pk=visit.pk).update(person_id=person_id)
     visit.person_id = person_id
 
@@ -229,7 +228,3 @@ def secure(secret_of: UUID, secret: str, response: HttpResponse, *, ends: dateti
 def is_bound(uid: UUID, request: HttpRequest, secret_hash: bytes) -> bool:
     """Whether this is the browser that got the cookie."""
     return constant_time_compare(digest(request.COOKIES.get(cookie_name(uid), "")), bytes(secret_hash))
-
-
-def public_address(path: str) -> str:
-    return f"{settings.PUBLIC_URL}{path}"

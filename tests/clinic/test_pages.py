@@ -131,6 +131,26 @@ def test_no_link_no_decision_a_refusal_and_an_ended_grant_are_told_alike_with_as
     assert len(set(told)) == 1
 
 
+def test_first_page_of_a_visit_makes_no_statement_more_for_who_is_linked():
+    person, ehr = patient_with_record(), clinics.ehr()
+    charts.link(person, ehr)
+    visit, browser = charts.opened(ehr, "nobody")
+    page(browser, visit)  # what a process asks once
+
+    told = []
+    for chart in (charts.PATIENT, "nobody"):
+        visit, browser = charts.opened(ehr, chart)
+        with CaptureQueriesContext(connection) as queries:
+            answer = page(browser, visit)
+        told.append((answer.status_code, len(queries), without_secrets(answer)))
+    assert told[0] == told[1]
+
+    charts.share(person, ehr.organization)
+    visit, browser = charts.opened(ehr)
+    assert "Zenobia" in said(page(browser, visit))
+    assert Visit.objects.get(pk=visit.pk).person_id == person.pk
+
+
 def test_two_people_who_both_say_that_a_chart_is_theirs_show_nothing():
     ehr = clinics.ehr()
     person, other = patient_with_record(), people.sign_up()
