@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from clinic.looking import Look
@@ -168,5 +169,6 @@ def _places(found: Iterable[reading.Stored]) -> dict[int, Place]:
 
 
 def _gap(each: hospitals.Standing, types: set[str]) -> Gap:
+    """That something is missing, and of what type: the numbers of a run count what she withholds, too."""
     arrivals = [arrival for arrival in each.arrivals if not arrival.complete and arrival.resource_type in types]
-    return Gap(each.name, each.freshness, tuple(f"{arrival.name}: {arrival.words}" for arrival in arrivals))
+    return Gap(each.name, each.freshness, tuple(f"{arrival.name}: {_('incomplete')}" for arrival in arrivals))

@@ -19,7 +19,7 @@ from records import patient, sources
 from smartlaunch.models import Visit
 from tests.clinic import charts
 from tests.portal import people
-from tests.portal.test_hospitals import words
+from tests.portal.test_hospitals import short_of_three, words
 from tests.portal.test_readings import measured
 from tests.smartlaunch import clinics
 
@@ -209,6 +209,21 @@ def test_scopes_sources_and_hidden_records_bound_what_is_shown_and_what_is_told_
     hidden, missing = page(browser, visit, "record/Condition/pressure/"), page(browser, visit, "record/Condition/x/")
     assert (hidden.status_code, without_secrets(hidden)) == (missing.status_code, without_secrets(missing))
     assert hidden.status_code == 404
+
+
+def test_what_is_missing_is_told_without_numbers_that_count_what_she_withholds():
+    person = patient_with_record()
+    hospital = people.list_hospital("Riverside")
+    short_of_three(people.connect(person, hospital))
+    visit, browser = charts.open_for(person, "patient/Observation.rs", "patient/Patient.rs")
+    assert "187 of 190" in words(people.browser_of(person).get(f"/hospitals/{person.connections.get().pk}/"))
+
+    shown = said(page(browser, visit))
+
+    assert "Riverside" in shown.replace("Riverside General Hospital", "")
+    assert ": incomplete" in shown
+    assert "187" not in shown
+    assert "190" not in shown
 
 
 def test_banner_stands_where_the_ehr_needs_one():
