@@ -29,7 +29,7 @@ from records.trends.gathering import Period, Pressures
 from records.trends.pressure import Pattern
 from smartlaunch import cds_calls, ehrs, organizations, shared
 from smartlaunch.cds_calls import CallRefused
-from smartlaunch.models import Clinician, Ehr
+from smartlaunch.models import Clinician, ClinicRole, Ehr
 from standards.fhir import json, references
 
 SERVICE: Final = "home-readings"
@@ -116,10 +116,12 @@ def _is_uuid(text: object) -> bool:
 
 
 def _cards(ehr: Ehr, user: str, patient: str, *, origin: str, at: datetime) -> list[dict[str, Any]]:
-    clinician = Clinician.objects.filter(organization=ehr.organization, fhir_user=user).first()
-    shut_out = clinician is not None and not clinician.active
+    # An organisation's other EHR may have somebody of the same id: then nobody is named, and one no is enough.
+    known = list(Clinician.objects.filter(organization=ehr.organization, fhir_user=user))
+    shut_out = any(not each.active or each.role == ClinicRole.NONE for each in known)
     if shut_out or user.partition("/")[0] not in organizations.CLINICAL:
         return []
+    clinician = known[0] if len(known) == 1 else None
     found = shared.with_organization(ehr, patient, at=at)
     if found is None:
         return []

@@ -56,7 +56,7 @@ def _read(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Header and claims, not yet believed."""
     try:
         signed = jws.extract_compact(token.encode())
-        claims = json.loads(signed.payload)
+        claims = strict.loads(signed.payload)
     except (JoseError, ValueError) as error:
         raise CallRefused("no compact JWS of claims") from error
     if not isinstance(claims, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 import time
@@ -19,9 +20,10 @@ from joserfc.jwk import ECKey, KeySet, RSAKey
 
 from accounts.models import Person
 from audit import events
+from audit.models import Event
 from consent import ledger
 from consent.models import Grantee
-from smartlaunch.models import Ehr
+from smartlaunch.models import ClinicRole, Ehr
 from tests.clinic import charts
 from tests.portal import people
 from tests.smartlaunch import clinics
@@ -209,6 +211,28 @@ def test_who_is_no_clinician_or_was_shut_out_gets_none(ehr: Ehr, keys: Keys, own
     assert cards(call(signed(keys))) == []
 
 
+@pytest.mark.parametrize("barred", [{"active": False}, {"role": ClinicRole.NONE}])
+def test_whom_the_organisation_does_not_let_in_gets_none_whoever_else_has_his_id(
+    ehr: Ehr, keys: Keys, owner: Person, barred: dict[str, Any]
+):
+    clinics.clinician(ehr, name="Aaron at the other EHR")
+    assert cards(call(signed(keys)))
+
+    clinics.clinician(ehr, name="Zoe", **barred)
+
+    assert cards(call(signed(keys))) == []
+
+
+def test_of_two_with_one_id_neither_is_named_in_her_log(ehr: Ehr, keys: Keys, owner: Person):
+    clinics.clinician(ehr, name="Aaron at the other EHR")
+    clinics.clinician(ehr, name="Zoe")
+
+    assert cards(call(signed(keys)))
+
+    (event,) = Event.objects.filter(owner_id=owner.pk, agent_kind="staff")
+    assert event.agent_name == f"Practitioner/ada, {ehr.organization.name}"
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -230,6 +254,14 @@ def test_a_token_that_claims_too_little_is_refused(ehr: Ehr, keys: Keys, owner: 
 
     assert answer.status_code == 401
     assert answer["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("issuer", ["\ud800", "\x00"])
+def test_an_issuer_that_no_text_can_be_is_refused(issuer: str):
+    parts = (json.dumps(each).encode() for each in ({"alg": "ES384", "kid": "k"}, {"iss": issuer}))
+    token = ".".join([*(base64.urlsafe_b64encode(each).rstrip(b"=").decode() for each in parts), "AAAA"])
+
+    assert call(token).status_code == 401
 
 
 def test_a_token_counts_once(ehr: Ehr, keys: Keys, owner: Person):
