@@ -24,6 +24,8 @@ class InvalidOrigin(ValueError):
 
 def known(iss: str) -> Ehr | None:
     """The EHR with exactly this ``iss``, if it may open us: no address is built from one that is not in the list."""
+    if "\x00" in iss:  # no text of the database's
+        return None
     found = Ehr.objects.filter(iss=iss, active=True, organization__active=True)
     return found.select_related("organization").first()
 

@@ -265,7 +265,14 @@ def test_who_only_knocks_is_forgotten_and_who_knocks_too_often_waits(ehr: Ehr, s
 
 
 def test_an_iss_that_is_not_in_the_list_is_never_asked(ehr: Ehr, fake: FakeEHR):
-    for iss in (f"{fake.base}/", fake.base.upper(), "https://evil.example/fhir", f"{fake.base}@evil.example", ""):
+    for iss in (
+        f"{fake.base}/",
+        fake.base.upper(),
+        "https://evil.example/fhir",
+        f"{fake.base}@evil.example",
+        "",
+        "\x00",
+    ):
         refused(Client().get("/ehr/launch", {"iss": iss, "launch": "x"}), "unknown_ehr")
     ehr.active = False
     ehr.save()
