@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from benchmarks import walk
 from local import seeding
 from portal import costs
 from portal.costs import Amount, Share
@@ -115,18 +116,18 @@ def test_appointments_to_come_stand_first_and_those_called_off_do_not():
         assert words in text
 
 
-def test_visits_are_paged_and_queries_do_not_grow(django_assert_max_num_queries):
+def test_visits_are_paged_and_queries_do_not_grow():
     asked = []
     for number in (2, 35):
         person = people.sign_up()
         people.store_records(person, [visit(f"v{each}", f"20{each + 10}-01-02T10:00:00Z") for each in range(number)])
         client = people.browser_of(person)
         client.get("/visits/")
-        with django_assert_max_num_queries(60) as queries:
+        with walk.counted() as queries:
             text = page(client, "/visits/")
-        asked.append(len(queries))
+        asked.append(queries())
 
-    assert asked[0] == asked[1]
+    assert asked[0] == asked[1] <= 60
     older = re.search(r'rel="next" href="([^"]+)"', text)[1]
     assert "/record/Encounter/v0/" in page(client, f"/visits/{older}".replace("&amp;", "&"))
 

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from audit.models import Event
+from benchmarks import walk
 from consent import gate
 from consent.terms import Terms
 from records import sources
@@ -252,7 +253,7 @@ def test_each_change_is_in_her_access_log_without_what_it_says():
     assert "wrote an entry of her own" in people.browser_of(person).get("/access/").content.decode()
 
 
-def test_the_list_is_paged_found_by_its_rows_and_asks_as_often_for_many(django_assert_max_num_queries):
+def test_the_list_is_paged_found_by_its_rows_and_asks_as_often_for_many():
     asked = []
     for number in (2, 31):
         person, at = people.sign_up(), timezone.now() - timedelta(days=9)
@@ -262,10 +263,10 @@ def test_the_list_is_paged_found_by_its_rows_and_asks_as_often_for_many(django_a
         people.store_records(person, [people.observation(person, f"lab{each}") for each in range(5)])
         client = people.browser_of(person)
         client.get("/own/")
-        with django_assert_max_num_queries(40) as queries:
+        with walk.counted() as queries:
             page = client.get("/own/").content.decode()
-        asked.append(len(queries))
+        asked.append(queries())
 
-    assert asked[0] == asked[1]
+    assert asked[0] == asked[1] <= 40
     assert page.count('class="difference"') == 30
     assert "/record/Observation/lab" not in page

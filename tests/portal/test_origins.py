@@ -6,6 +6,7 @@ import pytest
 from django.db import transaction
 
 from accounts.models import Person
+from benchmarks import walk
 from portal.kinds import KINDS
 from records import store
 from tests.architecture import possessions
@@ -142,7 +143,7 @@ def test_the_list_for_her_clinician_names_her_and_both_sides_with_their_time():
     assert "to settle with your clinician" in listed
 
 
-def test_queries_of_a_list_do_not_grow_with_its_sources(django_assert_max_num_queries):
+def test_queries_of_a_list_do_not_grow_with_its_sources():
     asked = []
     for number in (1, 6):
         person = people.sign_up()
@@ -155,8 +156,8 @@ def test_queries_of_a_list_do_not_grow_with_its_sources(django_assert_max_num_qu
                 )
         browser = people.browser_of(person)
         browser.get("/same/problems/")
-        with django_assert_max_num_queries(60) as queries:
+        with walk.counted() as queries:
             assert browser.get("/same/problems/").status_code == 200
-        asked.append(len(queries))
+        asked.append(queries())
 
-    assert asked[0] == asked[1]
+    assert asked[0] == asked[1] <= 60
