@@ -25,7 +25,7 @@ class Admitted:
 
     def read(self, resource_type: str, logical_id: str) -> Stored | None:
         """The current version; a deleted one has ``deleted`` and no body, for those who might have read it."""
-        if resource_type not in TYPE_NUMBER:
+        if resource_type not in TYPE_NUMBER or "\x00" in logical_id:  # no text of the database's
             return None
         owner_keys = keys.ensure(self.owner_id)
         sql = (

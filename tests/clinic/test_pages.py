@@ -209,6 +209,7 @@ def test_scopes_sources_and_hidden_records_bound_what_is_shown_and_what_is_told_
     hidden, missing = page(browser, visit, "record/Condition/pressure/"), page(browser, visit, "record/Condition/x/")
     assert (hidden.status_code, without_secrets(hidden)) == (missing.status_code, without_secrets(missing))
     assert hidden.status_code == 404
+    assert page(browser, visit, "record/Condition/%00/").status_code == 404
 
 
 def test_what_is_missing_is_told_without_numbers_that_count_what_she_withholds():
