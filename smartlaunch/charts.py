@@ -50,7 +50,9 @@ def _reader(opened: Open, owner_id: int | None, *, at: datetime) -> tuple[int, R
     for kind, grantee, decision in decisions:
         if owner_id and decision is not None and ledger.lets_read(decision, at=at):
             return owner_id, gate.Holder(kind, grantee, decision.pk)
-    return (owner_id, gate.InEmergency(emergency.pk, opened.uid)) if owner_id and emergency else None
+    if owner_id and emergency and opened.ehr.break_glass:
+        return owner_id, gate.InEmergency(emergency.pk, opened.uid)
+    return None
 
 
 def grantees(opened: Open) -> tuple[tuple[Grantee, str], ...]:

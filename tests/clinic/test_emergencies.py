@@ -51,6 +51,15 @@ def test_it_is_off_unless_the_organisation_switched_it_on(linked):
     assert not Emergency.objects.exists()
 
 
+def test_what_is_open_ends_when_the_organisation_switches_it_off(linked):
+    _, visit, browser = linked
+    assert "Penicillin" in said(break_glass(visit, browser))
+
+    Ehr.objects.update(break_glass=False)
+
+    assert "Nothing is shared" in said(page(browser, visit))
+
+
 def test_with_a_reason_it_opens_and_she_is_told_at_once(linked):
     person, visit, browser = linked
     assert "Nothing is shared" in said(page(browser, visit))
