@@ -220,12 +220,15 @@ def _context(given: Mapping[str, Any], held: Tokens) -> Context:
 
 def _presentation(given: Mapping[str, Any]) -> dict[str, Any]:
     """A banner unless the EHR says that it shows one itself; a style and an intent where they can be ones at all."""
-    style, intent = given.get("smart_style_url"), given.get("intent")
     return {
         "need_patient_banner": given.get("need_patient_banner") is not False,
-        "smart_style_url": style if isinstance(style, str) and len(style) <= 500 else "",
-        "intent": intent if isinstance(intent, str) and len(intent) <= 100 else "",
+        "smart_style_url": _short(given.get("smart_style_url"), 500),
+        "intent": _short(given.get("intent"), 100),
     }
+
+
+def _short(said: object, longest: int) -> str:
+    return said if isinstance(said, str) and len(said) <= longest and said.isprintable() else ""
 
 
 @contextmanager

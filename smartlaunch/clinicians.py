@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from gateway.models import SharedToken
-from smartlaunch import organizations, visits
+from smartlaunch import organizations, practitioners, visits
 from smartlaunch.models import Clinician, ClinicRole, Ehr, Visit
 from smartlaunch.refusals import ArrivalRefused, Reason
 from standards.fhir import references
@@ -34,11 +34,11 @@ def fhir_user(claims: Mapping[str, Any], iss: str) -> str:
 def seen(ehr: Ehr, claims: Mapping[str, Any], user: str, *, at: datetime) -> Clinician:
     """The clinician of these claims, with the role the rules give him now. Raises ArrivalRefused."""
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not 0 < len(subject) <= _SUBJECT_MAX:
+    if not isinstance(subject, str) or not 0 < len(subject) <= _SUBJECT_MAX or not subject.isprintable():
         raise ArrivalRefused(Reason.BAD_IDENTITY, "no sub")
     role = organizations.role_of(ehr.organization, claims, user)
-    said = claims.get("name")
-    name = {"name": said[:200]} if isinstance(said, str) and said else {}
+    said = practitioners.plain(claims.get("name"))
+    name = {"name": said} if said else {}
     told = {"fhir_user": user, "role": role, "last_seen": at, **name}
     clinician, _ = Clinician.objects.update_or_create(
         organization=ehr.organization,

@@ -16,10 +16,15 @@ def name(clinician: Clinician, ehr: Ehr, access_token: str) -> None:
     """Ask once for the resource that ``fhirUser`` points at, where the id_token told no name. No answer is no harm."""
     if clinician.name:
         return
-    found = _name(_read(f"{ehr.iss.rstrip('/')}/{clinician.fhir_user}", access_token))
+    found = plain(_name(_read(f"{ehr.iss.rstrip('/')}/{clinician.fhir_user}", access_token)))
     if found:
-        clinician.name = found[:200]
+        clinician.name = found
         clinician.save(update_fields=["name"])
+
+
+def plain(said: Any) -> str:
+    """A name as it can be kept and shown, in one line; "" for what is no text."""
+    return "".join(filter(str.isprintable, " ".join(said.split())))[:200] if isinstance(said, str) else ""
 
 
 def _read(address: str, access_token: str) -> Any:

@@ -139,6 +139,16 @@ def test_a_banner_is_needed_unless_the_ehr_says_otherwise(ehr: Ehr, fake: FakeEH
     assert Visit.objects.get().need_patient_banner
 
 
+def test_what_an_ehr_says_that_is_no_text_is_left_out(ehr: Ehr, fake: FakeEHR):
+    fake.token_extra |= {"intent": "\ud800", "smart_style_url": "https://ehr.example/\x00"}
+    fake.claims_changes |= {"name": "Dr.\x00 Ana\n Rivera"}
+
+    opened(arrive(Client(), ehr))
+
+    visit = Visit.objects.select_related("clinician").get()
+    assert (visit.intent, visit.smart_style_url, visit.clinician.name) == ("", "", "Dr. Ana Rivera")
+
+
 def test_the_visit_ends_with_the_ehrs_token(ehr: Ehr, fake: FakeEHR):
     fake.token_seconds = 1
     browser = Client()
