@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from clinic import staff
 from clinic.forms import EhrForm, RulesForm, rules_of
-from smartlaunch import clinicians, diagnosis, ehrs, organizations, visits
+from smartlaunch import clinicians, diagnosis, ehrs, organizations, shared, visits
 from smartlaunch.models import ClinicRole, Ehr, Organization, Visit
 
 SHOWN: Final = 100
@@ -102,6 +102,7 @@ def _switch(request: HttpRequest, organization: Organization, ehr: Ehr, *, activ
         messages.error(request, _("Only who runs this site can let an EHR open us."))
     else:
         Ehr.objects.filter(pk=ehr.pk).update(active=active)
+        shared.end_tokens(organization)
         staff.note(request, organization, "let-ehr" if active else "stop-ehr", ehr=ehr.slug)
     return redirect("organizations:ehr", organization.slug, ehr.slug)
 

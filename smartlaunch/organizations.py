@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.utils.text import slugify
 
-from smartlaunch import visits
+from smartlaunch import shared, visits
 from smartlaunch.models import ClinicRole, Organization, RoleRule
 
 FHIR_USER: Final = "fhirUser"
@@ -35,6 +35,7 @@ def set_rules(organization: Organization, rules: Sequence[Rule], *, at: datetime
     organization.rules.all().delete()
     _write(organization, rules)
     visits.end_of_organization(organization, at=at)
+    shared.end_tokens(organization)
 
 
 def role_of(organization: Organization, claims: Mapping[str, Any], fhir_user: str) -> ClinicRole:

@@ -7,8 +7,9 @@ from datetime import datetime
 from accounts import binding
 from consent import gate, ledger
 from consent.models import Decision, Grantee
+from gateway.models import SharedToken
 from smartlaunch import charts
-from smartlaunch.models import Ehr
+from smartlaunch.models import Ehr, Organization
 
 
 def with_organization(ehr: Ehr, patient: str, *, at: datetime) -> tuple[int, Decision] | None:
@@ -24,6 +25,11 @@ def with_organization(ehr: Ehr, patient: str, *, at: datetime) -> tuple[int, Dec
     if owner_id is None or decision is None or not ledger.lets_read(decision, at=at):
         return None
     return owner_id, decision
+
+
+def end_tokens(organization: Organization) -> None:
+    """What its services hold is worth nothing from the next request on."""
+    SharedToken.objects.filter(grantee=str(organization.uid)).delete()
 
 
 def reader(decision: Decision) -> gate.Holder:

@@ -19,7 +19,7 @@ from consent import ledger
 from consent.models import Grantee
 from gateway import clients
 from gateway.models import SharedToken
-from smartlaunch import clinicians, exchanges
+from smartlaunch import clinicians, exchanges, organizations
 from smartlaunch.models import Clinician, Ehr
 from tests.clinic import charts
 from tests.fakes.ehr import FakeEHR
@@ -164,6 +164,28 @@ def test_shutting_the_clinician_out_ends_it_at_once(owner: Person, service: dict
 
     assert read(bearer, "Observation").status_code == 401
     assert ask(service).status_code == 400
+
+
+def test_new_rules_end_it_at_once(owner: Person, ehr: Ehr, service: dict[str, str]):
+    bearer = given(ask(service))
+    assert read(bearer, "Observation").status_code == 200
+
+    organizations.set_rules(ehr.organization, organizations.USUAL, at=timezone.now())
+
+    assert read(bearer, "Observation").status_code == 401
+    assert read(given(ask(service)), "Observation").status_code == 200
+
+
+def test_stopping_the_ehr_ends_it_at_once(owner: Person, ehr: Ehr, service: dict[str, str]):
+    bearer = given(ask(service))
+    assert read(bearer, "Observation").status_code == 200
+    manager = people.sign_up()
+    ehr.organization.staff.add(manager)
+
+    people.browser_of(manager).post(f"/organizations/{ehr.organization.slug}/ehrs/{ehr.slug}/", {"order": "stop"})
+
+    assert read(bearer, "Observation").status_code == 401
+    assert ask(service).json()["error"] == "unauthorized_client"
 
 
 def test_it_lives_no_longer_than_the_ehrs_token(owner: Person, fake: FakeEHR, service: dict[str, str]):
