@@ -6,6 +6,7 @@ import json
 from typing import Any, Final
 
 from django import forms
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 from joserfc.errors import JoseError
 from joserfc.jwk import import_key
@@ -138,6 +139,7 @@ class EhrForm(forms.Form):
             self.add_error("secret", _("This is no private key: an RSA or EC key as a JWK, with its kid."))
         return given
 
+    @transaction.atomic
     def enter(self, organization: Organization, *, slug: str) -> Ehr:
         """Into the list, or brought up to date; one that is new waits until who runs this site lets it open us."""
         given, known = self.cleaned_data, self.known
