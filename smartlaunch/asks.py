@@ -67,7 +67,7 @@ def show_code(owner: Person, *, at: datetime) -> str:
 
 
 def ask(opened: Open, code: str, *, at: datetime) -> None:
-    """The same two statements whatever was typed, and whoever it leads to."""
+    """The same statements whatever was typed, and whoever it leads to."""
     Ask.objects.filter(asked__lt=at - KEPT).delete()
     hour = Ask.objects.filter(visit__clinician=opened.clinician, asked__gt=at - timedelta(hours=1))
     if hour.count() >= HOURLY:
@@ -144,8 +144,8 @@ def answer(request: ShareRequest, wish: Wish, *, read: Reading, at: datetime, or
 
 @transaction.atomic
 def stop(owner: Person, decision: Decision, *, at: datetime, origin: str = "") -> None:
-    """Nobody there sees anything more, from the next request on; who asks again needs a code. Raises
-    NothingToWithdraw."""
+    """Nothing more is seen by this decision, from the next request on. The organisation's links end with it: who asks
+    again needs a code, unless her own connection links the chart. Raises NothingToWithdraw."""
     ended = ledger.withdraw(owner_id=owner.pk, grantee=decision.grantee, actor=owner, at=at, kind=decision.grantee_kind)
     if decision.grantee_kind == Grantee.ORGANIZATION:
         mine = ChartLink.objects.filter(owner=owner, ended__isnull=True)

@@ -88,7 +88,7 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
 @visits.needed
 @require_GET
 def style(request: HttpRequest, opened: Open) -> HttpResponse:
-    """The EHR's colours for this visit, kept by the browser while it lasts."""
+    """The EHR's colours for this visit; kept for a while here, and by no browser."""
     key = f"ehr-style:{hashlib.sha256(opened.visit.smart_style_url.encode()).hexdigest()}"
     sheet = cache.get(key)
     if sheet is None:
