@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -9,6 +11,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from clinic.reports import Report
+from gateway import assertions
+from gateway.assertions import Mark
+from gateway.errors import ClientRefused
 from smartlaunch.models import ClinicRole
 from smartlaunch.visits import Open
 from standards.fhir import json
@@ -53,6 +58,21 @@ def barrier(opened: Open, *types: str) -> Barrier | None:
     held = list(_held(opened.context.scope))
     reached = all(any(scopes.permits(scope, each, "c") for scope in held) for each in types)
     return None if reached else Barrier.SCOPE
+
+
+def draw() -> str:
+    """What tells a form from every other, so that it is sent once."""
+    return secrets.token_hex(16)
+
+
+def claim(opened: Open, once: str) -> bool:
+    """False for a form that was sent before, by a second click or a page that was loaded anew."""
+    digest = hashlib.sha256(f"sent {opened.uid} {once}".encode()).digest()
+    try:
+        assertions.remember(Mark(digest, opened.visit.ends))
+    except ClientRefused:
+        return False
+    return True
 
 
 def send(opened: Open, report: Report) -> list[Outcome]:

@@ -129,7 +129,7 @@ def record(request: HttpRequest, opened: Open, resource_type: str, logical_id: s
 @visits.needed
 @require_http_methods(["GET", "HEAD", "POST"])
 def send(request: HttpRequest, opened: Open) -> HttpResponse:
-    """``what``: which report. GET shows it word for word; POST sends it, if it still says what was shown."""
+    """``what``: which report. GET shows it word for word; POST sends it, once, if it still says what was shown."""
     with looking.at_chart(request, opened, interaction="search") as look:
         if look is None:
             return _nothing(request, opened)
@@ -139,10 +139,12 @@ def send(request: HttpRequest, opened: Open) -> HttpResponse:
         if isinstance(look.reader, gate.InEmergency):
             barrier = Barrier.EMERGENCY
         changed = request.method == "POST" and request.POST.get("digest") != report.digest
-        if request.method == "POST" and not changed and barrier is None:
+        wanted = request.method == "POST" and not changed and barrier is None
+        if wanted and sending.claim(opened, request.POST.get("once", "")):
             return _sent(request, opened, look, context)
         kinds = [(each.value, name, each is report.what) for each, name in reports.NAMES.items()]
-        context |= {"barrier": barrier.value if barrier else "", "changed": changed, "kinds": kinds}
+        context |= {"barrier": barrier.value if barrier else "", "changed": changed, "again": wanted, "kinds": kinds}
+        context["once"] = sending.draw()
         return _page(request, opened, look, "clinic/send.html", context)
 
 

@@ -80,7 +80,8 @@ def opened(chart):
 
 def send(visit, browser, what="pressure", **changes):
     preview = page(browser, visit, "send/", what=what).content.decode()
-    form = {name: re.search(rf'name="{name}" value="(\w+)"', preview)[1] for name in ("csrfmiddlewaretoken", "digest")}
+    names = ("csrfmiddlewaretoken", "digest", "once")
+    form = {name: re.search(rf'name="{name}" value="(\w+)"', preview)[1] for name in names}
     return browser.post(f"/ehr/{visit.uid}/send/?what={what}", {**form, **changes})
 
 
@@ -107,6 +108,17 @@ def test_report_on_pressure_is_sent_as_the_preview_shows_it(opened, chart):
     assert "Observation kept Observation/n1 HTTP 201" in answer
     log = Event.objects.filter(owner_id=person.pk, interaction__in=["send-report", "report-kept"])
     assert [each.detail["parts"] for each in log.order_by("sequence")] == [2, 2]
+
+
+def test_a_second_click_sends_nothing_and_a_new_form_sends_again(opened, chart):
+    _, visit, browser = opened
+    assert "The EHR has kept it." in said(send(visit, browser, once="f1"))
+
+    assert "This was sent already" in said(send(visit, browser, once="f1"))
+    assert len(chart.got) == 2
+
+    assert "The EHR has kept it." in said(send(visit, browser))
+    assert len(chart.got) == 4
 
 
 def test_summary_is_one_document_without_what_she_withholds(opened, chart):
