@@ -25,6 +25,7 @@ from sync.sources.wearables.readings import (
     Stream,
     Total,
     Workout,
+    elapsed,
     later,
 )
 
@@ -36,6 +37,7 @@ _SCALE: Final = Device("garmin-weight", "Garmin weight", DeviceKind.SCALE, MAKER
 _CUFF: Final = Device("garmin-pressure", "Garmin blood pressure", DeviceKind.CUFF, MAKER)
 _LONGEST: Final = timedelta(hours=48)
 _FURTHEST: Final = timedelta(hours=15)
+_DIGITS: Final = 15
 _SECOND: Final = timedelta(seconds=1)
 _DAILY: Final = {
     "steps": "steps",
@@ -135,21 +137,26 @@ def _night(row: Row) -> list[Reading] | None:
     if row.get("validation") == _NOT_WORN:
         return None
     start = _at(row)
-    lasted = {stage: timedelta(seconds=int(row[name])) for name, stage in _LASTED.items() if row.get(name) is not None}
-    unmeasured = timedelta(seconds=sum(int(row.get(name) or 0) for name in _UNMEASURED))
+    lasted = {
+        stage: timedelta(seconds=_whole(row[name])) for name, stage in _LASTED.items() if row.get(name) is not None
+    }
+    unmeasured = timedelta(seconds=sum(_whole(row.get(name) or 0) for name in _UNMEASURED))
     # Whether being awake is part of how long it lasted is not the same with every device: it is the longer one.
     end = later(start, max(_lasted(row), sum(lasted.values(), unmeasured)))
     stages = tuple(_stages(row.get("sleepLevelsMap"), start, end))
     naps = [_nap(each) for each in row.get("naps") or ()]
+    # Else one entry could tell of days without end, and would be kept whole under each.
+    if any(abs(elapsed(start, each.start)) > _LONGEST for each in naps):
+        raise ValueError("a nap far from its night")
     return [Night(start, end, WEARABLE, str(row["summaryId"]), stages, lasted), *naps]
 
 
 def _nap(row: Row) -> Night:
     start = _epoch(row["napStartTimeInSeconds"], row.get("napOffsetInSeconds"))
-    lasted = timedelta(seconds=int(row["napDurationInSeconds"]))
+    lasted = timedelta(seconds=_whole(row["napDurationInSeconds"]))
     if not timedelta() < lasted <= _LONGEST:
         raise ValueError("a nap of no length")
-    key = f"nap-{int(row['napStartTimeInSeconds'])}"
+    key = f"nap-{_whole(row['napStartTimeInSeconds'])}"
     return Night(start, later(start, lasted), WEARABLE, key, lasted={Stage.ASLEEP: lasted})
 
 
@@ -158,7 +165,7 @@ def _stages(levels: Any, start: datetime, end: datetime) -> Iterator[tuple[datet
     if not isinstance(levels, Mapping):
         return
     spans = sorted(
-        (int(each["startTimeInSeconds"]), int(each["endTimeInSeconds"]), stage)
+        (_whole(each["startTimeInSeconds"]), _whole(each["endTimeInSeconds"]), stage)
         for name, stage in _STAGES.items()
         for each in levels.get(name) or ()
     )
@@ -243,7 +250,7 @@ def _streams(metric: str, samples: Sequence[Sample]) -> Sequence[Stream]:
 def _series(values: Any, start: datetime) -> Iterator[Sample]:
     """``{"15": 75}``: seconds from the start, and a value."""
     for offset, said in (values or {}).items():
-        after = int(offset) * _SECOND
+        after = _whole(offset) * _SECOND
         if not timedelta() <= after <= _LONGEST:
             raise ValueError("a sample far from its summary")
         if value := _number(said):
@@ -259,20 +266,28 @@ def _at(row: Row) -> datetime:
 
 
 def _epoch(seconds: Any, offset: Any) -> datetime:
-    after = timedelta(seconds=int(offset or 0))
+    after = timedelta(seconds=_whole(offset or 0))
     if abs(after) > _FURTHEST:
         raise ValueError("no offset of any place")
     try:
-        return datetime.fromtimestamp(int(seconds), UTC).astimezone(timezone(after))
+        return datetime.fromtimestamp(_whole(seconds), UTC).astimezone(timezone(after))
     except (OSError, OverflowError) as error:
         raise ValueError("no time") from error
 
 
 def _lasted(row: Row) -> timedelta:
-    lasted = timedelta(seconds=int(row["durationInSeconds"]))
+    lasted = timedelta(seconds=_whole(row["durationInSeconds"]))
     if not timedelta() < lasted <= _LONGEST:
         raise ValueError("a summary of no length, or of days")
     return lasted
+
+
+def _whole(value: Any) -> int:
+    """Seconds. What is written with an exponent may have more digits than anybody can wait for: ValueError."""
+    number = Decimal(value)
+    if not number.is_finite() or number.adjusted() > _DIGITS:
+        raise ValueError("no number of any measurement")
+    return int(number)
 
 
 def _known(value: Any) -> Decimal:
@@ -289,6 +304,8 @@ def _number(value: Any) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise TypeError("no number")
     number = Decimal(str(value))
+    if number.is_finite() and number.adjusted() > _DIGITS:
+        raise ValueError("no number of any measurement")
     return number if number.is_finite() and number > 0 else None
 
 

@@ -12,6 +12,7 @@ import pytest
 from local import seeding
 from standards.fhir import json as fhir_json
 from standards.fhir import validation
+from standards.fhir.json import ExactDecimal
 from sync.sources.wearables import observations, pushes
 from sync.sources.wearables.garmin import mapping
 from sync.sources.wearables.garmin.facts import GARMIN
@@ -101,6 +102,23 @@ def test_time_awake_belongs_to_the_night_whether_or_not_its_length_counts_it():
     without, within = (read("sleeps", at(0, durationInSeconds=lasted, **parts)).readings[0] for lasted in (3000, 3600))
 
     assert without.end == within.end == without.start + timedelta(seconds=3600)
+
+
+def test_nap_of_another_time_spoils_the_night_that_it_comes_with():
+    nap = {"napDurationInSeconds": 600, "napStartTimeInSeconds": MIDNIGHT + 50 * 3600}
+
+    found = read("sleeps", at(0, durationInSeconds=3600, naps=[nap]))
+
+    assert (found.readings, found.unusable) == ([], 1)
+
+
+def test_number_with_an_exponent_beyond_all_measure_is_unreadable_and_is_not_calculated():
+    beyond = ExactDecimal("1e999999999")
+
+    found = read("sleeps", at(0, durationInSeconds=beyond))
+    assert (found.readings, found.unusable) == ([], 1)
+    found = read("dailies", at(0, durationInSeconds=3600, steps=beyond))
+    assert (found.readings, found.unusable) == ([], 1)
 
 
 def test_nap_is_a_sleep_of_its_own():
