@@ -166,6 +166,8 @@ def test_polar_is_asked_once_and_signs_with_the_secret_that_it_gave(rung, webhoo
     )
     assert b"its own" not in bytes(entry.sealed_signing)
     assert (told(SECRET.encode()).status_code, rung) == (404, [])
+    named = Client().generic("POST", address(entry), b'{"event": "PING", "user_id": 475}')
+    assert (named.status_code, rung) == (404, [])
     assert told(b"its own").status_code == 200
     assert rung == [(notices.BRING_FORWARD, [entry.pk, ["475"]])]
 

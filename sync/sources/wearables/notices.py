@@ -82,7 +82,7 @@ def is_greeting(notices: Notices, body: bytes) -> bool:
         told = json.loads(body) if member else None
     except json.MalformedJSON:
         return False
-    return isinstance(told, Mapping) and told.get(member) == value
+    return isinstance(told, Mapping) and told.get(member) == value and notices.member not in told
 
 
 def challenged(notices: Notices, asked: Mapping[str, Any]) -> bytes | None:
