@@ -21,7 +21,7 @@ from accounts import binding
 from records import sealing, statements
 from standards.fhir import json
 from sync import connections
-from sync.models import Connection, Hospital, Piece
+from sync.models import Connection, ConnectionState, Hospital, Piece
 from sync.sources.wearables import makers, pushes, readings
 from sync.sources.wearables.maker import About, Maker
 from sync.sources.wearables.pushes import Entry, Told
@@ -41,10 +41,10 @@ def take(hospital: Hospital, told: Told, *, at: datetime) -> list[str]:
     for account, owner_id, connection_id in _connected(hospital, told.accounts()):
         with binding.bound(owner_id):
             connection = Connection.objects.select_related("hospital__source", "owner").get(pk=connection_id)
-            put(connection, maker, told.entries.get(account, ()), at=at)
+            followed = put(connection, maker, told.entries.get(account, ()), at=at)
             if account in told.ended:
                 connections.end_there(connection, at=at)
-            else:
+            elif followed:
                 news.append(account)
     return list(dict.fromkeys(news))
 
@@ -61,13 +61,27 @@ def _connected(hospital: Hospital, accounts: Sequence[str]) -> list[tuple[str, i
 
 
 @transaction.atomic
-def put(connection: Connection, maker: Maker, entries: Iterable[Entry], *, at: datetime) -> None:
-    """Each under the days that it tells of; a newer version also under those that the older one told of."""
+def put(connection: Connection, maker: Maker, entries: Iterable[Entry], *, at: datetime) -> bool:
+    """Each under the days that it tells of; a newer version also under those that the older one told of.
+
+    False where she has stopped it meanwhile: then nothing is kept.
+    """
+    if not _is_followed(connection):
+        return False
     # Of one name said twice in one breath the last word stands.
     named = {each.digest(): each for each in entries}
     digests = list(named)
     for first in range(0, len(digests), AT_ONCE):
         _put_some(connection, maker, {digest: named[digest] for digest in digests[first : first + AT_ONCE]}, at)
+    return True
+
+
+def _is_followed(connection: Connection) -> bool:
+    """Asked under its lock: who stops it waits, and a removal that follows finds all that was kept."""
+    followed = Connection.objects.filter(
+        state__in=[ConnectionState.ACTIVE, ConnectionState.NEEDS_REAUTH], removal__isnull=True
+    )
+    return followed.select_for_update(no_key=True).filter(pk=connection.pk).first() is not None
 
 
 def _put_some(connection: Connection, maker: Maker, named: Mapping[bytes, Entry], at: datetime) -> None:
@@ -111,9 +125,9 @@ def _purpose(connection: Connection) -> str:
     return f"piece|{connection.hospital_id}|{connection.patient}"
 
 
-def wait(connection: Connection) -> bool:
-    """Whether anything has come that is not in the record yet."""
-    return Piece.objects.filter(connection=connection, waiting=True).exists()
+def wait(connection: Connection, *, since: datetime) -> bool:
+    """Whether anything has come since then that is not in the record yet."""
+    return Piece.objects.filter(connection=connection, waiting=True, received__gte=since).exists()
 
 
 def forget(connection: Connection) -> int:

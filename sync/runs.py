@@ -278,8 +278,9 @@ def _finish(claim: Claim, *, problem: str = "") -> None:
     if news:
         connection.last_new_data = at
     connection.due = schedules.following(connection, at=at)
-    if connection.due and pieces.wait(connection):
-        connection.due = at + notices.PAUSE  # it came while the run was under way
+    # What came while the run was under way. What was there before, and could not be read, waits for the usual update.
+    if connection.due and pieces.wait(connection, since=(run.started or at) - notices.PAUSE):
+        connection.due = at + notices.PAUSE
     connection.save(update_fields=["last_attempt", "last_success", "last_new_data", "due"])
 
 

@@ -27,6 +27,10 @@ _CONFLICT: Final = 409
 # given before.
 _NO_ORDER: Final = frozenset({Problem.REFUSED, Problem.UNSUPPORTED, Problem.MISSING})
 
+# What will not be had by asking again, and what may be; neither keeps what else has come from being read.
+_LOST: Final = _NO_ORDER | {Problem.TOO_LARGE, Problem.FOREIGN_ADDRESS}
+_LATER: Final = frozenset({Problem.SERVER_ERROR, Problem.UNREADABLE})
+
 
 class Shelf(Protocol):
     """What has been handed over for one account (sync.pieces)."""
@@ -137,31 +141,34 @@ class HandedSource(WearableSource):
         lies, mapped, status, tries = self._shelf.address(pk), Mapped(), None, 1
         if lies and not is_below(lies, base=self._client.base):
             lies = ""  # another's host is never asked, and gets no token of hers
-            self._lost(pk, mapped)
+            self._shelf.gone(pk)
+            _missing(mapped)
         if lies:
             try:
                 answer = self._client.get(lies)
             except SourceError as error:
-                if error.problem not in _NO_ORDER:
+                if error.problem not in _LOST | _LATER:
                     raise
-                self._lost(pk, mapped)
+                if error.problem in _LOST:
+                    self._shelf.gone(pk)
+                _missing(mapped)
                 status, tries = error.status, error.tries
             else:
                 self._shelf.fetched(pk, feed.name, answer.resource.get(LISTED) or ())
                 status, tries = answer.status, answer.tries
         return _listed(address, mapped, self._next(feed, after=pk), requested, status=status, tries=tries)
 
-    def _lost(self, pk: int, mapped: Mapped) -> None:
-        """What no longer lies where it was said to be: the ledger says that it is missing."""
-        self._shelf.gone(pk)
-        mapped.unusable.append(Unusable(0, "nothing lies there"))
-        mapped.received += 1
-
     def _composed(self, address: str, feed: Feed, day: date, requested: datetime) -> Listed:
         found: Found = feed.read([{feed.name: list(self._shelf.of(feed.name, day))}], self.about)
         mapped = self._mapped(found, Window(day, day), feed)
         following = self._day(feed, self._shelf.newest(feed.name, before=day))
         return _listed(address, mapped, following, requested)
+
+
+def _missing(mapped: Mapped) -> None:
+    """The ledger says that what lies elsewhere was not had."""
+    mapped.unusable.append(Unusable(0, "nothing lies there"))
+    mapped.received += 1
 
 
 def _listed(

@@ -106,7 +106,7 @@ def test_earlier_days_are_ordered_and_arrive_by_themselves(connection: Connectio
     assert sum(each.value for each in walked) == steps_of(yesterday())
     assert {each.end - each.start for each in walked} == {timedelta(minutes=15)}
     assert len(coded(connection, "93832-4")) >= BACK
-    assert not pieces.wait(connection)
+    assert not Piece.objects.filter(waiting=True).exists()
 
 
 def test_same_push_again_changes_nothing(connection: Connection, handover: Handover):
@@ -174,12 +174,12 @@ def test_what_arrives_while_a_day_is_composed_is_composed_by_the_next_run(
     again(connection)
 
     connection.refresh_from_db()
-    assert pieces.wait(connection)
+    assert Piece.objects.filter(waiting=True).exists()
     assert connection.due <= timezone.now() + notices.PAUSE
     again(connection)
     (stream,) = coded(connection, "55423-8")
     assert sum(each.value for each in packing.unpack(stream, METRICS["steps"])) == steps_of(yesterday())
-    assert not pieces.wait(connection)
+    assert not Piece.objects.filter(waiting=True).exists()
 
 
 def test_what_was_kept_is_sealed_and_holds_no_token(connection: Connection, handover: Handover):
@@ -254,6 +254,55 @@ def test_ping_is_fetched_from_the_makers_own_host_and_from_no_other(connection: 
     assert (run.state, step.unusable, handover.lying) == (RunState.PARTIAL, 2, {})
     assert not Piece.objects.filter(day__isnull=True).exists()
     assert again(connection).state == RunState.COMPLETE
+
+
+@pytest.mark.parametrize("fault", ["error", ""])
+def test_place_that_answers_badly_does_not_keep_the_rest_from_being_read(
+    connection: Connection, handover: Handover, fault: str, monkeypatch: pytest.MonkeyPatch
+):
+    perform(connection)
+    own = "/wellness-api/rest/bodyComps?token=once"
+    handover.lying[own] = [weight(connection, "w2", 71_400) | {"measurementTimeInSeconds": AT + 86_400}]
+    ping = {"userId": connection.patient, "callbackURL": f"{handover.url}{own}"}
+    handover.send({"bodyComps": [ping, weight(connection, "w1", 71_300)]})
+    handover.faults += ["", *[fault] * http.TRIES] if fault else []
+
+    run = again(connection)
+
+    weights = [each["valueQuantity"]["value"] for each in coded(connection, "29463-7")]
+    assert Decimal("71.3") in weights
+    assert (run.state, len(weights)) == ((RunState.PARTIAL, 1) if fault else (RunState.COMPLETE, 2))
+    assert again(connection).state == RunState.COMPLETE
+    assert len(coded(connection, "29463-7")) == 2
+
+
+def test_what_may_not_be_read_brings_no_update_after_the_other(connection: Connection, handover: Handover):
+    perform(connection)
+    handover.send({"bodyComps": [weight(connection, "w1", 71_300)]})
+    handover.permissions = ("ACTIVITY_EXPORT",)
+    Piece.objects.update(received=timezone.now() - timedelta(hours=1))
+
+    again(connection)
+
+    connection.refresh_from_db()
+    assert Piece.objects.filter(waiting=True).count() == 1
+    assert connection.due > timezone.now() + notices.PAUSE
+
+
+def test_what_comes_as_she_stops_is_not_kept(
+    connection: Connection, handover: Handover, news: list[Any], monkeypatch: pytest.MonkeyPatch
+):
+    found = pieces._connected
+    body = {"bodyComps": [weight(connection, "w1", 71_300)]}
+
+    def stopped(*asked: Any) -> Any:
+        known = found(*asked)
+        connections.stop(connection, at=timezone.now())
+        return known
+
+    monkeypatch.setattr(pieces, "_connected", stopped)
+    assert (handover.send(body), Piece.objects.count()) == (200, 0)
+    assert not [name for name, _ in news if name == notices.BRING_FORWARD]
 
 
 def test_what_cannot_be_read_is_counted_once_and_spoils_nothing(connection: Connection, handover: Handover):
