@@ -21,9 +21,13 @@ from standards import sniffing
 def content(
     request: HttpRequest, resource_type: str, logical_id: str, number: int, uid: UUID | None = None
 ) -> HttpResponse:
-    """``download``: the bytes as they were received. ``uid``: the delegation she looks under."""
-    with looking.at_records(request, interaction="read", uid=uid) as look:
-        stored = look.records.read(resource_type, logical_id)
+    """``download``: the bytes as they were received. ``version``: of an earlier version of the record.
+
+    ``uid``: the delegation she looks under.
+    """
+    asked = request.GET.get("version", "")
+    with looking.at_records(request, interaction="vread" if asked else "read", uid=uid) as look:
+        stored = _held(look.records, resource_type, logical_id, asked)
         if stored is None or stored.deleted:
             raise Http404
         paper = next((each for each in documents.of(stored.resource) if each.number == number), None)
@@ -31,6 +35,14 @@ def content(
             raise Http404
         answer = _answer(look, stored, paper, whole="download" in request.GET)
     return _locked_in(answer)
+
+
+def _held(records: reading.RecordSet, resource_type: str, logical_id: str, version: str) -> reading.Stored | None:
+    if not version:
+        return records.read(resource_type, logical_id)
+    if not (version.isascii() and version.isdigit() and len(version) < 9):
+        return None
+    return records.read_version(resource_type, logical_id, int(version))
 
 
 def _answer(look: Look, stored: reading.Stored, paper: Paper, *, whole: bool) -> HttpResponse:

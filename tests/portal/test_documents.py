@@ -68,6 +68,19 @@ def shown(client, number: int = 0, query: str = ""):
     return client.get(f"/record/DocumentReference/note/document/{number}/{query}")
 
 
+def test_an_earlier_version_shows_its_own_document():
+    person, client = holding(people.attachment(b"<p>Draft</p>", "text/html"))
+    people.store_records(person, [note(person, people.attachment(b"<p>Signed</p>", "text/html"))])
+
+    pages = [client.get(f"/record/DocumentReference/note/{query}").content.decode() for query in ("", "?version=1")]
+    now, then = (re.search(r'<iframe[^>]* src="([^"]+)"', each)[1] for each in pages)
+
+    assert "Signed" in client.get(now).content.decode()
+    assert "Draft" in client.get(then).content.decode()
+    assert b"Draft" in client.get(f"{then}&download").content
+    assert [shown(client, query=f"?version={each}").status_code for each in ("3", "0", "x", "9" * 20)] == [404] * 4
+
+
 def test_a_page_of_others_keeps_its_words_and_loses_all_that_acts():
     _, client = holding(people.attachment(HOSTILE.encode(), "text/html"))
 
@@ -216,8 +229,13 @@ def test_a_delegate_reads_what_she_may_and_each_reading_is_logged():
 
     seen = client.get(f"/for/{uid}/record/DiagnosticReport/seen/document/0/")
     withheld = client.get(f"/for/{uid}/record/DocumentReference/note/document/0/")
+    earlier = [
+        client.get(f"/for/{uid}/record/{each}/document/0/?version=1").status_code
+        for each in ("DiagnosticReport/seen", "DocumentReference/note")
+    ]
 
     assert (seen.status_code, withheld.status_code) == (200, 404)
+    assert earlier == [200, 404]
     assert b"<p>Fine</p>" in seen.content
     assert "Ben" in people.browser_of(person).get("/access/").content.decode()
 
