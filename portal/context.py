@@ -80,6 +80,7 @@ PLACES = (
             | {"people", "invite", "invitation", "end_delegation", "for_home", "for_records", "for_record"}
             | {"clinics", "clinic_code", "clinic_ask"}
             | {"for_same", "for_same_kind", "for_differences", "for_timeline", "for_readings"}
+            | {"for_results", "for_trend", "for_visits", "for_care_team", "for_costs"}
         ),
     ),
     Place(_("Who looked"), "eye", "portal:access", frozenset({"access"})),

@@ -260,4 +260,5 @@ def test_a_delegate_sees_what_she_may_and_is_led_to_the_owners_records_under_her
     assert f"/record/{shown['resourceType']}/withheld/" in own
     assert f"/for/{uid}/record/{shown['resourceType']}/seen/" in theirs
     assert "withheld" not in theirs
+    assert '<a href="/share/" aria-current="page">' in theirs
     assert people.browser_of(helper).get(f"/for/{possessions.UID}/{address}").status_code == 404
