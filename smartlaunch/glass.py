@@ -46,7 +46,9 @@ def open_record(opened: Open, reason: str, *, at: datetime, origin: str = "") ->
             )
             _note(owner_id, opened, Outcome.SUCCESS, origin)
             transaction.on_commit(partial(current_app.send_task, TELL, args=[str(made.pk)]), robust=True)
-    except IntegrityError:  # it was opened in this visit before, and is over
+    except IntegrityError:  # it was opened in this visit before: by a first click, or it is over
+        if emergencies.of_visit(owner_id, opened.uid, at=at) is not None:
+            return True
         _note(owner_id, opened, Outcome.REFUSED, origin)
         return False
     return True

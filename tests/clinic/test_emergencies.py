@@ -10,7 +10,7 @@ from django.core import mail
 from django.utils import timezone
 
 from audit import events
-from audit.models import Event
+from audit.models import Event, Outcome
 from consent import emergencies, gate, ledger
 from consent.models import Emergency
 from smartlaunch import notices
@@ -49,6 +49,16 @@ def test_it_is_off_unless_the_organisation_switched_it_on(linked):
     assert "Open it in an emergency" not in said(page(browser, visit))
     assert "Nothing is shared" in said(break_glass(visit, browser))
     assert not Emergency.objects.exists()
+
+
+def test_a_second_click_is_no_second_try(linked):
+    person, visit, browser = linked
+
+    for _ in range(2):
+        assert "Penicillin" in said(break_glass(visit, browser))
+
+    tries = Event.objects.filter(owner_id=person.pk, interaction="break-glass")
+    assert [each.outcome for each in tries] == [Outcome.SUCCESS]
 
 
 def test_what_is_open_ends_when_the_organisation_switches_it_off(linked):
