@@ -17,6 +17,10 @@ import orjson
 MAX_DEPTH: Final = 120
 """Objects and arrays inside each other; orjson writes at most 254 levels, real resources use fewer than 30."""
 
+DIGITS_MAX: Final = 4000
+"""Of a number, written out. One of few characters (``1e999999999``) can have more than any machine calculates with."""
+
+_BEYOND: Final = "a number beyond what a decimal can hold"
 _INT64: Final = range(-(2**63), 2**63)
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -45,7 +49,7 @@ def loads(data: bytes | str) -> Any:
     """Parse one JSON text strictly. Numbers with a fraction or exponent, beyond 64 bits, or ``-0``: ExactDecimal.
 
     Raises MalformedJSON for invalid UTF-8, NaN and Infinity, a key given twice, a lone surrogate, nesting past
-    MAX_DEPTH, a number beyond what Decimal holds, and everything that is not JSON.
+    MAX_DEPTH, a number of more than DIGITS_MAX digits, and everything that is not JSON.
     """
     text = _decode(data)
     value = _parse(_STRICT, text)
@@ -155,9 +159,12 @@ def _refuse_depth(value: Any) -> None:
 
 def _read_decimal(literal: str) -> ExactDecimal:
     try:
-        return ExactDecimal(literal)
+        number = ExactDecimal(literal)
     except InvalidOperation:
-        raise MalformedJSON("a number beyond what a decimal can hold") from None
+        raise MalformedJSON(_BEYOND) from None
+    if len(literal) > DIGITS_MAX or abs(number.adjusted()) > DIGITS_MAX:
+        raise MalformedJSON(_BEYOND)
+    return number
 
 
 def _read_int(literal: str) -> int | ExactDecimal:
@@ -203,16 +210,16 @@ def _lenient_decoder(wrong: list[str], *, strict: bool) -> json.JSONDecoder:
         wrong.append(f"{name} is no JSON number, kept as text")
         return name
 
-    def decimal(literal: str) -> ExactDecimal | str:
+    def number(literal: str) -> int | ExactDecimal | str:
         try:
-            return ExactDecimal(literal)
-        except InvalidOperation:
-            wrong.append("a number beyond what a decimal can hold, kept as text")
+            return _read_int(literal) if literal.removeprefix("-").isdecimal() else _read_decimal(literal)
+        except MalformedJSON as error:
+            wrong.append(f"{error}, kept as text")
             return literal
 
     return json.JSONDecoder(
-        parse_float=decimal,
-        parse_int=_read_int,
+        parse_float=number,
+        parse_int=number,
         parse_constant=constant,
         object_pairs_hook=members,
         strict=strict,

@@ -71,6 +71,9 @@ def test_small_whole_numbers_are_ints():
         (b"[" * 121 + b"]" * 121, "nested deeper than 120 levels"),
         (b"[" * 100_000, "nested deeper than 120 levels"),
         (b"[1e99999999999999999999]", "a number beyond what a decimal can hold"),
+        (b"[1e999999999]", "a number beyond what a decimal can hold"),
+        (b"[-1e-999999999]", "a number beyond what a decimal can hold"),
+        (b"[" + b"7" * 5000 + b"]", "a number beyond what a decimal can hold"),
         (b"", "Expecting value at line 1 column 1"),
     ],
 )
@@ -104,6 +107,13 @@ def test_lenient_reading_keeps_what_can_be_kept_and_says_what_was_wrong():
         'duplicate key "a", the last value kept',
         'lone surrogate in key "b", replaced',
     ]
+
+
+def test_lenient_reading_keeps_a_number_that_nobody_can_calculate_with_as_text():
+    value, wrong = json.loads_lenient(b"[1e999999999,1.50]")
+
+    assert (value[0], str(value[1])) == ("1e999999999", "1.50")
+    assert wrong == ["a number beyond what a decimal can hold, kept as text"]
 
 
 def test_lenient_reading_of_bytes_that_are_no_text():
