@@ -313,8 +313,8 @@ WORDS: dict[str, Name] = {
     "unable-to-assess": _("unable to assess"),
     "unconfirmed": _("unconfirmed"),
     "unknown": _("unknown"),
-    "work": _("work"),
     "vital-signs": _("vital signs"),
+    "work": _("work"),
 }
 
 _CHOICE = re.compile(

@@ -6,12 +6,11 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit.models import Event
+from benchmarks import walk
 from consent import ledger
 from consent.models import Grantee
 from consent.terms import Terms
@@ -124,9 +123,9 @@ def test_no_link_no_decision_a_refusal_and_an_ended_grant_are_told_alike_with_as
         visit, browser = charts.opened(ehr, chart)
         for path in PAGES:
             page(browser, visit, path)
-            with CaptureQueriesContext(connection) as queries:
+            with walk.counted() as queries:
                 answer = page(browser, visit, path)
-            told.append((answer.status_code, len(queries), without_secrets(answer)))
+            told.append((answer.status_code, queries(), without_secrets(answer)))
 
     assert len(set(told)) == 1
 
@@ -140,9 +139,9 @@ def test_first_page_of_a_visit_makes_no_statement_more_for_who_is_linked():
     told = []
     for chart in (charts.PATIENT, "nobody"):
         visit, browser = charts.opened(ehr, chart)
-        with CaptureQueriesContext(connection) as queries:
+        with walk.counted() as queries:
             answer = page(browser, visit)
-        told.append((answer.status_code, len(queries), without_secrets(answer)))
+        told.append((answer.status_code, queries(), without_secrets(answer)))
     assert told[0] == told[1]
 
     charts.share(person, ehr.organization)
@@ -246,9 +245,9 @@ def test_summary_takes_as_many_queries_for_many_records():
     counted = []
     for number in range(2):
         page(browser, visit)
-        with CaptureQueriesContext(connection) as queries:
+        with walk.counted() as queries:
             page(browser, visit)
-        counted.append(len(queries))
+        counted.append(queries())
         more = [people.observation(person, f"more-{number}-{each}") for each in range(300)]
         people.store_records(person, more)
 

@@ -7,11 +7,10 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit.models import Event
+from benchmarks import walk
 from consent.models import Act, Decision, Grantee
 from smartlaunch import asks, notices, visits
 from smartlaunch.models import Ask, ChartLink, ShareRequest, Visit
@@ -123,9 +122,9 @@ def test_answer_and_work_are_the_same_whoever_the_ask_leads_to():
     for chart, typed in (("linked", ""), ("nobody", ""), ("nobody", code), ("nobody", "WRONG-CODE9")):
         visit, browser = charts.opened(ehr, chart)
         form = {"code": typed, "csrfmiddlewaretoken": token(browser, visit)}
-        with CaptureQueriesContext(connection) as queries:
+        with walk.counted() as queries:
             answered = browser.post(f"/ehr/{visit.uid}/ask/", form, follow=True)
-        told.append((answered.status_code, len(queries), said(answered)))
+        told.append((answered.status_code, queries(), said(answered)))
 
     assert len(set(told)) == 1
     assert sum(notices.deliver(each.pk, at=timezone.now()) for each in Ask.objects.all()) == 2
