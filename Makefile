@@ -70,7 +70,7 @@ bench: setup ## Measure, as ratios to bare PostgreSQL and Django in the same run
 bench-runs: setup ## Pull 1,000 connections at once: time, memory and budgets, into docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.runs
 
-pages: setup ## Walk every page of the portal at 300, 30,000 and 300,000 records, write docs/pages.md
+pages: setup ## Walk every page of hers and of a visit at 300, 30,000 and 300,000 records, write docs/pages.md
 	@$(BIN)/python -m benchmarks.pages
 
 audit: setup ## Known weaknesses of what requirements.lock names (ADVISORIES=all.zip: OSV's list, without a network)

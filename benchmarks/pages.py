@@ -101,12 +101,12 @@ def _walk(sizes: list[int]) -> dict[str, Any]:
 
 def costs(people: list[Any]) -> dict[str, Any]:
     """By address with a person's own numbers taken out: the cost for each of these people, who have such records."""
-    from benchmarks import access, walk
+    from benchmarks import access, estates, walk
 
     held = []
     for person in people:
         access.let_in(person)
-        held.append(walk.estate(person, access.sign_up(), record=("Observation", "obs-1-1"), measured="obs-1-1"))
+        held.append(estates.of(person, access.sign_up(), record=("Observation", "obs-1-1"), measured="obs-1-1"))
     found: dict[str, list[Any]] = {}
     unwalked = []
     for name in walk.pages():
@@ -122,7 +122,7 @@ def costs(people: list[Any]) -> dict[str, Any]:
 def _told(address: str) -> str:
     """The address as a reader of the table understands it."""
     parts = address.split("/")
-    return "/".join("…" if len(part) == 36 or part.isdigit() or part.startswith("obs-") else part for part in parts)
+    return "/".join("…" if len(part) >= 36 or part.isdigit() or part.startswith("obs-") else part for part in parts)
 
 
 def text(measured: dict[str, Any], sizes: list[int]) -> str:
@@ -130,12 +130,13 @@ def text(measured: dict[str, Any], sizes: list[int]) -> str:
     lines = [
         "# What every page costs",
         "",
-        "Written by `make pages`: each page of the portal, asked for by a person with so many records (nine in ten of",
-        "them Observations; one hospital, one app, one person who acts for her), in the process that serves it, with",
-        "gate and access log. The number of statements is exact. Times are of one request after a first that is not",
-        "counted, and tell of this machine and its other work. Bytes are of the page alone, as gzip leaves them.",
-        "Once a minute a page also notes that its session is in use (four statements), and a process fetches her keys",
-        "anew after 30 seconds (one): it is seen where a page took long. Lists from all sources read 1,000 at a time.",
+        "Written by `make pages`: each page of the portal and of a clinician's visit (`/ehr/`), about a person with so",
+        "many records (nine in ten of them Observations; one hospital, one app, one link, one person who acts for her),",
+        "in the process that serves it, with gate and access log. The number of statements is exact. Times are of one",
+        "request after a first that is not counted, and tell of this machine and its other work. Bytes are of the page",
+        "alone, as gzip leaves them. Once a minute a page also notes that its session is in use (four statements), and a",
+        "process fetches her keys anew after 30 seconds (one): it is seen where a page took long. Lists from all sources",
+        "read 1,000 at a time.",
         "",
         f"Machine: {os.cpu_count()} cores.",
         "",
@@ -157,9 +158,10 @@ def text(measured: dict[str, Any], sizes: list[int]) -> str:
     }
     lines += ["", "Addresses that answer otherwise, because they lead on or what they are about is not there:", ""]
     lines += [f"- `{page}`: {', '.join(map(str, statuses))}" for page, statuses in others.items()]
-    lines += ["", "Pages of one thing that these people do not have, which were not walked:", ""]
-    lines += [f"- {', '.join(f'`{name}`' for name in measured['unwalked'])}", ""]
-    return "\n".join(lines)
+    if measured["unwalked"]:
+        lines += ["", "Pages of one thing that these people do not have, which were not walked:", ""]
+        lines += [f"- {', '.join(f'`{name}`' for name in measured['unwalked'])}"]
+    return "\n".join([*lines, ""])
 
 
 if __name__ == "__main__":

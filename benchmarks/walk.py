@@ -1,4 +1,4 @@
-"""Every page of a person's portal, from the URL map: asked by GET, with what it cost the server.
+"""Every page of a person's portal and of a clinician's visit, from the URL maps: asked by GET, with what it cost.
 
 A page that is added is walked by itself; one whose address has something in it that is not in ``Estate.values`` is told
 of as not walked. Statements count wherever they are made, by the ORM or on the cursor of ``audit.cursors``.
@@ -9,53 +9,33 @@ from __future__ import annotations
 import gzip
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 from unittest.mock import patch
 
-from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, reverse
-from django.utils import timezone
 
-from accounts.models import Person
 from audit import cursors
-from benchmarks import owners
-from consent import delegations, ledger
-from consent.models import Relationship
-from consent.terms import Terms
-from portal import kinds
-from portal.urls import urlpatterns
-from records.sameness.kinds import Kind
-from sync import connections, hospitals
-from sync.tokens import Tokens
+from benchmarks.estates import Estate
+from clinic import urls as clinic_urls
+from portal import urls as portal_urls
 
 TURNS: Final = 1
+MAPS: Final = (portal_urls, clinic_urls)
 # What hands over a file or the whole record is no page.
 NO_PAGES: Final = frozenset(
-    {"trend_points", "for_trend_points", "download_file", "access_file", "receipt_file", "file_account"}
+    {"trend_points", "for_trend_points", "download_file", "access_file", "receipt_file", "file_account", "still"}
 )
 _WISHES: Final = {
     "timeline": ("", "?q=hemoglobin", "?q=nothing-like-it", "?kind=laboratory", "?from=2019-01-01&to=2019-12-31"),
     "results": ("", "?q=hemoglobin"),
     "trend": ("", "?over=all"),
+    "clinic:search": ("", "?q=hemoglobin"),
 }
-
-
-@dataclass(frozen=True)
-class Estate:
-    """A person who is signed in, and what stands in addresses: by the name of a page, or for all pages under ""."""
-
-    browser: Client
-    delegate: Client
-    values: Mapping[str, Mapping[str, tuple[Any, ...]]]
-
-    def browser_for(self, name: str) -> Client:
-        return self.delegate if name.startswith("for_") else self.browser
 
 
 @dataclass(frozen=True)
@@ -69,67 +49,26 @@ class Cost:
     packed: int
 
 
-def estate(person: Person, delegate: Person, *, record: tuple[str, str], measured: str) -> Estate:
-    """Connects a hospital and lets ``delegate`` act for her. ``record``: type and id; ``measured``: of a number."""
-    at = timezone.now()
-    hospital = hospitals.register(
-        f"https://walked-{person.pk}.example/fhir", name=f"Walked hospital {person.pk}", client_id="walked"
-    )
-    made = connections.connect(
-        person,
-        hospital=hospital,
-        patient=f"p{person.pk}",
-        tokens_given=Tokens("walked", None, None, ""),
-        token_endpoint="https://walked.example/token",  # noqa: S106 - nobody asks there
-        at=at,
-    )
-    offer = delegations.Offer(
-        name="Walker",
-        email=delegate.email,
-        relationship=Relationship.SPOUSE,
-        guardian=False,
-        granted=("patient/*.rs",),
-        terms=Terms(),
-        ends=at + timedelta(days=300),
-    )
-    delegation, _ = delegations.invite(person, offer, read=ledger.Reading("1", "en"), at=at)
-    delegations.accept(delegation, delegate, at=at)
-    every = tuple(kind.value for kind in Kind)
-    common = {
-        "kind": tuple(each.slug for each in kinds.KINDS),
-        "resource_type": (record[0],),
-        "logical_id": (record[1],),
-        "connection_id": (made.pk,),
-        "day": ("2019-05-01",),
-        "uid": (delegation.uid,),
-    }
-    named = {"same_kind": {"kind": every}, "for_same_kind": {"kind": every}}
-    named |= {name: {"logical_id": (measured,)} for name in ("trend", "for_trend")}
-    return Estate(browser_of(person), browser_of(delegate), {"": common, **named})
-
-
-def browser_of(person: Person) -> Client:
-    browser = Client()
-    browser.cookies[settings.SESSION_COOKIE_NAME] = owners.signed_in(person)
-    return browser
-
-
 def pages() -> list[str]:
-    """The names of the pages, as the URL map has them."""
-    return sorted({one.name for one in urlpatterns if isinstance(one, URLPattern) and one.name} - NO_PAGES)
+    """The names of the pages, as the URL maps have them: ``home``, ``clinic:panel``."""
+    hers, his = ({one.name for one in each.urlpatterns if isinstance(one, URLPattern) and one.name} for each in MAPS)
+    return sorted(hers - NO_PAGES) + sorted(f"{clinic_urls.app_name}:{name}" for name in his - NO_PAGES)
 
 
 def addresses(held: Estate, name: str) -> list[str]:
     """The addresses of a page; none where something in it is not known."""
-    pattern = next(one for one in urlpatterns if one.name == name)
-    groups = list(pattern.pattern.regex.groupindex)
-    known = {**held.values[""], **held.values.get(name, {})}
-    filled: list[dict[str, Any]] = [{}]
+    room, _, short = name.rpartition(":")
+    patterns = clinic_urls.urlpatterns if room else portal_urls.urlpatterns
+    groups = list(next(one for one in patterns if one.name == short).pattern.regex.groupindex)
+    known = {**held.values[room], **held.values.get(name, {})}
+    # What stands before all of a room's addresses is in none of its patterns.
+    given = {"uid": known["visit"][0]} if room else {}
+    filled: list[dict[str, Any]] = [given]
     for group in groups:
         filled = [{**one, group: value} for one in filled for value in known.get(group, ())]
     wishes = _WISHES.get(name.removeprefix("for_"), ("",))
     try:
-        return [reverse(f"portal:{name}", kwargs=one) + wish for one in filled for wish in wishes]
+        return [reverse(f"{room or 'portal'}:{short}", kwargs=one) + wish for one in filled for wish in wishes]
     except NoReverseMatch:
         return []
 

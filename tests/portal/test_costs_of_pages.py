@@ -1,23 +1,22 @@
-"""Every page of the portal, walked by the URL map: a longer record asks no statement more (``make pages`` measures)."""
+"""Every page of the portal and of a visit, by the URL maps: a longer record asks no statement more (``make pages``)."""
 
 from __future__ import annotations
 
 import pytest
 
-from benchmarks import population, walk
-from portal.urls import urlpatterns
+from benchmarks import estates, population, walk
 from tests.portal import people
 
 pytestmark = pytest.mark.django_db
 
 
-def held(number: int) -> walk.Estate:
+def held(number: int) -> estates.Estate:
     """A person of so many records, with the same connection, app and delegate whatever their number."""
     person, delegate = people.sign_up(), people.sign_up()
     resources = [*population.mixed(person.patient_id, number), *population.observations(person.patient_id, number)]
     people.store_records(person, resources)
     people.let_in(person, "patient/*.rs")
-    return walk.estate(person, delegate, record=("Observation", "obs-1-1"), measured="obs-1-1")
+    return estates.of(person, delegate, record=("Observation", "obs-1-1"), measured="obs-1-1")
 
 
 def test_no_page_asks_more_statements_of_a_longer_record():
@@ -45,11 +44,16 @@ def test_no_page_asks_more_statements_of_a_longer_record():
         "same_kind",
         "for_timeline",
         "for_trend",
+        "document",
+        "show_link",
+        "receipt",
+        "clinic:panel",
+        "clinic:search",
     } <= walked
 
 
 def test_what_is_no_page_is_named_as_it_is_called():
-    assert {pattern.name for pattern in urlpatterns} >= walk.NO_PAGES
+    assert {pattern.name for each in walk.MAPS for pattern in each.urlpatterns} >= walk.NO_PAGES
 
 
 def test_statements_are_counted_whichever_way_they_are_asked():
