@@ -23,6 +23,7 @@ class Grantee(models.TextChoices):
     PERSON = "person", "another person"
     DELEGATE_APP = "delegate-app", "an app that a person who acts for her let in"
     LINK = "link", "whoever holds a link"
+    EMERGENCY = "emergency", "whoever opens her record without leave, in an emergency"
     EVERYONE = "everyone", "everyone but her"
 
 

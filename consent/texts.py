@@ -24,6 +24,8 @@ LINKING: Final = "link-2026-11"
 """The text she reads when she makes a link, and when she renews one."""
 CLINIC: Final = "clinic-2026-11"
 """The text she reads when a clinician asks to see her record in his EHR, and she answers."""
+EMERGENCY: Final = "emergency-2026-11"
+"""The text she reads when she forbids that her record is opened in an emergency, and when she lets it be again."""
 
 FOLDER: Final = Path(__file__).parent / "texts"
 _FALLBACK: Final = "en"

@@ -57,6 +57,8 @@ DID: dict[str, str | Promise] = {
     "delegate-no-apps": gettext_lazy("no longer lets somebody who acts for you let apps in"),
     "ask": gettext_lazy("asked to see your record"),
     "break-glass": gettext_lazy("opened your record without your leave, in an emergency"),
+    "forbid-emergencies": gettext_lazy("forbade that your record is opened in an emergency"),
+    "allow-emergencies": gettext_lazy("let your record be opened in an emergency again"),
     "emergency-look": gettext_lazy("looked without your leave, in an emergency, at"),
     "send-report": gettext_lazy("sent a report into the hospital's own chart"),
     "report-kept": gettext_lazy("was told what became of a report"),

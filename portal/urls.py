@@ -100,6 +100,7 @@ urlpatterns = [
     path("clinics/", clinics.listing, name="clinics"),
     path("clinics/code/", clinics.code, name="clinic_code"),
     path("clinics/ask/<uuid:uid>/", clinics.ask, name="clinic_ask"),
+    path("clinics/emergencies/", clinics.emergencies_at_all, name="clinic_emergencies"),
     path("clinics/emergency/<uuid:uid>/end/", clinics.end_emergency, name="end_emergency"),
     path("clinics/<uuid:uid>/stop/", clinics.stop, name="stop_clinic"),
     path("people/", people.listing, name="people"),

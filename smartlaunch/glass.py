@@ -15,6 +15,7 @@ from accounts.models import Person
 from audit import events
 from audit.models import Action, Agent, Outcome
 from consent import emergencies
+from consent.ledger import Reading
 from smartlaunch import charts
 from smartlaunch.visits import Open
 
@@ -23,7 +24,7 @@ BREAK_GLASS: Final = "break-glass"
 
 
 def open_record(opened: Open, reason: str, *, at: datetime, origin: str = "") -> bool:
-    """Only with a link to the chart; once in a visit. False where there is nothing that could be opened.
+    """Only with a link to the chart, and unless she forbade it; once in a visit. False where nothing could be opened.
 
     Each try stands in a log: hers, or, where there is nobody, that of what concerns no one person.
     """
@@ -32,6 +33,9 @@ def open_record(opened: Open, reason: str, *, at: datetime, origin: str = "") ->
         _note(events.NOBODY, opened, Outcome.REFUSED, origin)
         return False
     binding.look_at(owner_id)
+    if not emergencies.allowed(owner_id):
+        _note(owner_id, opened, Outcome.REFUSED, origin)
+        return False
     clinician = opened.clinician
     try:
         with transaction.atomic():
@@ -59,17 +63,34 @@ def end(owner: Person, uid: UUID, *, at: datetime, origin: str = "") -> bool:
     """She ends it before its time."""
     if not emergencies.end(owner.pk, uid, at=at):
         return False
+    _note_hers(owner, "revoke", {"emergency": str(uid)}, origin)
+    return True
+
+
+@transaction.atomic
+def forbid(owner: Person, *, read: Reading, at: datetime, origin: str = "") -> None:
+    """No clinic opens her record so any more; what is open is shut with the next request."""
+    if emergencies.forbid(owner, read=read, at=at):
+        _note_hers(owner, "forbid-emergencies", {}, origin)
+
+
+@transaction.atomic
+def allow(owner: Person, *, read: Reading, at: datetime, origin: str = "") -> None:
+    if emergencies.allow(owner, read=read, at=at):
+        _note_hers(owner, "allow-emergencies", {}, origin)
+
+
+def _note_hers(owner: Person, interaction: str, detail: dict[str, object], origin: str) -> None:
     events.append(
         owner_id=owner.pk,
         action=Action.EXECUTE,
-        interaction="revoke",
+        interaction=interaction,
         agent_kind=Agent.OWNER,
         agent=str(owner.subject),
         agent_name=owner.name,
         origin=origin,
-        detail={"emergency": str(uid)},
+        detail=detail,
     )
-    return True
 
 
 def _note(owner_id: int, opened: Open, outcome: Outcome, origin: str) -> None:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import languages, stepup
-from consent import ledger, texts
+from consent import emergencies, ledger, texts
 from consent.ledger import NothingToWithdraw
 from portal import clinics, pages
 from portal.clinics import AnswerForm
@@ -29,6 +29,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         "asks": asks.waiting(person, at=at),
         "admitted": clinics.admitted(person, at=at),
         "emergencies": clinics.opened_in_emergency(person, at=at),
+        "allowed": emergencies.allowed(person.pk),
     }
     return render(request, "portal/clinics.html", context)
 
@@ -89,6 +90,28 @@ def end_emergency(request: HttpRequest, uid: UUID) -> HttpResponse:
     if not glass.end(pages.person(request), uid, at=timezone.now(), origin=_origin(request)):
         raise Http404
     messages.success(request, _("It is ended."))
+    return redirect("portal:clinics")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@pages.of_person
+@stepup.required
+def emergencies_at_all(request: HttpRequest) -> HttpResponse:
+    """What it means that clinics can open a record in an emergency, and her word on it."""
+    person = pages.person(request)
+    text = texts.read(texts.EMERGENCY, languages.current())
+    if request.method != "POST":
+        context = {"text": text, "allowed": emergencies.allowed(person.pk)}
+        return render(request, "portal/clinic_emergencies.html", context)
+    act = glass.allow if request.POST.get("answer") == "allow" else glass.forbid
+    read = ledger.Reading(text.version, text.language, text.digest)
+    act(person, read=read, at=timezone.now(), origin=_origin(request))
+    messages.success(
+        request,
+        _("Clinics can open your record in an emergency again.")
+        if act is glass.allow
+        else _("Nobody can open your record in an emergency any more."),
+    )
     return redirect("portal:clinics")
 
 

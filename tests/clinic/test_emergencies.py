@@ -172,3 +172,62 @@ def test_nothing_of_it_is_sent_into_the_chart(linked):
     break_glass(visit, browser)
 
     assert "In an emergency nothing is sent into the chart." in said(page(browser, visit, "send/"))
+
+
+def answer(person, word):
+    browser = people.browser_of(person)
+    return words(browser.post("/clinics/emergencies/", {"answer": word}, follow=True))
+
+
+def test_she_forbids_it_and_what_is_open_is_shut(linked):
+    person, visit, browser = linked
+    assert "Penicillin" in said(break_glass(visit, browser))
+
+    assert "Nobody can open your record in an emergency any more." in answer(person, "forbid")
+
+    assert "Nothing is shared" in said(page(browser, visit))
+    assert Emergency.objects.get().ended is not None
+
+
+def test_who_tries_is_told_what_is_told_of_a_chart_of_nobody(linked):
+    person, visit, browser = linked
+    answer(person, "forbid")
+    nobodys, other = charts.opened(visit.ehr, "nobody")
+
+    refused, unknown = break_glass(visit, browser), break_glass(nobodys, other)
+
+    assert "No record can be opened for this chart." in said(refused)
+    assert said(refused).replace(str(visit.uid), "") == said(unknown).replace(str(nobodys.uid), "")
+    assert not Emergency.objects.exists()
+    tried = Event.objects.get(owner_id=person.pk, interaction="break-glass")
+    assert tried.outcome == Outcome.REFUSED
+
+
+def test_her_word_is_a_decision_and_she_can_take_it_back(linked):
+    person, visit, browser = linked
+    assert "Read more, or forbid it" in words(people.browser_of(person).get("/clinics/"))
+
+    for word in ("forbid", "forbid", "allow", "allow", "forbid", "allow"):
+        answer(person, word)
+
+    acts = [(each.act, each.grantee_kind) for each in person.decisions.order_by("sequence")]
+    assert [act for act, kind in acts if kind == "emergency"] == ["refuse", "grant", "withdraw", "refuse", "grant"]
+    assert ledger.verify(person.pk) == []
+    log = words(people.browser_of(person).get("/access/"))
+    assert "forbade that your record is opened in an emergency" in log
+    assert "Penicillin" in said(break_glass(visit, browser))
+
+
+def test_nothing_opens_where_she_forbids_it_between_the_look_and_the_row(linked, monkeypatch):
+    """Two at once: her refusal is written after it was asked for, before the emergency is."""
+    person, visit, browser = linked
+    begin = emergencies.begin
+
+    def slow(owner_id, **said):
+        answer(person, "forbid")
+        return begin(owner_id, **said)
+
+    monkeypatch.setattr(emergencies, "begin", slow)
+
+    assert "Penicillin" not in said(break_glass(visit, browser))
+    assert "Nothing is shared" in said(page(browser, visit))
