@@ -93,6 +93,7 @@ OPEN: Final = (
     "smartlaunch_ehr",
     "smartlaunch_organization",
     "smartlaunch_organization_staff",
+    "smartlaunch_questionnaire",
     "smartlaunch_rolerule",
     "smartlaunch_visit",
     # What developers and services order; the pieces of an export are sealed under each person's key.

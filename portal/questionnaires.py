@@ -1,7 +1,6 @@
-"""Questionnaires she answers: one of ours, and those that stand in her record, as forms; her answers in FHIR.
+"""Questionnaires she answers: ours, those in her record and those clinics bring, as forms; her answers in FHIR.
 
-What can be asked so is decided item by item: a questionnaire with anything else in it (questions that depend on others,
-several answers to one, options kept elsewhere) is named and not offered, since half of it would be answered wrongly.
+One with anything in it that no form here asks (``asking``) is named and not offered.
 """
 
 from __future__ import annotations
@@ -20,24 +19,30 @@ from django import forms
 from django.utils.translation import gettext as _
 
 from accounts import languages
-from portal import elements, entries
+from portal import asking, elements
+from portal.asking import Question, Unaskable
 from records import reading
 from records.query import Query
+from standards.fhir import json as fhir_json
+from standards.fhir import validation
 from standards.fhir.json import ExactDecimal
 
-FILE: Final = Path(__file__).with_name("before_a_visit.json")
-OURS: Final = "before-a-visit"
+OURS: Final = ("before-a-visit", "after-a-visit", "taking-medicines", "measuring-at-home")
+HERS: Final = OURS[0]
+"""The one that anybody may answer who was not asked."""
 LISTED_MAX: Final = 50
-_ITEMS_MAX: Final = 200
-_DEPTH_MAX: Final = 5
-_TEXT_MAX: Final = 10_000
-_EXTENSION: Final = "http://hl7.org/fhir/StructureDefinition/"
-_BEYOND: Final = ("enableWhen", "answerValueSet", "initial", "readOnly")
-_OPTIONS: Final = ("valueCoding", "valueString", "valueInteger", "valueDate")
+BYTES_MAX: Final = 64 * 1024
+_TITLE_MAX: Final = 200
+_ADDRESS_MAX: Final = 200
+_VERSION_MAX: Final = 50
+_OUR_ADDRESS: Final = "urn:tributary:"
+# The rest of what a clinic gives (narrative, contained resources, who made it for whom) asks nobody anything.
+_KEPT: Final = ("resourceType", "url", "version", "name", "title", "status", "language", "subjectType", "date",
+                "publisher", "description", "copyright", "code", "item")  # fmt: skip
 
 
-class Unaskable(Exception):
-    """It asks something in a way that no form here can."""
+class Unusable(Exception):
+    """What was given is no questionnaire that a clinic could ask here; the message says why, for who gave it."""
 
 
 @dataclass(frozen=True)
@@ -56,40 +61,31 @@ class Asked:
         return (f"{url}|{version}" if version else url) or f"Questionnaire/{self.name}"
 
 
-@dataclass(frozen=True)
-class Question:
-    """An item in reading order. ``field``: of what is only said, ""; ``level``: how deep within groups."""
-
-    item: Any
-    field: str
-    level: int
-
-
 @cache
-def _ours() -> Any:
-    return json.loads(FILE.read_text("utf-8"))
+def _ours(name: str) -> Any:
+    return json.loads(Path(__file__).with_name(f"{name.replace('-', '_')}.json").read_text("utf-8"))
 
 
-def ours() -> Asked:
-    """In her language; it is the same questionnaire in each."""
-    found = _ours().get(languages.current()) or _ours()["en"]
-    return _asked(OURS, found)
+def ours(name: str = HERS, *, language: str = "") -> Asked:
+    """In the language of the page, or in this one; it is the same questionnaire in each."""
+    every = _ours(name)
+    return asked(every.get(language or languages.current()) or every["en"], name=name)
 
 
 def of(records: reading.RecordSet) -> tuple[list[Asked], list[reading.Stored]]:
     """Ours first, then those in her record that are in use; with the records these stand in."""
     found = list(islice(records.every(Query.of("Questionnaire")), LISTED_MAX))
     active = [each for each in found if elements.text(each.resource, "status") == "active"]
-    return [ours(), *(_asked(each.logical_id, each.resource) for each in active)], active
+    return [ours(), *(asked(each.resource, name=each.logical_id) for each in active)], active
 
 
 def named(records: reading.RecordSet, name: str) -> Asked | None:
     """One that can be answered."""
-    if name == OURS:
+    if name == HERS:
         return ours()
     stored = records.read("Questionnaire", name)
-    asked = None if stored is None or stored.deleted else _asked(name, stored.resource)
-    return asked if asked and asked.can else None
+    found = None if stored is None or stored.deleted else asked(stored.resource, name=name)
+    return found if found and found.can else None
 
 
 def answered(every: list[Asked], response: Any) -> Asked | None:
@@ -98,50 +94,71 @@ def answered(every: list[Asked], response: Any) -> Asked | None:
     return next((each for each in every if each.canonical == canonical and each.can), None)
 
 
-def _asked(name: str, resource: Any) -> Asked:
+def asked(resource: Any, *, name: str = "") -> Asked:
     try:
-        can = bool([_field(question.item) for question in _questions(resource) if question.field])
+        _check(resource)
+        can = True
     except Unaskable:
         can = False
     title = elements.text(resource, "title") or elements.text(resource, "name") or _("Questionnaire")
     return Asked(name, title, elements.text(resource, "description"), can, resource)
 
 
-def _questions(resource: Any) -> Iterator[Question]:
-    """Raises Unaskable."""
-    every = list(_below(resource, 0))
-    if len(every) > _ITEMS_MAX or len({elements.text(item, "linkId") for item, _ in every}) != len(every):
-        raise Unaskable
-    for number, (item, level) in enumerate(every):
-        kind = elements.text(item, "type")
-        yield Question(item, "" if kind in ("group", "display") else f"q{number}", level)
+def _check(resource: Any) -> None:
+    if elements.first(resource, "modifierExtension"):
+        raise Unaskable(asking.Why.MODIFIED)
+    for question in asking.questions(resource):
+        if question.field:
+            asking.field(question.item)
 
 
-def _below(holder: Any, level: int) -> Iterator[tuple[Any, int]]:
-    for item in elements.every(holder, "item"):
-        if not isinstance(item, dict):
-            raise Unaskable
-        kind = elements.text(item, "type")
-        if level > _DEPTH_MAX or kind not in _FIELDS or any(name in item for name in _BEYOND) or item.get("repeats"):
-            raise Unaskable
-        # Below a question stands at most what helps to understand it.
-        within = {elements.text(each, "type") for each in elements.every(item, "item")}
-        if not elements.text(item, "linkId") or (kind != "group" and within - {"display"}):
-            raise Unaskable
-        yield item, level
-        yield from _below(item, level + 1)
+def taken(data: bytes, *, address: str) -> dict[str, Any]:
+    """A Questionnaire (R4) as a clinic gives it, without what asks nothing. ``address``: its url where it has none.
+
+    Raises Unusable, and Unaskable for what it asks that cannot be asked here.
+    """
+    resource = _read(data)
+    kept = {name: resource[name] for name in _KEPT if name in resource}
+    kept = {"url": address, "version": "1", "status": "active", **kept}
+    for name, most in (("url", _ADDRESS_MAX), ("version", _VERSION_MAX), ("title", _TITLE_MAX)):
+        if len(elements.text(kept, name)) > most or not elements.text(kept, name):
+            raise Unusable(_("It needs a %(name)s of at most %(most)s letters.") % {"name": name, "most": most})
+    if kept["url"].startswith(_OUR_ADDRESS) or "|" in kept["url"]:
+        raise Unusable(_("Its url is none that a clinic's questionnaire can have."))
+    if kept["status"] not in ("active", "draft"):
+        raise Unusable(_("By its own status it is not in use."))
+    if "Patient" not in kept.get("subjectType", ["Patient"]):
+        raise Unusable(_("It is not about a patient."))
+    _check({**resource, **kept})
+    return {**kept, "status": "active"}
+
+
+def _read(data: bytes) -> Any:
+    """Raises Unusable."""
+    if len(data) > BYTES_MAX:
+        raise Unusable(_("It is larger than 64 kB."))
+    try:
+        resource = fhir_json.loads(data)
+    except fhir_json.MalformedJSON as error:
+        raise Unusable(_("It is no JSON: %(fault)s.") % {"fault": error}) from error
+    if not isinstance(resource, dict) or resource.get("resourceType") != "Questionnaire":
+        raise Unusable(_("It is no FHIR Questionnaire."))
+    for wrong in validation.problems(resource):
+        place = {"path": wrong.path, "fault": wrong.message}
+        raise Unusable(_("By FHIR R4 it is wrong at %(path)s: %(fault)s.") % place)
+    return resource
 
 
 class AnswerForm(forms.Form):
-    """One field for each question, in the order of the questionnaire. Raises Unaskable for one that cannot be asked."""
+    """One field for each question, in the order of the questionnaire. Raises asking.Unaskable for one that cannot."""
 
     def __init__(self, asked: Asked, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.asked = asked
-        self.questions = list(_questions(asked.resource))
+        self.questions = asking.questions(asked.resource)
         for question in self.questions:
             if question.field:
-                self.fields[question.field] = _field(question.item)
+                self.fields[question.field] = asking.field(question.item)
 
     @property
     def parts(self) -> list[tuple[Question, str, forms.BoundField | None]]:
@@ -175,7 +192,7 @@ class AnswerForm(forms.Form):
         """What to fill in of a response that was given."""
         given = dict(_given(response))
         found = {}
-        for question in _questions(asked.resource):
+        for question in asking.questions(asked.resource):
             answer = given.get(elements.text(question.item, "linkId"))
             if question.field and isinstance(answer, dict):
                 found[question.field] = _again(question.item, answer)
@@ -186,88 +203,6 @@ def _given(holder: Any) -> Iterator[tuple[str, Any]]:
     for item in elements.every(holder, "item"):
         yield elements.text(item, "linkId"), elements.first(item, "answer")
         yield from _given(item)
-
-
-def _limit(item: Any, name: str) -> int | None:
-    found = [
-        elements.first(each, "valueInteger")
-        for each in elements.every(item, "extension")
-        if elements.text(each, "url") == f"{_EXTENSION}{name}"
-    ]
-    return next((each for each in found if isinstance(each, int)), None)
-
-
-def _field(item: Any) -> forms.Field:
-    kind, required = elements.text(item, "type"), item.get("required") is True
-    shared: dict[str, Any] = {
-        "label": elements.text(item, "text") or elements.text(item, "linkId"),
-        "required": required,
-    }
-    most = item.get("maxLength") if isinstance(item.get("maxLength"), int) else _TEXT_MAX
-    return _FIELDS[kind](item, shared, min(most, _TEXT_MAX))
-
-
-def _choice(item: Any, shared: dict[str, Any], _most: int) -> forms.Field:
-    options = list(elements.every(item, "answerOption"))
-    words = [_option(each) for each in options]
-    if not words or not all(words):
-        raise Unaskable
-    return forms.ChoiceField(choices=[("", "…"), *((str(place), each) for place, each in enumerate(words))], **shared)
-
-
-def _option(option: Any) -> str:
-    for name in _OPTIONS:
-        value = elements.first(option, name)
-        if value is not None and not isinstance(value, dict):
-            return str(value)
-        if words := elements.text(value, "display") or elements.text(value, "code"):
-            return words
-    return ""
-
-
-def _yes_or_no(_item: Any, shared: dict[str, Any], _most: int) -> forms.Field:
-    return forms.ChoiceField(choices=[("", "…"), ("yes", _("yes")), ("no", _("no"))], **shared)
-
-
-def _whole(item: Any, shared: dict[str, Any], _most: int) -> forms.Field:
-    low, high = _limit(item, "minValue"), _limit(item, "maxValue")
-    return forms.IntegerField(
-        min_value=-(2**31) if low is None else low, max_value=2**31 - 1 if high is None else high, **shared
-    )
-
-
-def _decimal(_item: Any, shared: dict[str, Any], _most: int) -> forms.Field:
-    widget = forms.NumberInput({"inputmode": "decimal", "step": "any"})
-    return forms.DecimalField(max_digits=12, decimal_places=4, widget=widget, **shared)
-
-
-def _day(_item: Any, shared: dict[str, Any], _most: int) -> forms.Field:
-    return forms.DateField(widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"), **shared)
-
-
-def _line(_item: Any, shared: dict[str, Any], most: int) -> forms.Field:
-    return entries.WordsField(max_length=most, **shared)
-
-
-def _lines(_item: Any, shared: dict[str, Any], most: int) -> forms.Field:
-    return entries.WordsField(max_length=most, widget=forms.Textarea({"rows": 4}), **shared)
-
-
-def _nothing(_item: Any, _shared: dict[str, Any], _most: int) -> forms.Field:
-    raise Unaskable
-
-
-_FIELDS: Final = {
-    "group": _nothing,
-    "display": _nothing,
-    "boolean": _yes_or_no,
-    "decimal": _decimal,
-    "integer": _whole,
-    "date": _day,
-    "string": _line,
-    "text": _lines,
-    "choice": _choice,
-}
 
 
 def _answer(item: Any, value: Any) -> dict[str, Any]:
@@ -282,7 +217,7 @@ def _answer(item: Any, value: Any) -> dict[str, Any]:
             return {"valueDate": value.isoformat()}
         case "choice":
             option = list(elements.every(item, "answerOption"))[int(value)]
-            return {name: option[name] for name in _OPTIONS if name in option}
+            return {name: option[name] for name in asking.OPTIONS if name in option}
         case _:
             return {"valueString": value}
 
@@ -293,7 +228,7 @@ def _again(item: Any, answer: dict[str, Any]) -> Any:
         places = [
             place
             for place, each in enumerate(options)
-            if any(name in answer and each.get(name) == answer[name] for name in _OPTIONS)
+            if any(name in answer and each.get(name) == answer[name] for name in asking.OPTIONS)
         ]
         return str(places[0]) if places else ""
     if "valueBoolean" in answer:

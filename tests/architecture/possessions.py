@@ -28,6 +28,7 @@ from gateway.models import AuthorizationRequest
 from portal import questionnaires
 from records import marks, patient
 from smartlaunch import asks
+from smartlaunch import questionnaires as offers
 from sync import entries
 from tests.architecture.addresses import UID, Route
 from tests.clinic import charts
@@ -297,6 +298,8 @@ def _staff(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> Non
     ids["organizations"] = slug
     ids["organizations:ehr"] = {**slug, "ehr_slug": (ehr.slug, "nowhere")}
     ids["organizations:switch_clinician"] = {**slug, "uid": (clinician.uid, UID)}
+    asked = offers.enter(ehr.organization, questionnaires.ours().resource, ours=questionnaires.HERS, at=timezone.now())
+    ids["organizations:questionnaire"] = {**slug, "uid": (asked.uid, UID)}
 
 
 def _program(registered: dynamic.Answer) -> Asker:

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from consent import gate
 from local import seeding
-from portal import questionnaires
+from portal import asking, questionnaires
+from portal.asking import Unaskable, Why
 from portal.questionnaires import AnswerForm
 from records import sources, store
 from records.models import SourceKind
@@ -36,13 +37,102 @@ def questionnaire(*items: dict, **more) -> dict:
             "url": "https://clinic.example/sleep", **more}  # fmt: skip
 
 
-def test_ours_is_valid_in_both_languages_and_asks_the_same():
-    both = json.loads(questionnaires.FILE.read_text("utf-8"))
+def asks(resource: dict) -> list[tuple]:
+    """Without its words."""
+    found = asking.questions(resource)
+    return [(each.item["linkId"], each.item["type"], len(each.item.get("answerOption", ()))) for each in found]
 
-    assert [validation.problems(both[language]) for language in ("en", "es")] == [[], []]
-    shapes = [[(item["linkId"], item["type"]) for item in both[language]["item"]] for language in ("en", "es")]
-    assert shapes[0] == shapes[1]
-    assert questionnaires.ours().can
+
+@pytest.mark.parametrize("name", questionnaires.OURS)
+def test_each_of_ours_is_valid_in_both_languages_and_asks_the_same(name):
+    english, spanish = (questionnaires.ours(name, language=language).resource for language in ("en", "es"))
+
+    assert [validation.problems(each) for each in (english, spanish)] == [[], []]
+    assert asks(english) == asks(spanish)
+    assert (english["url"], english["title"]) != (spanish["url"], spanish["title"])
+    assert questionnaires.ours(name).can
+
+
+def given_by_a_clinic(*items: dict, **more) -> bytes:
+    whole = {**questionnaire(*items, **more), "text": {"status": "generated", "div": "<div>Sleep</div>"}}
+    return json.dumps({name: value for name, value in whole.items() if value is not None}).encode()
+
+
+HOW = {"linkId": "1", "text": "How?", "type": "string"}
+
+
+def test_what_a_clinic_gives_is_kept_without_what_asks_nothing():
+    kept = questionnaires.taken(given_by_a_clinic(HOW, url=None), address="urn:uuid:1")
+
+    assert kept == {
+        "resourceType": "Questionnaire",
+        "url": "urn:uuid:1",
+        "version": "1",
+        "status": "active",
+        "title": "Sleep",
+        "item": [HOW],
+    }
+    assert validation.problems(kept) == []
+
+
+def nested(depth: int) -> dict:
+    return {**HOW, "linkId": f"d{depth}"} if not depth else {
+        "linkId": f"d{depth}", "type": "group", "text": "Group", "item": [nested(depth - 1)]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"", "It is no JSON"),
+        (b"\x00\xff", "It is no JSON"),
+        (b"[" * 60_000, "It is no JSON"),
+        (b'{"resourceType": "Questionnaire", "version": 1' + b"0" * 5_000 + b"}", "It is no JSON"),
+        (b" " * 65_537, "larger than 64 kB"),
+        (b"[]", "no FHIR Questionnaire"),
+        (b'{"resourceType": "Patient"}', "no FHIR Questionnaire"),
+        (given_by_a_clinic({**HOW, "text": "a\x00b"}), "By FHIR R4 it is wrong at Questionnaire.item[0].text"),
+        (given_by_a_clinic({**HOW, "type": "essay"}), "By FHIR R4 it is wrong at Questionnaire.item[0].type"),
+        (given_by_a_clinic(HOW, title=None), "It needs a title"),
+        (given_by_a_clinic(HOW, title="x" * 201), "It needs a title"),
+        (given_by_a_clinic(HOW, url="urn:tributary:questionnaire:before-a-visit"), "Its url is none"),
+        (given_by_a_clinic(HOW, status="retired"), "not in use"),
+        (given_by_a_clinic(HOW, subjectType=["Practitioner"]), "not about a patient"),
+    ],
+)
+def test_what_is_no_questionnaire_that_a_clinic_could_ask_is_told(data, told):
+    with pytest.raises(questionnaires.Unusable) as caught:
+        questionnaires.taken(data, address="urn:uuid:1")
+
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("items", "why", "item"),
+    [
+        ([{**HOW, "repeats": True}], Why.SEVERAL, "How?"),
+        ([HOW, {**HOW, "text": "Again"}], Why.LINK, "Again"),
+        ([{**HOW, "type": "choice", "answerValueSet": "https://clinic.example/set"}], Why.ELSEWHERE, "How?"),
+        ([{**HOW, "type": "choice", "answerOption": [{"valueString": str(n)} for n in range(101)]}], Why.OPTIONS,
+         "How?"),
+        ([{**HOW, "enableWhen": [{"question": "0", "operator": "exists", "answerBoolean": True}]}], Why.DEPENDS,
+         "How?"),
+        ([{**HOW, "modifierExtension": [{"url": "https://clinic.example/not", "valueBoolean": True}]}], Why.MODIFIED,
+         "How?"),
+        ([{**HOW, "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/questionnaire-hidden",
+                                 "valueBoolean": True}]}], Why.FILLED, "How?"),
+        ([{**HOW, "type": "integer", "extension": [
+            {"url": "http://hl7.org/fhir/StructureDefinition/minValue", "valueInteger": 9},
+            {"url": "http://hl7.org/fhir/StructureDefinition/maxValue", "valueInteger": 1}]}], Why.LIMITS, "How?"),
+        ([{"linkId": str(n), "type": "string"} for n in range(1000)], Why.MANY, ""),
+        ([nested(7)], Why.DEPTH, "Group"),
+        ([{"linkId": "1", "type": "display", "text": "Hello"}], Why.NOTHING, ""),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_asked_is_refused_with_the_item_named(items, why, item):
+    with pytest.raises(Unaskable) as caught:
+        questionnaires.taken(given_by_a_clinic(*items), address="urn:uuid:1")
+
+    assert (caught.value.why, caught.value.item) == (why, item)
 
 
 def test_answers_are_valid_fhir_of_her_own_with_a_provenance():
@@ -110,7 +200,7 @@ def test_answers_that_a_mistaken_questionnaire_makes_impossible_are_not_kept_and
 
 def test_nothing_answered_where_nothing_is_required_is_kept_as_that():
     form = AnswerForm(
-        questionnaires._asked("asked", questionnaire({"linkId": "1", "text": "How?", "type": "string"})), {"q0": "\x01"}
+        questionnaires.asked(questionnaire({"linkId": "1", "text": "How?", "type": "string"})), {"q0": "\x01"}
     )
 
     assert form.is_valid()
@@ -223,7 +313,7 @@ def test_published_questionnaires_are_asked_whole_or_not_at_all():
         "Questionnaire-3141",
     ):
         path = next(seeding.SHARED_DATA.rglob(f"{name}.json"))
-        found = questionnaires._asked("x", json.loads(path.read_text("utf-8")))
+        found = questionnaires.asked(json.loads(path.read_text("utf-8")))
         asked[name.partition("-")[2]] = len(AnswerForm(found).fields) if found.can else 0
 
     # Of the last two the options stand elsewhere (answerValueSet), and one depends on another answer.
