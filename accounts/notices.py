@@ -14,6 +14,7 @@ from accounts.models import Person
 class Notice(models.TextChoices):
     OPENED = "opened", _("Somebody opens a link of yours for the first time")
     ENDING = "ending", _("The access of an app, or of somebody who acts for you, ends soon")
+    MESSAGE = "message", _("A clinic writes you a message")
     ACTING = "acting", _("Somebody agrees to act for you, stops, or lets an app in")
 
 

@@ -35,6 +35,7 @@ OWNED: Final = {
     "smartlaunch_showncode": "owner_id",
     "sync_connection": "owner_id",
     "sync_deviceorder": "owner_id",
+    "sync_message": "owner_id",
     "sync_run": "owner_id",
     "sync_upload": "owner_id",
     "sync_uploadeddocument": "owner_id",

@@ -46,8 +46,11 @@ RELATED_PERSON: Final = "RelatedPerson"
 CONSENT: Final = "Consent"
 AUDIT_EVENT: Final = "AuditEvent"
 PATIENT_LEVEL: Final = "patient"
-_PRIVATE: Final = ("hide", "show", "meta-security", "part", "join")
-"""Her own acts that tell that there is something to hide, or of records that may be hidden."""
+READ_MESSAGES: Final = "read-messages"
+WRITE_MESSAGE: Final = "write-message"
+"""Interactions of events about a conversation with a clinic."""
+_PRIVATE: Final = ("hide", "show", "meta-security", "part", "join", READ_MESSAGES, WRITE_MESSAGE)
+"""Acts that tell that there is something to hide, or of records that may be hidden."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Without ``offline_access`` she was told that the app must ask her again after this (the consent page's words).
 ATTENDED: Final = timedelta(hours=1)
@@ -246,6 +249,29 @@ def part(*, owner_id: int, reader: Owner, held: Iterable[Scope], terms: Terms) -
         raise ConsentMissing(f"person {reader.person_id} may not read the record of {owner_id}")
     hidden = ledger.hidden_from(owner_id, "", kind=Grantee.LINK)
     return RecordSet(owner_id, _patient_id(owner_id), rules(held, terms, "s", hidden=hidden))
+
+
+def conversation(
+    *, owner_id: int, reader: Owner | Delegate | Holder | Service | InEmergency, organization: UUID, at: datetime
+) -> RecordSet:
+    """What the owner and this organisation wrote each other; nothing else of the record, and of no other organisation.
+
+    For the organisation itself by a decision of hers that lets it, or one visit of it, read now, whatever else that
+    decision admits; of a visit the caller knows whose it is. For her, and for a delegate as far as he may read it.
+    Without what she hid. Raises ConsentMissing, for every other reader as well: programs of an organisation and
+    whoever opened the record in an emergency have no part in it.
+    """
+    source = sources.conversation(organization)
+    held = frozenset() if source is None else frozenset({source.pk})
+    if isinstance(reader, Owner | Delegate):
+        records = readable(owner_id=owner_id, reader=reader, interaction="search", at=at)
+        return replace(records, rules=tuple(_of_sources(rule, held) for rule in records.rules))
+    if not isinstance(reader, Holder) or reader.kind not in (Grantee.ORGANIZATION, Grantee.CLINICIAN):
+        raise ConsentMissing("only the organisation itself has part in a conversation")
+    if reader.kind == Grantee.ORGANIZATION and reader.grantee != str(organization):
+        raise ConsentMissing(f"{reader.grantee} is not organisation {organization}")
+    decision = _standing(owner_id, reader.decision_id, reader.grantee, at, kind=reader.kind)
+    return RecordSet(owner_id, decision.patient_id, (Rule(sources=held, hidden=frozenset(decision.hidden)),))
 
 
 def withholds(owner_id: int, name: tuple[str, str]) -> bool:
@@ -583,6 +609,10 @@ def _rules_of_scope(scope: Scope, terms: Terms, letter: str) -> Iterator[Rule]:
 
 def _reads_documents(scope: Scope, letter: str) -> bool:
     return isinstance(scope, ResourceScope) and letter == "r" and letter in scope.permissions
+
+
+def _of_sources(rule: Rule, held: frozenset[int]) -> Rule:
+    return replace(rule, sources=held if rule.sources is None else rule.sources & held)
 
 
 def _patient_id(owner_id: int) -> str:

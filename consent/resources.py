@@ -106,14 +106,13 @@ def _by_scope(texts_of_scopes: Iterable[str], kind: str) -> list[dict[str, Any]]
     return found
 
 
+_SYSTEMS: Final = {"R": labels.CONFIDENTIALITY, "MSG": labels.OF_OURS}
+
+
 def _withheld(terms: Terms) -> dict[str, Any]:
     """Every sensitive kind that she did not include, whether or not she has any of it."""
     kept = [label for label in labels.LABELS if label not in terms.labels]
-    coded = [
-        {"system": labels.CONFIDENTIALITY if label == "R" else labels.ACT_CODE, "code": label}
-        for label in kept
-        if label != "OTHER"
-    ]
+    coded = [{"system": _SYSTEMS.get(label, labels.ACT_CODE), "code": label} for label in kept if label != "OTHER"]
     return {"type": "deny", "securityLabel": coded} if coded else {"type": "deny"}
 
 

@@ -107,6 +107,7 @@ SENSITIVITY: Final[dict[str, Text]] = {
     "VIO": _("Violence and abuse"),
     "OTHER": _("Marked as sensitive for another reason"),
     "OWN": _("What you marked as sensitive yourself"),
+    "MSG": _("Messages with clinics"),
 }
 
 

@@ -74,6 +74,8 @@ DID: dict[str, str | Promise] = {
     "reminders": gettext_lazy("chose what to be reminded of"),
     "issue-card": gettext_lazy("made a health card"),
     "make-link": gettext_lazy("made a link"),
+    "read-messages": gettext_lazy("read messages between you and a clinic:"),
+    "write-message": gettext_lazy("wrote a message:"),
     "open-link": gettext_lazy("opened a link"),
     "meta-security": gettext_lazy("said how private a record is"),
     "part": gettext_lazy("said that records are not the same"),

@@ -185,7 +185,7 @@ def _labels(writer: Writer, resources: Mapping[Key, dict[str, Any]], *, judged: 
 def _judged(bits: int, verdict: tuple[int, int] | None) -> int:
     if verdict is None or verdict[0] == Verdict.AUTOMATIC:
         return bits
-    return bits | labels.MARKED if verdict[0] == Verdict.SENSITIVE else bits & ~verdict[1]
+    return bits | labels.MARKED if verdict[0] == Verdict.SENSITIVE else bits & ~(verdict[1] & ~labels.MESSAGE)
 
 
 def _nothing(_: dict[str, Any]) -> set[Key]:

@@ -1,8 +1,8 @@
 """Sensitivity labels as a bit set: what a source stated, and what value sets and words say (DESIGN D8).
 
 Codes: http://terminology.hl7.org/CodeSystem/v3-Confidentiality (R, V) and v3-ActCode (information sensitivity policy);
-UNC, ADOL and OWN are no kinds of content and have words of their own below. How a record comes by what it names and by
-what its owner says of it is ``labelling``.
+UNC, ADOL, OWN and MSG are no kinds of content and have words of their own below. How a record comes by what it names
+and by what its owner says of it is ``labelling``.
 """
 
 from __future__ import annotations
@@ -19,23 +19,28 @@ from typing import Any, Final
 from standards.terminology import sensitivity
 from standards.terminology.sensitivity import Sureness
 
-VERSION: Final = f"{sensitivity.VERSION}.2"
+VERSION: Final = f"{sensitivity.VERSION}.3"
 """Of the value sets and, after the dot, of what this module makes of them."""
 CONFIDENTIALITY: Final = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 ACT_CODE: Final = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+OF_OURS: Final = "urn:tributary:label"
+"""Of tags that only we set, in what is written here: MSG."""
 
 # Only grows at its end: the position is the bit in every stored row. UNC: nothing here can tell what is in it. ADOL: of
-# a confidential kind, from when she was an adolescent. OWN: she marked it herself.
-LABELS: Final = ("R", "SUD", "PSY", "SEX", "HIV", "GDIS", "SDV", "VIO", "OTHER", "UNC", "ADOL", "OWN")
+# a confidential kind, from when she was an adolescent. OWN: she marked it herself. MSG: part of a conversation with a
+# clinic, which is withheld as such whatever it says (docs/adr/0037).
+LABELS: Final = ("R", "SUD", "PSY", "SEX", "HIV", "GDIS", "SDV", "VIO", "OTHER", "UNC", "ADOL", "OWN", "MSG")
 _BIT: Final = MappingProxyType({label: 1 << position for position, label in enumerate(LABELS)})
 ALL: Final = (1 << len(LABELS)) - 1
 UNCLASSIFIED: Final = _BIT["UNC"]
 ADOLESCENT: Final = _BIT["ADOL"]
 MARKED: Final = _BIT["OWN"]
+MESSAGE: Final = _BIT["MSG"]
+"""No word of hers takes it off a record."""
 SENSITIVE: Final = ALL & ~UNCLASSIFIED & ~ADOLESCENT
 """What is withheld from everybody but the owner unless she chose it; of delegates, ALL is."""
-CONFIDENTIAL_TO_MINORS: Final = _BIT["SUD"] | _BIT["PSY"] | _BIT["SEX"] | _BIT["HIV"] | _BIT["SDV"]
-"""The kinds for which the states let a minor keep her parents out (docs/sensitivity.md)."""
+CONFIDENTIAL_TO_MINORS: Final = _BIT["SUD"] | _BIT["PSY"] | _BIT["SEX"] | _BIT["HIV"] | _BIT["SDV"] | MESSAGE
+"""The kinds for which the states let a minor keep her parents out (docs/sensitivity.md), and messages."""
 
 _MEANING: Final = MappingProxyType(
     {
@@ -105,6 +110,7 @@ _CATEGORIES: Final = re.compile(r"sensitivity[-_/ ]?(?:categor|label|tag|polic|c
 # Whose words are read, and where; the rest of a resource has none, or they are about people and places.
 _WORDED: Final = frozenset(
     {"display", "text", "title", "description", "name", "valueString", "comment", "conclusion", "patientInstruction"}
+    | {"contentString"}
 )
 _UNREAD: Final = frozenset({"meta", "subject", "patient", "beneficiary"})
 ABOUT_PEOPLE: Final = frozenset({"Patient", "Person", "RelatedPerson", "Practitioner", "Group"})
@@ -174,7 +180,8 @@ def of(resource: dict[str, Any]) -> int:
         for title in _titles(resource):
             bits |= _of_title(title)
     known = bits & _RECOGNISED or "medicationReference" in resource
-    if resource_type in _CLINICAL and (attached or resource_type in _DOCUMENTS or not known):
+    told = bits & MESSAGE or (known and resource_type not in _DOCUMENTS)
+    if resource_type in _CLINICAL and (attached or not told):
         bits |= UNCLASSIFIED
     return bits & ALL
 
@@ -263,6 +270,8 @@ def _tags(resource: dict[str, Any]) -> Iterator[tuple[str, str]]:
         system, code = tag["system"].removeprefix("urn:oid:"), str(tag["code"])
         if system in _STATING:
             yield from ((code, label) for label in _meanings(code))
+        elif system == OF_OURS:
+            yield from [(code, "MSG")] if code == "MSG" else []
         elif "sensitiv" in system.lower():
             yield code, _NAMED.get(re.sub(r"[^a-z]", "", code.lower()), "OTHER")
 

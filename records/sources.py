@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
+from uuid import UUID
 
 from records.models import Source, SourceKind
 
 SELF_URL: Final = "urn:tributary:self"
 HERS_URL: Final = "urn:tributary:own-entries"
 """Of what a person writes herself."""
+CONVERSATION_URL: Final = "urn:tributary:conversation:"
+CONVERSATION_NAME: Final = "Messages with "
 ENTRY_CATEGORIES: Final = "urn:tributary:entry-category"
 PHONE_URL: Final = "urn:tributary:apple-health"
 """Of what a phone exports. One source however often she exports: the next brings the same readings, and those since."""
@@ -37,6 +40,29 @@ def hers() -> Source:
 def of_app(client_id: str, name: str) -> Source:
     """The source of what one app writes: by its client_id, because nothing else of it is nobody else's."""
     return ensure(SourceKind.APP, name[:200], f"urn:tributary:app:{client_id}")
+
+
+def of_conversation(organization: UUID, name: str) -> Source:
+    """The source of what she and this organisation write each other."""
+    return ensure(SourceKind.SELF, f"{CONVERSATION_NAME}{name}"[:200], _conversation_url(organization))
+
+
+def conversation(organization: UUID) -> Source | None:
+    """The same where anything was ever written."""
+    return Source.objects.filter(url=_conversation_url(organization)).first()
+
+
+def conversations(ids: Iterable[int]) -> dict[int, tuple[UUID, str]]:
+    """Of these sources those that are conversations: the organisation's uid and name."""
+    found = Source.objects.filter(pk__in=list(ids), url__startswith=CONVERSATION_URL)
+    return {
+        source.pk: (UUID(source.url.removeprefix(CONVERSATION_URL)), source.name.removeprefix(CONVERSATION_NAME))
+        for source in found
+    }
+
+
+def _conversation_url(organization: UUID) -> str:
+    return f"{CONVERSATION_URL}{organization}"
 
 
 def names() -> dict[int, str]:

@@ -1,4 +1,4 @@
-"""Mail to her: a clinician asks to see her record."""
+"""Mail to her: a clinician asks to see her record, opened it in an emergency, or wrote her a message."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from django.template.loader import render_to_string
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 
+from accounts import notices as wishes
+from accounts.models import Person
+from accounts.notices import Notice
 from consent.models import Emergency
 from gateway import notices
 from smartlaunch import asks, visits
 from smartlaunch.models import Ask, ShareRequest
+from sync.models import Message
 
 AT_ONCE: Final = 100
 PATIENCE: Final = timedelta(minutes=1)
@@ -36,7 +40,9 @@ def deliver_waiting(*, at: datetime) -> int:
         told__isnull=True, answered__isnull=True, asked__lt=at - PATIENCE, lapses__gt=at
     )
     secret = Emergency.objects.filter(told__isnull=True, began__lt=at - PATIENCE).order_by("began")
+    written = Message.objects.filter(from_her=False, seen__isnull=True, told__isnull=True, sent__lt=at - PATIENCE)
     found = sum(tell_emergency(uid, at=at) for uid in secret.values_list("pk", flat=True)[:AT_ONCE])
+    found += sum(tell_of_message(pk, at=at) for pk in set(written.values_list("owner_id", flat=True)[:AT_ONCE]))
     found += sum(deliver(uid, at=at) for uid in lost.values_list("pk", flat=True)[:AT_ONCE])
     return found + sum(tell(uid, at=at) for uid in untold.order_by("asked").values_list("pk", flat=True)[:AT_ONCE])
 
@@ -81,4 +87,23 @@ def tell_emergency(uid: UUID, *, at: datetime) -> bool:
     if notices.send(subject, body, owner.email):
         return True
     Emergency.objects.filter(pk=uid).update(told=None)
+    return False
+
+
+def tell_of_message(owner_id: int, *, at: datetime) -> bool:
+    """That there is a message, and nothing of it, not even from which clinic (docs/adr/0035): once, until she looks."""
+    waiting = Message.objects.filter(owner_id=owner_id, owner__is_active=True, from_her=False, seen__isnull=True)
+    told_before = waiting.filter(told__isnull=False).exists()
+    if not waiting.filter(told__isnull=True).update(told=at) or told_before:
+        return False
+    owner = Person.objects.get(pk=owner_id)
+    if not wishes.is_wanted(owner, Notice.MESSAGE):
+        return False
+    with translation.override(owner.language):
+        told = {"url": f"{settings.PUBLIC_URL}/messages/"}
+        subject = _("There is a message for you")
+        body = render_to_string("smartlaunch/mail/message.txt", told)
+    if notices.send(subject, body, owner.email):
+        return True
+    Message.objects.filter(owner_id=owner_id, told=at).update(told=None)
     return False

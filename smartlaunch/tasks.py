@@ -21,5 +21,10 @@ def deliver_waiting() -> int:
 
 
 @shared_task(acks_late=True, ignore_result=True)
+def tell_of_message(owner_id: int) -> None:
+    notices.tell_of_message(owner_id, at=timezone.now())
+
+
+@shared_task(acks_late=True, ignore_result=True)
 def tell_emergency(uid: str) -> None:
     notices.tell_emergency(UUID(uid), at=timezone.now())

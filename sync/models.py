@@ -16,6 +16,7 @@ from django.db import models
 from django.db.models import Q
 
 from records.models import Source
+from sync.conversation_models import Message as Message
 from sync.feed_models import Feed as Feed
 from sync.feed_models import FileKind as FileKind
 from sync.feed_models import FileState as FileState

@@ -123,6 +123,7 @@ def be_seen_in_a_clinic(person: Person) -> None:
     charts.asked(person, visit)
     asks.show_code(person, at=at)
     told = {"clinician": "Dr. A", "organization": "Riverside", "reason": "Does not wake up"}
+    charts.write(person, ehr.organization, "Hello")
     emergencies.begin(person.pk, visit=visit.uid, **told, ends=visit.ends, at=at)
 
 

@@ -10,13 +10,13 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Person
-from consent import ledger
+from consent import gate, ledger
 from consent.models import Decision, Grantee
 from consent.terms import Terms
 from smartlaunch import asks
-from smartlaunch.models import ChartLink, Ehr, Organization, ShareRequest, Visit
+from smartlaunch.models import ChartLink, Clinician, Ehr, Organization, ShareRequest, Visit
 from smartlaunch.visits import Context
-from sync import hospitals
+from sync import conversations, hospitals
 from sync.models import Connection
 from tests.portal import people
 from tests.smartlaunch import clinics
@@ -44,6 +44,16 @@ def share(person: Person, organization: Organization, *scopes: str, **more: Any)
         read=READ,
         **{"terms": Terms(), "ends": timezone.now() + timedelta(days=90), "at": timezone.now(), **more},
     )
+
+
+def write(person: Person, organization: Organization, text: str, *, by: Clinician | None = None, **more: Any) -> str:
+    """A message of hers, or of a clinician, under the decision that stands about the organisation."""
+    decision = ledger.newest(person.pk, str(organization.uid), kind=Grantee.ORGANIZATION) or share(person, organization)
+    holder = gate.Holder(decision.grantee_kind, decision.grantee, decision.pk)
+    partner = conversations.Partner(organization.uid, organization.name)
+    who = None if by is None else conversations.Clinician(by.uid, by.name)
+    given = {"once": uuid.uuid4().hex, "at": timezone.now(), **more}
+    return conversations.write(person, partner, conversations.Said(text), holder=holder, by=who, **given)
 
 
 def opened(ehr: Ehr, patient: str = PATIENT, **told: Any) -> tuple[Visit, Client]:
