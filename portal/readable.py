@@ -28,14 +28,22 @@ STYLE: Final = (
     "h1{font-size:1.4rem}h2{font-size:1.15rem;margin-top:1.6rem}h3{font-size:1rem}"
     "table{border-collapse:collapse}td,th{border:1px solid;padding:.25rem .5rem;text-align:left;vertical-align:top}"
     "pre{white-space:pre-wrap}dt{font-weight:600}dd{margin:0 0 .5rem}"
+    "img{display:block;max-width:100%;height:auto;margin:.5rem 0}summary{padding:.5rem 0;cursor:pointer}"
+    "nav{display:flex;flex-wrap:wrap;gap:.25rem}"
+    "nav a,nav strong{min-width:1.5rem;padding:.4rem .6rem;border:1px solid;border-radius:.4rem;text-align:center}"
 )
 _DIGEST: Final = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-POLICY: Final = (
-    f"sandbox; default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'; form-action 'none';"
-    " frame-ancestors 'self'"
+_REST: Final = (
+    f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
+POLICY: Final = f"sandbox; {_REST}"
+SHEETS_POLICY: Final = f"sandbox allow-same-origin; {_REST}; img-src data:"
+"""Of the pages of a PDF, which hold nothing but our own markup, a picture and its words. They lead to each other, and
+without an origin the browser would not say who asks. Scripts and forms are shut out all the same.
+"""
 PICTURES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 """What every browser shows and none runs; an SVG is a program."""
+PDF: Final = "application/pdf"
 _TAGS: Final = frozenset(
     {"b", "blockquote", "br", "caption", "center", "cite", "code", "dd", "del", "div", "dl", "dt", "em", "hr", "i"}
     | {"ins", "li", "ol", "p", "pre", "q", "s", "small", "span", "strong", "sub", "sup", "u", "ul"}
@@ -51,9 +59,10 @@ _CODINGS: Final = ("utf-8-sig", "utf-16", "cp1252")
 
 
 class Form(StrEnum):
-    """How a document is shown: as a page of ours in a frame, as a picture, or not here."""
+    """How a document is shown: as a page of ours in a frame, page by page in a frame, as a picture, or not here."""
 
     PAGE = "page"
+    SHEETS = "sheets"
     PICTURE = "picture"
     FILE = "file"
 
@@ -63,6 +72,8 @@ def form_of(media_type: str) -> Form:
     kind = bare(media_type)
     if kind in PICTURES:
         return Form.PICTURE
+    if kind == PDF:
+        return Form.SHEETS
     if kind.startswith("text/") or kind in _MARKUP or kind.endswith(("+xml", "/xml")):
         return Form.FILE if kind == "text/rtf" else Form.PAGE
     return Form.FILE
@@ -77,19 +88,19 @@ def page(data: bytes, media_type: str) -> str | None:
     """The whole page; None for what is no text, whatever its sender calls it."""
     found = sniffing.sniff(data)
     if found.form is sniffing.Form.XML:
-        return _whole(_clinical(data) or _marked_up(data, media_type))
+        return whole(_clinical(data) or _marked_up(data, media_type))
     if bare(media_type) in _MARKUP and (written := _decoded(data)):
-        return _whole(cleaned(written))
+        return whole(cleaned(written))
     if found.form in (sniffing.Form.PDF, sniffing.Form.IMAGE, sniffing.Form.ZIP, sniffing.Form.UNKNOWN):
-        return _whole(_written(data)) if found.form is sniffing.Form.UNKNOWN and _is_prose(data) else None
-    return _whole(_written(data))
+        return whole(_written(data)) if found.form is sniffing.Form.UNKNOWN and _is_prose(data) else None
+    return whole(_written(data))
 
 
 def of_composition(resource: Any) -> str:
     """The sections of a Composition as its source wrote them (R4 composition.html)."""
     title = elements.text(resource, "title") or phrases.concept(elements.first(resource, "type"))
     about = when.said(elements.first(resource, "date"))
-    return _whole(
+    return whole(
         f"<h1>{escape(title)}</h1><p>{escape(about)}</p>" + "".join(_told(elements.every(resource, "section")))
     )
 
@@ -114,7 +125,8 @@ def cleaned(markup: str) -> str:
     )
 
 
-def _whole(body: str) -> str:
+def whole(body: str) -> str:
+    """A page around markup that is safe already."""
     return (
         f'<!doctype html><html lang="{get_language()}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{escape(_("Document"))}</title>'

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from portal import documents, looking, pages, readable
 from portal.documents import Paper
 from portal.looking import Look
+from portal.pdf import reading as pdf
 from portal.readable import Form
 from records import reading
 from standards import sniffing
@@ -21,46 +22,70 @@ from standards import sniffing
 def content(
     request: HttpRequest, resource_type: str, logical_id: str, number: int, uid: UUID | None = None
 ) -> HttpResponse:
-    """``download``: the bytes as they were received. ``version``: of an earlier version of the record.
+    """``download``: the bytes as they were received. ``version``: of an earlier version of the record. ``page``: of a
+    PDF, from 1.
 
     ``uid``: the delegation she looks under.
     """
-    asked = request.GET.get("version", "")
+    asked, sheet = request.GET.get("version", ""), _number(request.GET.get("page", "1"))
     with looking.at_records(request, interaction="vread" if asked else "read", uid=uid) as look:
         stored = _held(look.records, resource_type, logical_id, asked)
-        if stored is None or stored.deleted:
+        if stored is None or stored.deleted or sheet is None:
             raise Http404
         paper = next((each for each in documents.of(stored.resource) if each.number == number), None)
         if paper is None:
             raise Http404
-        answer = _answer(look, stored, paper, whole="download" in request.GET)
-    return _locked_in(answer)
+        data = _opened(look, stored, paper)
+    if "download" in request.GET and stored.resource_type != documents.COMPOSITION:
+        return _locked_in(_file(data, paper))
+    if sniffing.sniff(data).form is sniffing.Form.PDF and paper.form is not Form.FILE:
+        return _locked_in(_sheet(data, sheet, asked), readable.SHEETS_POLICY)
+    return _locked_in(_shown(data, stored, paper))
+
+
+def _number(written: str) -> int | None:
+    """A number from 1 of few digits; None for anything else."""
+    return int(written) or None if written.isascii() and written.isdigit() and len(written) < 9 else None
 
 
 def _held(records: reading.RecordSet, resource_type: str, logical_id: str, version: str) -> reading.Stored | None:
     if not version:
         return records.read(resource_type, logical_id)
-    if not (version.isascii() and version.isdigit() and len(version) < 9):
-        return None
-    return records.read_version(resource_type, logical_id, int(version))
+    number = _number(version)
+    return records.read_version(resource_type, logical_id, number) if number else None
 
 
-def _answer(look: Look, stored: reading.Stored, paper: Paper, *, whole: bool) -> HttpResponse:
+def _opened(look: Look, stored: reading.Stored, paper: Paper) -> bytes:
+    """The bytes of a document; of a Composition, which is its own document, none."""
     if stored.resource_type == documents.COMPOSITION:
         look.saw([stored])
-        return HttpResponse(readable.of_composition(stored.resource))
+        return b""
     found = documents.content(look.records, paper)
     if found is None:
         raise Http404
     data, opened = found
     look.saw([stored, *opened])
-    if whole:
-        return _file(data, paper)
+    return data
+
+
+def _sheet(data: bytes, number: int, version: str) -> HttpResponse:
+    page = pdf.page(data, number, version=version)
+    if page is None:
+        raise Http404
+    return HttpResponse(page)
+
+
+def _shown(data: bytes, stored: reading.Stored, paper: Paper) -> HttpResponse:
+    if stored.resource_type == documents.COMPOSITION:
+        return HttpResponse(readable.of_composition(stored.resource))
     if paper.form is Form.PAGE and (page := readable.page(data, paper.media_type)):
         return HttpResponse(page)
     kind = sniffing.sniff(data).media_type
     # A picture is what its bytes are, never what its sender calls it.
-    return HttpResponse(data, content_type=kind) if kind in readable.PICTURES else _file(data, paper)
+    if kind in readable.PICTURES:
+        return HttpResponse(data, content_type=kind)
+    # In a frame a file would be an empty place.
+    return HttpResponse(pdf.unshown()) if paper.form in (Form.PAGE, Form.SHEETS) else _file(data, paper)
 
 
 def _file(data: bytes, paper: Paper) -> HttpResponse:
@@ -71,8 +96,8 @@ def _file(data: bytes, paper: Paper) -> HttpResponse:
     return answer
 
 
-def _locked_in(answer: HttpResponse) -> HttpResponse:
-    answer["Content-Security-Policy"] = readable.POLICY
+def _locked_in(answer: HttpResponse, policy: str = readable.POLICY) -> HttpResponse:
+    answer["Content-Security-Policy"] = policy
     answer["X-Frame-Options"] = "SAMEORIGIN"
     answer["X-Content-Type-Options"] = "nosniff"
     return answer

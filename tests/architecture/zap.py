@@ -39,10 +39,11 @@ def is_token_missing(_: str, answer: HttpResponseBase, text: str) -> bool:
 
 
 def is_caged(answer: HttpResponseBase) -> bool:
-    """A document that others wrote: without an origin, without scripts, and framed by nobody but us."""
+    """A document that others wrote: without scripts, framed by nobody but us, and without an origin, unless it is only
+    the picture of a page (``readable.SHEETS_POLICY``)."""
     policy = answer.get("Content-Security-Policy", "")
     return (
-        policy.startswith("sandbox; default-src 'none';")
+        policy.startswith(("sandbox; default-src 'none';", "sandbox allow-same-origin; default-src 'none';"))
         and "script" not in policy
         and "frame-ancestors 'self'" in policy
         and answer.get("X-Frame-Options") == "SAMEORIGIN"
