@@ -64,7 +64,10 @@ def _is_public(address: _Address) -> bool:
 
 def _resolve(host: str, port: int) -> str:
     """The address to connect to. All that a name resolves to must be allowed, or none is used."""
-    found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    try:
+        found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    except UnicodeError as error:
+        raise AddressRefused("a host whose name is none") from error
     if not found or not all(allows(address) for address in found):
         raise AddressRefused(f"{host} does not lead to an address that we may connect to")
     return found[0]
@@ -117,7 +120,7 @@ class GuardedSession(requests.Session):
     """
 
     body_bytes: int = DOCUMENT_BYTES
-    total_seconds: int = TOTAL_SECONDS
+    total_seconds: float = TOTAL_SECONDS
     pulse: Callable[[], None] = staticmethod(_no_pulse)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

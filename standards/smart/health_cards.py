@@ -27,6 +27,7 @@ PAYLOAD_BYTES_MAX: Final = 5_000_000
 _ALGORITHM: Final = "ES256"
 _NUMERIC: Final = re.compile(r"shc:/(?:(\d{1,3})/(\d{1,3})/)?(\d+)", re.IGNORECASE)
 _COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_REVOKED_SINCE: Final = re.compile(r"[0-9]{1,15}")
 _SMALLEST: Final = 45
 """The character that the pair ``00`` stands for is ``-``."""
 
@@ -188,5 +189,5 @@ def is_revoked(shown: Card, revoked: Mapping[str, Any]) -> bool:
     for each in listed if isinstance(listed, list) else []:
         rid, _, until = str(each).partition(".")
         if rid == shown.revocation_id and rid:
-            return not until.isdigit() or issued is None or issued < int(until)
+            return _REVOKED_SINCE.fullmatch(until) is None or issued is None or issued < int(until)
     return False

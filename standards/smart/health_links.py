@@ -124,7 +124,7 @@ def _inflated(packed: bytes) -> bytes:
 def _bytes(text: str) -> bytes:
     try:
         return _decoded(text)
-    except binascii.Error as error:
+    except ValueError as error:
         raise Malformed("no base64url") from error
 
 

@@ -38,6 +38,10 @@ class Issuer:
     def card(self, *resources: Any, rid: str = "", begins: float = 0, **claims: Any) -> str:
         """A signed card of these resources."""
         entries = [{"fullUrl": f"resource:{number}", "resource": each} for number, each in enumerate(resources)]
+        return self.card_of(entries, rid=rid, begins=begins, **claims)
+
+    def card_of(self, entries: Any, *, rid: str = "", begins: float = 0, **claims: Any) -> str:
+        """A signed card whose Bundle has this for its ``entry``, whatever it is."""
         bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}
         credential: dict[str, Any] = {
             "type": ["https://smarthealth.cards#health-card"],

@@ -6,7 +6,7 @@ issuer cannot be asked, what it says is kept and marked as not verified.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,6 +20,9 @@ from sync.sources.upload.accounts import Reason
 from sync.sources.upload.readings import Format, Reading, Refused, made_id
 
 MEDIA_TYPE: Final = "application/smart-health-card"
+CARDS_MAX: Final = 100
+ISSUERS_MAX: Final = 10
+"""How many issuers one file may have us ask; cards of more than these are not verified."""
 UNVERIFIED: Final = {"system": "urn:tributary:verification", "code": "unverified"}
 
 
@@ -35,7 +38,10 @@ def read(data: bytes, *, title: str, received: str) -> Reading:
         told = [(card, card.bundle) for card in found]
     except health_cards.Malformed as error:
         raise Refused(Reason.DAMAGED, form=Format.CARD) from error
-    verdicts = [_verdict(card, datetime.fromisoformat(received)) for card in found]
+    if len(found) > CARDS_MAX:
+        raise Refused(Reason.TOO_LARGE, form=Format.CARD)
+    published = _key_sets(card.issuer for card in found)
+    verdicts = [_verdict(card, published.get(card.issuer), datetime.fromisoformat(received)) for card in found]
     believed = [
         _apart(bundle, unverified=verdict is Reason.UNVERIFIED)
         for (_, bundle), verdict in zip(told, verdicts, strict=True)
@@ -64,12 +70,24 @@ def _text(data: bytes) -> str:
     return "\n".join(listed)
 
 
-def _verdict(card: Card, at: datetime) -> Reason:
-    """VERIFIED, UNVERIFIED or FORGED."""
+def _key_sets(issuers: Iterable[str]) -> dict[str, Mapping[str, Any] | None]:
+    """Of each issuer, asked once however many cards name it; None where it could not be asked."""
+    return {issuer: _key_set(issuer) for issuer in list(dict.fromkeys(issuers))[:ISSUERS_MAX]}
+
+
+def _key_set(issuer: str) -> Mapping[str, Any] | None:
     try:
-        key = health_cards.key_for(card, client.keys(card.issuer))
-        if key is None:
-            return Reason.UNVERIFIED
+        return client.keys(issuer)
+    except client.Unavailable:
+        return None
+
+
+def _verdict(card: Card, key_set: Mapping[str, Any] | None, at: datetime) -> Reason:
+    """VERIFIED, UNVERIFIED or FORGED."""
+    key = health_cards.key_for(card, key_set or {})
+    if key is None:
+        return Reason.UNVERIFIED
+    try:
         if not health_cards.is_signed(card, key):
             return Reason.FORGED
         listed = "crlVersion" in key and bool(card.revocation_id)
@@ -82,17 +100,25 @@ def _verdict(card: Card, at: datetime) -> Reason:
 
 def _apart(bundle: Any, *, unverified: bool) -> dict[str, Any]:
     """With addresses of its own, since each card counts its entries anew; the same Patient is one in all of them."""
-    own = made_id(bundle)
-    entries = [each for each in bundle.get("entry", []) if isinstance(each, dict)]
+    own, listed = made_id(bundle), bundle.get("entry")
+    entries = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
     names = {}
     for entry in entries:
-        resource = entry.get("resource")
+        resource, place = entry.get("resource"), entry.get("fullUrl")
         if isinstance(resource, dict):
-            is_patient = resource.get("resourceType") == "Patient"
-            names[entry.get("fullUrl")] = f"urn:card:{made_id(resource) if is_patient else own}:{entry.get('fullUrl')}"
+            if isinstance(place, str):
+                is_patient = resource.get("resourceType") == "Patient"
+                names[place] = f"urn:card:{made_id(resource) if is_patient else own}:{place}"
             if unverified:
-                resource.setdefault("meta", {}).setdefault("tag", []).append(dict(UNVERIFIED))
+                _mark(resource)
     return {**bundle, "entry": _renamed(entries, names)}
+
+
+def _mark(resource: dict[str, Any]) -> None:
+    meta = resource.get("meta")
+    said = meta if isinstance(meta, dict) else {}
+    tags = said.get("tag")
+    resource["meta"] = {**said, "tag": [*(tags if isinstance(tags, list) else []), dict(UNVERIFIED)]}
 
 
 def _renamed(node: Any, names: dict[Any, str]) -> Any:

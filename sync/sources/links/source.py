@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from typing import Any, Final
 
 import requests
@@ -17,6 +18,8 @@ from sync.sources.upload.accounts import Reason
 
 RECIPIENT: Final = "Tributary"
 FILES_MAX: Final = 100
+BYTES_MAX: Final = 2 * health_links.FILE_BYTES_MAX
+"""Of all files of a link together, opened."""
 _EMBEDDED_MAX: Final = 4_000_000
 _ENDING: Final = {"application/fhir+json": "json", "application/smart-health-card": "smart-health-card"}
 
@@ -53,8 +56,8 @@ def fetch(data: bytes, *, at: datetime) -> list[File]:
             raise Closed(Reason.WRONG_PASSCODE)
         with outbound.GuardedSession() as session:
             session.body_bytes = health_links.FILE_BYTES_MAX * 2
-            sealed = [_direct(session, link)] if link.is_direct else list(_listed(session, link, passcode.strip()))
-        opened = [health_links.opened(each, link.key) for each in sealed]
+            sealed = iter([_direct(session, link)]) if link.is_direct else _listed(session, link, passcode.strip())
+            opened = list(_opened(sealed, link.key))
     except health_links.Malformed as error:
         raise Closed(Reason.DAMAGED) from error
     except outbound.CONNECTION_FAULTS as error:
@@ -62,6 +65,17 @@ def fetch(data: bytes, *, at: datetime) -> list[File]:
     if not opened:
         raise Closed(Reason.NOTHING_IN_IT)
     return [File(f"{number}.{_ending(kind)}", held) for number, (kind, held) in enumerate(opened, start=1)]
+
+
+def _opened(sealed: Iterable[str], key: bytes) -> Iterator[tuple[str, bytes]]:
+    """One after another, so that no more than one is held sealed. Raises Closed, health_links.Malformed."""
+    left = BYTES_MAX
+    for each in sealed:
+        kind, data = health_links.opened(each, key)
+        left -= len(data)
+        if left < 0:
+            raise Closed(Reason.TOO_LARGE)
+        yield kind, data
 
 
 def _ending(kind: str) -> str:
@@ -73,7 +87,8 @@ def _direct(session: outbound.GuardedSession, link: Link) -> str:
 
 
 def _listed(session: outbound.GuardedSession, link: Link, passcode: str) -> Iterator[str]:
-    """The JWE of each file that the manifest names."""
+    """The JWE of each file that the manifest names; all of it in the time that one answer may take."""
+    deadline = monotonic() + session.total_seconds
     asked: dict[str, Any] = {"recipient": RECIPIENT, "embeddedLengthMax": _EMBEDDED_MAX}
     if link.wants_passcode:
         asked["passcode"] = passcode
@@ -89,6 +104,7 @@ def _listed(session: outbound.GuardedSession, link: Link, passcode: str) -> Iter
         if isinstance(each, dict) and isinstance(each.get("embedded"), str):
             yield each["embedded"]
         elif isinstance(each, dict) and isinstance(each.get("location"), str):
+            session.total_seconds = max(0, deadline - monotonic())
             yield _answer(session.get(each["location"])).text
 
 

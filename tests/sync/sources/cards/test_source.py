@@ -196,3 +196,60 @@ def test_examples_of_the_specification_say_what_their_bundle_says(monkeypatch, n
         assert [entry["resource"]["resourceType"] for entry in card.bundle["entry"]] == [
             entry["resource"]["resourceType"] for entry in expected["entry"]
         ]
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [{"fullUrl": ["x"], "resource": PATIENT}, 7],
+        [{"fullUrl": {"a": 1}, "resource": shot()}],
+        [{"fullUrl": "resource:0", "resource": shot() | {"meta": "x"}}],
+        [{"fullUrl": "resource:0", "resource": shot() | {"meta": {"tag": "x"}}}],
+    ],
+)
+@pytest.mark.parametrize("asked", [True, False], ids=["signed", "not verified"])
+def test_card_that_is_hardly_a_bundle_is_kept_as_the_file_it_is(issuer, entries, asked):
+    issuer.keys = issuer.keys if asked else None
+
+    reading = read(issuer.card_of(entries))
+
+    assert verdicts(reading) == [Reason.VERIFIED if asked else Reason.UNVERIFIED]
+    assert kinds(reading)[0] == "DocumentReference"
+
+
+@pytest.mark.parametrize("entries", [5, None, {}, [7]])
+def test_card_without_any_entry_is_refused_in_words(issuer, entries):
+    with pytest.raises(Refused) as refused:
+        read(issuer.card_of(entries))
+
+    assert refused.value.reason is Reason.NOTHING_IN_IT
+
+
+@pytest.mark.parametrize("since", ["²", "9" * 5000, ""])
+def test_card_is_revoked_by_a_list_that_does_not_say_since_when(issuer, since):
+    issuer.keys = {"keys": [issuer.public(crlVersion=1)]}
+    issuer.revoked = {"rids": [5, None, f"abc.{since}"]}
+
+    assert verdicts(read(issuer.card(PATIENT, shot(), rid="abc"))) == [Reason.FORGED]
+    assert verdicts(read(issuer.card(PATIENT, shot(), rid="other"))) == [Reason.VERIFIED]
+
+
+def test_issuer_is_asked_once_however_many_cards_name_it(issuer):
+    reading = read(file_of(*(issuer.card(PATIENT, shot(str(number))) for number in range(5))))
+
+    assert verdicts(reading) == [Reason.VERIFIED] * 5
+    assert issuer.asked == ["/issuer/.well-known/jwks.json"]
+
+
+def test_file_of_cards_asks_few_issuers_and_holds_a_bounded_number(issuer, monkeypatch):
+    monkeypatch.setattr(source, "ISSUERS_MAX", 1)
+    monkeypatch.setattr(source, "CARDS_MAX", 2)
+    stranger = Issuer()
+    mixed = [issuer.card(PATIENT, shot()), stranger.card(PATIENT, shot())]
+
+    assert verdicts(read(file_of(*mixed))) == [Reason.VERIFIED, Reason.UNVERIFIED]
+    assert stranger.asked == []
+    with pytest.raises(Refused) as refused:
+        read(file_of(*mixed, mixed[0]))
+    assert refused.value.reason is Reason.TOO_LARGE
+    stranger.close()

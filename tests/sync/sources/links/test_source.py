@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from datetime import UTC, datetime
 
 import pytest
 
 from standards.smart import health_links
+from sync import outbound
 from sync.sources.links import source
 from sync.sources.links.source import Closed
 from sync.sources.upload.accounts import Reason
@@ -117,3 +120,44 @@ def test_file_that_would_unpack_into_too_much_is_refused(share, monkeypatch):
 def test_what_is_no_link_is_refused(text):
     with pytest.raises(health_links.Malformed):
         health_links.parse(text)
+
+
+def test_link_whose_key_is_no_text_of_a_key_is_refused():
+    link = f"shlink:/{encoded({'url': 'https://sharer.example/', 'key': 'é' * 43})}"
+
+    with pytest.raises(health_links.Malformed):
+        health_links.parse(link)
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..example", "[::1", "a\x00b.example", "a b.example"])
+def test_address_with_a_host_that_is_none_leads_nowhere(host):
+    with pytest.raises(Closed) as closed:
+        fetch(f"shlink:/{encoded({'url': f'https://{host}/', 'key': 'A' * 43})}")
+
+    assert closed.value.reason is Reason.UNREACHABLE
+
+
+@pytest.mark.parametrize("embedded", [True, False])
+def test_files_that_are_too_much_together_are_refused(share, monkeypatch, embedded):
+    monkeypatch.setattr(source, "BYTES_MAX", 1000)
+    sharer = share(*[("application/fhir+json", b"a" * 400)] * 3, embedded=embedded)
+
+    with pytest.raises(Closed) as closed:
+        fetch(sharer.link())
+
+    assert closed.value.reason is Reason.TOO_LARGE
+
+
+def test_all_files_of_a_link_share_the_time_of_one_answer(share, monkeypatch):
+    sharer = share(embedded=False)
+    moments = iter([0.0, 0.0, outbound.TOTAL_SECONDS + 1.0])
+    monkeypatch.setattr(source, "monotonic", lambda: next(moments))
+
+    with pytest.raises(Closed) as closed:
+        fetch(sharer.link())
+
+    assert (closed.value.reason, len(sharer.asked)) == (Reason.UNREACHABLE, 3)
+
+
+def encoded(said: dict[str, str]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(said).encode()).decode().rstrip("=")
