@@ -77,7 +77,7 @@ def whose(look: Look) -> Whose:
     return Whose(
         name=phrases.person_name(elements.first(resource, "name")) or look.owner.name,
         born=when.said(elements.text(resource, "birthDate")),
-        gender=elements.text(resource, "gender"),
+        gender=phrases.of(elements.text(resource, "gender")),
     )
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any, Final
 
+from django.utils import formats
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -32,12 +33,16 @@ def concept(node: Any) -> str:
 
 
 def number(value: Any, *, brief: bool = False) -> str:
-    """A number as its source wrote it; ``brief`` rounds a long fraction and says so with ≈."""
+    """A number with the digits its source wrote and the reader's decimal sign: no other figure on the page may be
+    read a thousand times larger. ``brief`` rounds a long fraction and says so with ≈.
+    """
     written = value.literal if isinstance(value, ExactDecimal) else str(value)
-    fraction = written.partition(".")[2]
-    if brief and len(fraction) >= LONG_FRACTION and isinstance(value, Decimal) and abs(value) >= 1:
-        return f"≈ {value:.2f}"
-    return written
+    if not isinstance(value, Decimal):
+        return written
+    mark = formats.get_format("DECIMAL_SEPARATOR")
+    if brief and len(written.partition(".")[2]) >= LONG_FRACTION and abs(value) >= 1:
+        return f"≈ {value:.2f}".replace(".", mark)
+    return written.replace(".", mark)
 
 
 def quantity(node: Any, *, brief: bool = False) -> str:

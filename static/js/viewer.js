@@ -98,9 +98,16 @@ function concept(value) {
   return "";
 }
 
+const DECIMAL_SIGN = new Intl.NumberFormat(language).formatToParts(0.5).find((part) => part.type === "decimal").value;
+
+// The digits as they were written, with the reader's decimal sign.
+function number(written) {
+  return /^-?\d+\.\d/.test(written) ? String(written).replace(".", DECIMAL_SIGN) : String(written);
+}
+
 function quantity(value) {
   if (value?.value === undefined) return "";
-  return [value.comparator, value.value, value.unit ?? value.code].filter(Boolean).join(" ");
+  return [value.comparator, number(value.value), value.unit ?? value.code].filter(Boolean).join(" ");
 }
 
 function range(value) {

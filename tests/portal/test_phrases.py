@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -118,6 +119,16 @@ def test_brief_numbers_say_that_they_are_rounded():
     assert phrases.quantity(long, brief=True) == "≈ 86.87 kg"
     assert phrases.quantity(long) == "86.87236428 kg"
     assert phrases.quantity(json.loads('{"value": 0.0012, "unit": "g"}'), brief=True) == "0.0012 g"
+
+
+def test_numbers_keep_their_digits_and_take_the_readers_decimal_sign():
+    grams, rounded = json.loads('[{"value": 35.394, "unit": "g/dL"}, {"value": 35.39412, "unit": "g/dL"}]')
+
+    with translation.override("es"):
+        assert phrases.quantity(grams, brief=True) == "35,394 g/dL"
+        assert phrases.quantity(rounded, brief=True) == "≈ 35,39 g/dL"
+        assert phrases.of(json.loads('{"low": {"value": 0.50}, "high": {"value": 1000}}')) == "0,50 a 1000"
+    assert phrases.quantity(grams) == "35.394 g/dL"
 
 
 def test_markup_becomes_its_text():

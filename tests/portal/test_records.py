@@ -134,7 +134,7 @@ def test_record_shows_facts_source_and_json():
 
     page = people.browser_of(person).get("/record/Observation/a/").content.decode()
 
-    for words in ("Hemoglobin", "13.2 g/dL", "Riverside", "Jan. 2, 2026, 3:04 a.m.", "&quot;resourceType&quot;"):
+    for words in ("Hemoglobin", "13.2 g/dL", "Riverside", "Jan. 2, 2026, 3:04 AM", "&quot;resourceType&quot;"):
         assert words in page
 
 

@@ -16,7 +16,7 @@ from portal import when
         ("2019", "2019", "2019"),
         ("2019-03", "March 2019", "marzo de 2019"),
         ("2019-03-05", "March 5, 2019", "5 de marzo de 2019"),
-        ("2019-03-05T23:30:00-05:00", "March 5, 2019, 11:30 p.m.", "5 de marzo de 2019 a las 23:30"),
+        ("2019-03-05T23:30:00-05:00", "March 5, 2019, 11:30 PM", "5 de marzo de 2019 a las 23:30"),
         ("2019-13", "2019-13", "2019-13"),
         ("some day", "some day", "some day"),
     ],
@@ -30,7 +30,7 @@ def test_dates_are_said_as_precisely_as_written(written, english, spanish):
 
 def test_instant_is_said_in_the_persons_zone():
     with timezone.override(ZoneInfo("Asia/Tokyo")):
-        assert when.said("2019-03-05T23:30:00Z") == "March 6, 2019, 8:30 a.m."
+        assert when.said("2019-03-05T23:30:00Z") == "March 6, 2019, 8:30 AM"
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Midway", "UTC"])

@@ -52,7 +52,7 @@ def test_summary_is_opened_in_the_page_and_reads_well(site, open_page, size, lan
     titles = ["Problems", "Allergies and intolerances", "Medications", "Immunizations"]
     spanish = ["Problemas", "Alergias e intolerancias", "Medicamentos", "Vacunas"]
     assert page.get_by_role("heading", level=2).all_text_contents()[:4] == (spanish if language == "es" else titles)
-    expect(page.get_by_text("13.5 g/dL")).to_be_visible()
+    expect(page.get_by_text("13,5 g/dL" if language == "es" else "13.5 g/dL")).to_be_visible()
     expect(page.get_by_text("Penicillin")).to_be_visible()
     assert (browser.overflow(page), browser.too_small(page, least=44)) == (0, [])
     key = address.partition("#")[2].removeprefix("shlink:/")
