@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -10,11 +9,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from audit.models import Action
-from clinic import looking, overview, reports, sending, standing
+from clinic import looking, overview, pages, reports, sending, standing
 from clinic.looking import Look
 from clinic.reports import Report, What
 from clinic.sending import Barrier, Fate
@@ -24,14 +22,6 @@ from records.query import InvalidSearch
 from smartlaunch import asks, glass, visits
 from smartlaunch.visits import Open
 
-PAGES = (
-    ("clinic:panel", gettext_lazy("Summary")),
-    ("clinic:readings", gettext_lazy("Home and clinic")),
-    ("clinic:results", gettext_lazy("Results, documents, team")),
-    ("clinic:search", gettext_lazy("Search")),
-    ("clinic:send", gettext_lazy("Send into the chart")),
-)
-
 
 @visits.needed
 @require_safe
@@ -39,7 +29,7 @@ def panel(request: HttpRequest, opened: Open) -> HttpResponse:
     """The summary; where nothing is shared, how to ask for it."""
     with looking.at_chart(request, opened, interaction="search") as look:
         if look is None:
-            return _nothing(request, opened)
+            return pages.nothing(request, opened)
         months = readings.USUAL
         shown, seen = readings.shown(look.records, months, zone=look.owner.zone, at=look.at)
         look.saw(seen)
@@ -49,7 +39,7 @@ def panel(request: HttpRequest, opened: Open) -> HttpResponse:
             "shown": shown,
             "gaps": overview.gaps(look, overview.held(look)),
         }
-        return _page(request, opened, look, "clinic/panel.html", context)
+        return pages.show(request, opened, look, "clinic/panel.html", context)
 
 
 @visits.needed
@@ -58,11 +48,11 @@ def home_and_clinic(request: HttpRequest, opened: Open) -> HttpResponse:
     months = readings.months_asked(request.GET.get("months"))
     with looking.at_chart(request, opened, interaction="search") as look:
         if look is None:
-            return _nothing(request, opened)
+            return pages.nothing(request, opened)
         shown, seen = readings.shown(look.records, months, zone=look.owner.zone, at=look.at)
         look.saw(seen)
         context = {"whose": overview.whose(look), "shown": shown}
-        return _page(request, opened, look, "clinic/readings.html", context)
+        return pages.show(request, opened, look, "clinic/readings.html", context)
 
 
 @visits.needed
@@ -70,9 +60,9 @@ def home_and_clinic(request: HttpRequest, opened: Open) -> HttpResponse:
 def results(request: HttpRequest, opened: Open) -> HttpResponse:
     with looking.at_chart(request, opened, interaction="search") as look:
         if look is None:
-            return _nothing(request, opened)
+            return pages.nothing(request, opened)
         listings = [overview.results(look, opened.ehr.iss), *overview.listings(look)]
-        return _page(
+        return pages.show(
             request, opened, look, "clinic/results.html", {"whose": overview.whose(look), "listings": listings}
         )
 
@@ -84,7 +74,7 @@ def search(request: HttpRequest, opened: Open) -> HttpResponse:
     wish = timeline.Wish.of(request.GET.dict())
     with looking.at_chart(request, opened, interaction="search") as look:
         if look is None:
-            return _nothing(request, opened)
+            return pages.nothing(request, opened)
         try:
             answer = timeline.read(look.records, wish, overview.held(look), cursor=request.GET.get("after") or None)
         except InvalidSearch:
@@ -97,7 +87,7 @@ def search(request: HttpRequest, opened: Open) -> HttpResponse:
             "reached": answer.reached,
             "older": wish.address(after=answer.next) if answer.next else "",
         }
-        return _page(request, opened, look, "clinic/search.html", context)
+        return pages.show(request, opened, look, "clinic/search.html", context)
 
 
 @visits.needed
@@ -106,7 +96,7 @@ def record(request: HttpRequest, opened: Open, resource_type: str, logical_id: s
     """One record: what it says, from where, and when it reached us."""
     with looking.at_chart(request, opened, interaction="read") as look:
         if look is None:
-            return _nothing(request, opened)
+            return pages.nothing(request, opened)
         stored = look.records.read(resource_type, logical_id)
         if stored is None or stored.deleted:
             context = {"opened": opened, "stands": standing.word(opened, look.reader)}
@@ -123,7 +113,7 @@ def record(request: HttpRequest, opened: Open, resource_type: str, logical_id: s
             "reached": when.moment(stored.last_updated),
             "flawed": bool(stored.problems),
         }
-        return _page(request, opened, look, "clinic/record.html", context)
+        return pages.show(request, opened, look, "clinic/record.html", context)
 
 
 @visits.needed
@@ -132,7 +122,7 @@ def send(request: HttpRequest, opened: Open) -> HttpResponse:
     """``what``: which report. GET shows it word for word; POST sends it, once, if it still says what was shown."""
     with looking.at_chart(request, opened, interaction="search") as look:
         if look is None:
-            return _nothing(request, opened)
+            return pages.nothing(request, opened)
         report = reports.write(opened, look, _what(request))
         context = {"whose": overview.whose(look), "report": report}
         barrier = sending.barrier(opened, *(each["resourceType"] for each in report.resources))
@@ -145,7 +135,7 @@ def send(request: HttpRequest, opened: Open) -> HttpResponse:
         kinds = [(each.value, name, each is report.what) for each, name in reports.NAMES.items()]
         context |= {"barrier": barrier.value if barrier else "", "changed": changed, "again": wanted, "kinds": kinds}
         context["once"] = sending.draw()
-        return _page(request, opened, look, "clinic/send.html", context)
+        return pages.show(request, opened, look, "clinic/send.html", context)
 
 
 def _what(request: HttpRequest) -> What:
@@ -162,7 +152,7 @@ def _sent(request: HttpRequest, opened: Open, look: Look, context: dict[str, Any
     kept = sum(each.fate is Fate.KEPT for each in outcomes)
     looking.note(request, opened, look, Action.EXECUTE, "report-kept", {"report": report.what, "parts": kept})
     shown = {"outcomes": outcomes, "whole": kept == len(types), "unsent": len(types) - len(outcomes)}
-    return _page(request, opened, look, "clinic/sent.html", {**context, **shown})
+    return pages.show(request, opened, look, "clinic/sent.html", {**context, **shown})
 
 
 @visits.needed
@@ -178,7 +168,7 @@ def ask(request: HttpRequest, opened: Open) -> HttpResponse:
 def emergency(request: HttpRequest, opened: Open) -> HttpResponse:
     """Only where the organisation switched it on, with a reason; she is told at once."""
     if not opened.ehr.break_glass:
-        return _nothing(request, opened)
+        return pages.nothing(request, opened)
     reason = " ".join(request.POST.get("reason", "").split())[: emergencies.REASON_MAX]
     context = {"opened": opened, "reason": reason, "longest": emergencies.REASON_MAX, "wrong": "", "none": False}
     if request.method == "POST" and len(reason) < emergencies.REASON_MIN:
@@ -203,16 +193,3 @@ def end(request: HttpRequest, opened: Open) -> HttpResponse:
     """He closes it: the page is locked, and the EHR's token is forgotten here."""
     visits.end(opened.visit, at=timezone.now())
     return visits.locked(request, status=200)
-
-
-def _page(request: HttpRequest, opened: Open, look: Look, template: str, context: Mapping[str, Any]) -> HttpResponse:
-    stands = standing.word(opened, look.reader)
-    emergency = emergencies.of_visit(look.owner.pk, opened.uid, at=look.at) if look.decision_id is None else None
-    shown = {**context, "opened": opened, "stands": stands, "pages": PAGES, "emergency": emergency}
-    return render(request, template, shown)
-
-
-def _nothing(request: HttpRequest, opened: Open) -> HttpResponse:
-    """The same for no link, no decision, a refusal and a record that is not there."""
-    context = {"opened": opened, "stands": standing.word(opened, None), "asked": "asked" in request.GET}
-    return render(request, "clinic/nothing.html", context)
