@@ -195,7 +195,8 @@ def _decide(request: ShareRequest, wish: Wish, *, read: Reading, at: datetime) -
 
 
 def _owner(made: Ask, patient: str, *, at: datetime) -> int | None:
-    """By the code as it stood when he typed it, which is used up by it; without one by the chart, unless she said no or nothing lately."""
+    """By the code as it stood when he typed it, which is used up by it; without one by the chart, unless she said no or
+    nothing lately."""
     if made.digest:
         with transaction.atomic():
             shown = ShownCode.objects.select_for_update().filter(digest=made.digest, expires__gt=made.asked).first()
