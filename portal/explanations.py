@@ -80,6 +80,12 @@ def of(resource: Any) -> Explanation | None:
     return Explanation(*found.read(language), more)
 
 
+def name(resource: Any) -> str:
+    """What we call what a record is about, in her language; "" where none of its codes is explained here."""
+    found = next((_by_code()[code] for code in _codes(resource) if code in _by_code()), None)
+    return found.read(languages.current())[0] if found else ""
+
+
 def _codes(resource: Any) -> Iterator[Code]:
     for name in _EXPLAINED:
         for coding in list(elements.every(resource, name, "coding"))[:_CODES_MAX]:

@@ -50,13 +50,13 @@ def codes(records: reading.RecordSet, wanted: Sequence[str]) -> tuple[int, ...]:
 def named(resource: Mapping[str, Any], wanted: Sequence[str]) -> bool:
     """By its names alone: of a code that many records have, what one of them says else says nothing of the others."""
     said = {key: resource.get(key) for key in ("code", "category")}
-    return _all_in(wanted, [lines.title(resource), *_texts(said)])
+    return _all_in(wanted, [*lines.called(resource), *_texts(said)])
 
 
 def _holds(resource: Mapping[str, Any], files: timeline.Files, wanted: Sequence[str]) -> bool:
     kind = str(names.type_name(elements.text(resource, "resourceType")))
     narrative = facts.narrative(resource)
-    told = [kind, lines.title(resource), narrative, *_texts(resource), *facts.texts(resource)]
+    told = [kind, *lines.called(resource), narrative, *_texts(resource), *facts.texts(resource)]
     told += [text for name in _files(resource) if name in files for text in facts.texts(files[name].resource)]
     return _all_in(wanted, told)
 

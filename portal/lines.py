@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from portal import elements, names, phrases, sources, when
+from portal import elements, explanations, names, phrases, sources, when
 from records import reading
 from standards.fhir import json
 
 
 @dataclass(frozen=True)
 class Line:
-    """``flawed``: the record is kept as received although it is not quite as the standard says."""
+    """``title``: in plain words where we have some; ``about`` then begins with what the source calls it.
+
+    ``flawed``: the record is kept as received although it is not quite as the standard says.
+    """
 
     resource_type: str
     logical_id: str
@@ -24,17 +28,23 @@ class Line:
     about: tuple[str, ...]
     flawed: bool
 
+    @property
+    def wordy(self) -> bool:
+        """Whether the value is a text to be read rather than a figure to be compared."""
+        return len(self.value) > FIGURE_MAX
+
 
 def of(stored: reading.Stored, *, source: str) -> Line:
     resource = json.loads(stored.body)
     resource_type = stored.resource_type
-    about = (when.happened(resource), _state(resource), source)
+    title, said = called(resource)
+    about = (said, when.happened(resource), _state(resource), source)
     return Line(
         resource_type=resource_type,
         logical_id=stored.logical_id,
-        title=title(resource) or str(names.type_name(resource_type)),
+        title=title,
         value=brief(value(resource, rounded=True), most=VALUE_MAX),
-        about=tuple(part for part in about if part),
+        about=tuple(dict.fromkeys(filter(None, about))),
         flawed=bool(stored.problems),
     )
 
@@ -80,14 +90,38 @@ _ANYWHERE: tuple[tuple[str, Callable[[Any], str]], ...] = (
 )
 TITLE_MAX = 160
 VALUE_MAX = 80
+FIGURE_MAX = 28
+# In LOINC's long names what is counted per what, and by which method; "[Percentile]" or "[AUDIT-C]" is no such thing.
+_PROPERTY = re.compile(r" \[(?:[A-Za-z# ]+/[A-Za-z ]+|Presence|Volume Fraction|Entitic [a-z]+)\]")
+_METHOD = re.compile(r"(?<=\w) by [A-Z].*$")
+
+
+def called(resource: Any) -> tuple[str, str]:
+    """A record's title in plain words, and what its source calls it where that is something else, or ""."""
+    said = title(resource)
+    if elements.text(resource, "resourceType") == "Observation":
+        plain = explanations.name(resource) or _shortened(said)
+        return (plain, "" if plain.casefold() == said.casefold() else said) if plain else (_kind_of(resource), "")
+    return said or _kind_of(resource), ""
+
+
+def _shortened(said: str) -> str:
+    bare = _PROPERTY.sub("", said)
+    return _METHOD.sub("", bare) if bare != said else said
+
+
+def _kind_of(resource: Any) -> str:
+    return str(names.type_name(elements.text(resource, "resourceType")))
 
 
 def title(resource: Any) -> str:
-    """What a person would call this record; "" where the resource does not say."""
+    """What its source calls this record; "" where the resource does not say."""
     kind = elements.text(resource, "resourceType")
     for key, phrase in (*_TITLES.get(kind, ()), *_ANYWHERE):
-        if found := phrase(elements.first(resource, key)):
-            return brief(found, most=TITLE_MAX)
+        # Of several categories the first is the general one ("assess-plan"), the last tells most.
+        told = [found for each in elements.every(resource, key) if (found := phrase(each))]
+        if told:
+            return brief(told[-1 if key == "category" else 0], most=TITLE_MAX)
     return ""
 
 

@@ -109,6 +109,7 @@ ELEMENTS: dict[str, Name] = {
     "admitSource": _("Came from"),
     "asserter": _("Stated by"),
     "attachment": _("Document"),
+    "asNeeded": _("Only when needed"),
     "author": _("Written by"),
     "authoredOn": _("Written"),
     "authenticator": _("Signed by"),
@@ -266,6 +267,7 @@ WORDS: dict[str, Name] = {
     "VR": _("by phone or video"),
     "active": _("active"),
     "allergy": _("allergy"),
+    "assess-plan": _("Assessment and plan"),
     "amended": _("amended"),
     "ambulatory": _("ambulatory"),
     "biologic": _("biologic"),
@@ -346,6 +348,8 @@ _UNITS = {
     "[ft_i]": "ft",
     "10*3/uL": "10³/µL",
     "10*6/uL": "10⁶/µL",
+    "beats/minute": "/min",
+    "breaths/minute": "/min",
     "1": "",
 }
 _ANNOTATION = re.compile(r"\{[^{}]*\}")

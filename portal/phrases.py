@@ -18,17 +18,27 @@ from standards.fhir.json import ExactDecimal
 
 _DATE = re.compile(r"\d{4}-\d\d(-\d\d(T\d\d:\d\d.*)?)?", re.ASCII)
 LONG_FRACTION = 4
+# What SNOMED CT adds to a name for those who code: "Essential hypertension (disorder)".
+_TAG: Final = re.compile(
+    r" \((assessment scale|body structure|clinical drug|disorder|environment|event|finding|medicinal product"
+    r"|morphologic abnormality|navigational concept|observable entity|occupation|organism|person|physical object"
+    r"|procedure|product|qualifier value|record artifact|regime/therapy|situation|social concept|specimen|substance)\)$"
+)
 
 
 def concept(node: Any) -> str:
     """A CodeableConcept or Coding: what its code is called, else its text, else the code itself."""
     coding = node.get("coding") if isinstance(node, dict) else None
+    return _TAG.sub("", _called(node, coding))
+
+
+def _called(node: Any, coding: Any) -> str:
     return (
         elements.text(coding, "display")
         or elements.text(node, "display")
         or elements.text(node, "text")
         or names.word(elements.text(coding, "code") or elements.text(node, "code"))
-        or (node.strip() if isinstance(node, str) else "")
+        or (names.word(node.strip()) if isinstance(node, str) else "")
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from portal import curves, drawing, elements, finding, kinds, lines, names, phrases, readouts, sources, when
+from portal import curves, drawing, elements, finding, kinds, lines, phrases, readouts, sources, when
 from portal.curves import Drawn, Line
 from portal.drawing import Picture
 from records import reading, repertoire, series
@@ -75,7 +75,7 @@ def measures(records: reading.RecordSet, words: str, *, page: int) -> Measures:
 
 
 def _place(stored: reading.Stored) -> tuple[int, str, str]:
-    return kinds.KINDS.index(_kind(stored)), finding.plain(lines.title(stored.resource)), stored.logical_id
+    return kinds.KINDS.index(_kind(stored)), finding.plain(lines.called(stored.resource)[0]), stored.logical_id
 
 
 def _kind(stored: reading.Stored) -> kinds.Kind:
@@ -142,7 +142,3 @@ def _row(entry: reading.Stored, source: str) -> Row:
 def _range(told: Any) -> str:
     ends = {key: elements.first(told, key) for key in ("low", "high") if elements.first(told, key)}
     return elements.text(told, "text") or (phrases.of(ends) if ends else "")
-
-
-def title(resource: Any) -> str:
-    return lines.title(resource) or str(names.type_name("Observation"))

@@ -171,7 +171,7 @@ def _year(stored: reading.Stored) -> str:
 
 def _with_kind(stored: reading.Stored, line: lines.Line) -> lines.Line:
     kind = kinds.of(stored.resource_type, lines.categories(stored.resource))[0]
-    return replace(line, about=(str(kind.name), *line.about))
+    return replace(line, about=tuple(dict.fromkeys((str(kind.name), *line.about))))
 
 
 def _start(day: date | None, *, days: int = 0) -> int | None:

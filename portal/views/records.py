@@ -24,7 +24,6 @@ from portal import (
     kinds,
     lines,
     looking,
-    names,
     origins,
     pages,
     readouts,
@@ -190,7 +189,7 @@ def _shown(stored: reading.Stored, versions: Sequence[reading.Stored]) -> dict[s
     return {
         "stored": stored,
         "kind": kinds.of(stored.resource_type, lines.categories(resource))[0],
-        "title": lines.title(resource) or names.type_name(stored.resource_type),
+        "title": lines.called(resource)[0],
         "value": lines.value(resource),
         "measured": stored.resource_type == "Observation" and bool(readouts.code(resource)),
         "happened": when.happened(resource),

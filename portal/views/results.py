@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from portal import curves, looking, pages, readouts, results, sources
+from portal import curves, lines, looking, pages, readouts, results, sources
 from records import reading, series
 from records.query import InvalidSearch
 
@@ -53,10 +53,12 @@ def one(request: HttpRequest, logical_id: str, uid: UUID | None = None) -> HttpR
         drawn = curves.draw(look.records, code, since=span.since, until=span.until) if span else None
         look.saw(page.entries)
         look.seen["Observation"] += drawn.records if drawn else 0
+        title, said = lines.called(stored.resource)
         shown = {
             "acting": look.acting,
             "stored": stored,
-            "title": results.title(stored.resource),
+            "title": title,
+            "said": said,
             "over": over,
             "times": tuple(results.TIMES),
             "rows": results.rows(page.entries),

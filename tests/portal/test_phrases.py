@@ -190,3 +190,42 @@ def test_systolic_pressure_comes_first():
     high = {"code": {"coding": [{"code": "8480-6"}]}, "valueQuantity": {"value": 120, "unit": "mm[Hg]"}}
 
     assert lines.value({"resourceType": "Observation", "component": [low, high]}) == "120/80 mmHg"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Essential hypertension (disorder)", "Essential hypertension"),
+        ("Smokes tobacco daily (finding)", "Smokes tobacco daily"),
+        ("Insulin (human)", "Insulin (human)"),
+        ("(disorder)", "(disorder)"),
+    ],
+)
+def test_what_a_terminology_adds_for_those_who_code_is_left_out(said, shown):
+    assert phrases.concept({"coding": [{"system": "http://snomed.info/sct", "code": "1", "display": said}]}) == shown
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "display", "title", "beside"),
+    [
+        ("en", "1742-6", "Alanine aminotransferase [Enzymatic activity/volume] in Serum", "ALT (liver enzyme)", True),
+        ("es", "718-7", "Hemoglobin", "Hemoglobina", True),
+        ("en", "718-7", "Hemoglobin", "Hemoglobin", False),
+        ("en", "x", "Zinc [Mass/volume] in Serum by Atomic spectroscopy", "Zinc in Serum", True),
+        ("en", "x", "Total score [AUDIT-C]", "Total score [AUDIT-C]", False),
+        ("en", "x", "Weight [Percentile] Per age", "Weight [Percentile] Per age", False),
+        ("en", "x", "Driven by Ann", "Driven by Ann", False),
+    ],
+)
+def test_a_measure_is_called_in_plain_words_beside_those_of_its_source(language, code, display, title, beside):
+    coded = {"coding": [{"system": "http://loinc.org", "code": code, "display": display}]}
+
+    with translation.override(language):
+        assert lines.called({"resourceType": "Observation", "code": coded}) == (title, display if beside else "")
+
+
+def test_of_several_categories_the_telling_one_is_the_title():
+    general = {"coding": [{"code": "assess-plan"}]}
+
+    assert lines.called({"resourceType": "CarePlan", "category": [general, {"text": "Diabetes"}]})[0] == "Diabetes"
+    assert lines.called({"resourceType": "CarePlan", "category": [general]})[0] == "Assessment and plan"
