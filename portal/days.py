@@ -42,6 +42,7 @@ _UNITS: Final[Mapping[str, str | Promise]] = {
     "breaths/minute": gettext_lazy("breaths per minute"),
     "min": gettext_lazy("minutes"),
 }
+HOUR: Final = 60
 _SPANS_SHOWN: Final = 40
 _ACTIVITY: Final = "activity"
 
@@ -182,6 +183,9 @@ def _stretch(metric: Metric, span: Span) -> Stretch:
 
 
 def _amount(metric: Metric, value: Decimal) -> str:
+    if metric.unit_said == "min" and value >= HOUR:
+        hours, minutes = divmod(int(value.to_integral_value()), HOUR)
+        return _("%(hours)s h %(minutes)s min") % {"hours": hours, "minutes": minutes}
     return f"{_number(metric, value)} {_UNITS.get(metric.unit_said, metric.unit_said)}"
 
 

@@ -16,6 +16,10 @@ from audit.models import Action, Agent, Event, Outcome
 from consent import delegations
 from consent.models import Decision, Grantee
 from portal import doors, names, when
+from sync import uploads
+
+AT_ONCE = 4
+"""How many kinds of records a line names at once."""
 
 WHO: dict[str, str | Promise] = {
     Agent.OWNER: gettext_lazy("You"),
@@ -120,6 +124,15 @@ class Glance:
     withheld: bool = False
     shut: str = ""
 
+    @property
+    def first(self) -> tuple[str, ...]:
+        return self.what if len(self.what) <= AT_ONCE + 1 else self.what[:AT_ONCE]
+
+    @property
+    def rest(self) -> tuple[str, ...]:
+        """What is told when it is unfolded."""
+        return self.what[len(self.first) :]
+
 
 def of(
     events: Iterable[Event],
@@ -154,6 +167,8 @@ def who(event: Event, called: Mapping[str, str] = MappingProxyType({})) -> str:
         return str(WHO[Agent.OWNER])
     if event.agent_kind == Agent.LINK and event.agent_name:
         return _("Somebody called “%(name)s”") % {"name": event.agent_name}
+    if event.agent_name == uploads.UNNAMED and event.agent_kind == Agent.SOURCE:
+        return _("A file you gave us")
     name = event.agent_name or str(WHO.get(event.agent_kind, event.agent))
     subject = event.detail.get("delegate", "")
     if event.agent_kind != Agent.APP or not subject:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
 
 from accounts.models import Person
 from portal import elements, phrases, sources, when
@@ -17,6 +19,17 @@ from sync import connections, uploads
 
 TOLD_MAX: Final = 20
 """Provenances shown of one record; hospitals write one for each of its versions."""
+# http://terminology.hl7.org/CodeSystem/provenance-participant-type
+_PARTS: Final[Mapping[str, Promise]] = {
+    "assembler": gettext_lazy("put it together"),
+    "author": gettext_lazy("wrote it"),
+    "custodian": gettext_lazy("keeps it"),
+    "enterer": gettext_lazy("entered it"),
+    "informant": gettext_lazy("told of it"),
+    "performer": gettext_lazy("did it"),
+    "transmitter": gettext_lazy("passed it on"),
+    "verifier": gettext_lazy("checked it"),
+}
 
 
 @dataclass(frozen=True)
@@ -74,6 +87,8 @@ def _trace(stored: reading.Stored) -> Trace:
 def _agents(resource: Any) -> Iterator[str]:
     for agent in elements.every(resource, "agent"):
         name = phrases.reference(elements.first(agent, "who"))
-        part = phrases.concept(elements.first(agent, "type"))
+        part = str(_PARTS.get(elements.text(agent, "type", "coding", "code"), "")) or phrases.concept(
+            elements.first(agent, "type")
+        )
         if name:
             yield f"{name} ({part})" if part else name

@@ -24,14 +24,20 @@ from sync.models import Upload, UploadState
 
 NEW_FOR: Final = timedelta(days=30)
 ENDS_WITHIN: Final = timedelta(days=14)
+NEWS_PARTS: Final = 3
 
 
 @dataclass(frozen=True)
 class News:
-    """What one source brought: "12 new and 1 changed of Laboratory results", or of which kinds something came."""
+    """What one source brought: "Laboratory results: 12 new, 1 changed", or of which kinds something came.
 
+    ``parts``: the kinds it brought most of; ``more``: how many kinds there are besides.
+    """
+
+    source_id: int
     source: str
     parts: tuple[str, ...]
+    more: int
 
 
 @dataclass(frozen=True)
@@ -72,13 +78,15 @@ def of(person: Person, counts: Sequence[KindCount], connections: Sequence[Standi
 def _news(person: Person, counts: Sequence[KindCount], *, since: datetime) -> Iterator[News]:
     """What hospitals brought in figures; of what came otherwise the counters tell which kinds, and when."""
     told: dict[int, list[str]] = {}
-    for each in arrivals.since(person, since):
+    for each in sorted(arrivals.since(person, since), key=lambda each: -each.new - each.changed):
+        if each.resource_type in _UNTOLD:
+            continue
         told.setdefault(each.source_id, []).append(_arrived(each))
     for source_id, changed in _otherwise(counts, since=since, without=told.keys()).items():
-        told[source_id] = [f"{kind}: {when.moment(moment)}" for kind, moment in changed.items()]
+        told[source_id] = [f"{kind}: {when.local_day(moment)}" for kind, moment in changed.items()]
     called = sources.names(told)
     for source_id, parts in sorted(told.items(), key=lambda each: called.get(each[0], "").casefold()):
-        yield News(called.get(source_id, ""), tuple(parts))
+        yield News(source_id, called.get(source_id, ""), tuple(parts[:NEWS_PARTS]), len(parts[NEWS_PARTS:]))
 
 
 def _arrived(each: arrivals.Arrived) -> str:
@@ -103,7 +111,12 @@ def _otherwise(
 
 
 # What comes along with other records, and what we keep ourselves of her.
-_UNTOLD: Final = frozenset({"Provenance", "Patient", "Binary"})
+_UNTOLD: Final = frozenset(
+    {
+        *("Provenance", "Patient", "Binary", "Medication", "Device"),
+        *("Organization", "Location", "Practitioner", "PractitionerRole", "RelatedPerson"),
+    }
+)
 
 
 def _of_connections(connections: Iterable[Standing]) -> Iterator[Call]:

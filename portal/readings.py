@@ -423,8 +423,10 @@ def _number(value: Decimal) -> str:
 
 
 def _signed(value: Decimal) -> str:
-    sign = "\N{MINUS SIGN}" if value < 0 else "+"
-    return f"{sign}{formats.number_format(abs(value), 1)}"
+    """To a tenth; what rounds to nothing has no sign."""
+    rounded = round(value, 1)
+    sign = "\N{MINUS SIGN}" if rounded < 0 else "+" if rounded else ""
+    return f"{sign}{formats.number_format(abs(rounded), 1)}"
 
 
 def _day(day: date) -> str:

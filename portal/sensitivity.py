@@ -100,6 +100,9 @@ def verdicts(stored: reading.Stored, owner_id: int | None = None) -> Verdicts:
     inherited = stored.labels & ~labels.bits(one.label for one in carried)
     reasons += [_not_found(label) for label in labels.names(inherited)]
     said = _said(owner_id, stored) if owner_id is not None else ""
+    # What several rules found in the same words is told once, by the surest of them.
+    apart = {(str(each.sort), each.words): each for each in reversed(reasons)}
+    reasons = [each for each in reasons if apart[str(each.sort), each.words] is each]
     return Verdicts(tuple(reasons), said, bool(stored.labels & labels.SENSITIVE))
 
 

@@ -92,7 +92,8 @@ def past(
 def _visit(fact: Fact, told: Sequence[Any]) -> Visit:
     return Visit(
         moment=_first(when.span(elements.first(each, "period")) for each in told),
-        where=_first(map(_where, told)),
+        # A hospital that is its own source is named once.
+        where="" if (where := _first(map(_where, told))) in fact.sources else where,
         who=_all(_called(one) for each in told for one in elements.every(each, "participant", "individual")),
         why=_all(phrases.concept(one) for each in told for one in elements.every(each, "reasonCode")),
         fact=fact,

@@ -42,14 +42,40 @@ def moment(instant: datetime | None) -> str:
     return formats.date_format(timezone.localtime(instant), "DATETIME_FORMAT") if instant else ""
 
 
+def local_day(instant: datetime) -> str:
+    """The day of an instant in the active time zone."""
+    return formats.date_format(timezone.localtime(instant), "DATE_FORMAT")
+
+
 def span(period: Any) -> str:
-    """A Period: "3 March 2019 to 5 March 2019", "since …", "until …"."""
-    start, end = said(elements.first(period, "start")), said(elements.first(period, "end"))
+    """A Period: "3 March 2019 to 5 March 2019", "3 March 2019, 14:00 to 14:30", "since …", "until …"."""
+    first, last = elements.first(period, "start"), elements.first(period, "end")
+    start, end = said(first), said(last)
     if start and end:
+        if start != end and (time := _later_that_day(first, last)):
+            end = time
         return start if start == end else _("%(start)s to %(end)s") % {"start": start, "end": end}
     if start:
         return _("since %(start)s") % {"start": start}
     return _("until %(end)s") % {"end": end} if end else ""
+
+
+def _later_that_day(first: Any, last: Any) -> str:
+    """The time of ``last``, where both are instants of one local day."""
+    began, ended = _instant(first), _instant(last)
+    if began is None or ended is None or began.date() != ended.date():
+        return ""
+    return formats.time_format(ended)
+
+
+def _instant(text: Any) -> datetime | None:
+    """Local; None for a day, a month, a year, and what is no date."""
+    if not isinstance(text, str) or len(text) <= len("2019-03-03"):
+        return None
+    try:
+        return timezone.localtime(_EPOCH + timedelta(microseconds=dates.interval(text).low))
+    except (dates.InvalidDate, OverflowError):
+        return None
 
 
 def happened(resource: Any) -> str:

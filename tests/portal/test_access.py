@@ -72,6 +72,26 @@ def test_each_line_says_who_what_from_where_and_by_which_decision(she):
     assert page.count("by your decision of") == 2
 
 
+def test_a_line_of_many_kinds_tells_the_most_and_unfolds_the_rest():
+    she = people.sign_up()
+    kinds = ("Observation", "Condition", "Encounter", "Procedure", "Immunization", "CarePlan")
+    events.append(
+        owner_id=she.pk,
+        action=Action.READ,
+        interaction="search",
+        agent_kind=Agent.OWNER,
+        agent=str(she.subject),
+        detail={"types": {kind: 60 - 10 * place for place, kind in enumerate(kinds)}},
+    )
+
+    page = people.browser_of(she).get("/access/").content.decode()
+
+    shown, _, unfolded = page.partition("<details")
+    assert [shown.count(f"{figure} ×") for figure in (60, 50, 40, 30, 20, 10)] == [1, 1, 1, 1, 0, 0]
+    assert "2 more kinds" in unfolded
+    assert [unfolded.count(f"{figure} ×") for figure in (20, 10)] == [1, 1]
+
+
 def test_each_line_leads_to_where_it_is_stopped(she):
     browser = people.browser_of(she)
     diary, walker = authorizations.of(she).order_by("pk")

@@ -71,8 +71,8 @@ def test_night_and_nap_of_a_day_add_up_and_a_second_device_adds_nothing():
 
     page = words(people.browser_of(person).get("/days/2024-05-01/"))
 
-    assert "Sleep 420 minutes" in page  # six hours asleep in the night, one at noon
-    assert "Her phone counted 420 minutes; 0 minutes of it counts" in page
+    assert "Sleep 7 h 0 min" in page  # six hours asleep in the night, one at noon
+    assert "Her phone counted 7 h 0 min; 0 minutes of it counts" in page
 
 
 def test_her_order_of_devices_decides_and_is_nobody_elses():

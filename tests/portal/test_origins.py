@@ -57,7 +57,7 @@ def test_a_record_leads_to_its_hospital_and_to_what_was_written_of_how_it_came_a
 
     assert f'<a href="/hospitals/{connection}/">Riverside</a>' in text
     assert '<a href="/record/Provenance/p/">' in text
-    assert "Dr. Iris Vale (Author)" in text
+    assert "Dr. Iris Vale (wrote it)" in text
     assert "/record/Provenance/q/" not in text
 
 
@@ -140,7 +140,7 @@ def test_the_list_for_her_clinician_names_her_and_both_sides_with_their_time():
     assert "To settle with your clinician" in text
     assert '<p class="on-paper">Ana Example, ' in text
     assert "March 2019" in text
-    assert "to settle with your clinician" in listed
+    assert "sources differ" in listed
 
 
 def test_queries_of_a_list_do_not_grow_with_its_sources():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -43,6 +44,29 @@ def test_what_hospitals_brought_of_late_is_told_in_figures():
 
     assert "<span>Measurements and findings: 12 new, 3 changed</span>" in page
     assert "Conditions: 2 new" not in page
+
+
+def test_the_first_pull_of_a_hospital_is_a_few_words_and_leads_to_all_of_it():
+    person = people.sign_up()
+    people.store_records(person, [people.observation(person, "a")])
+    brought = {"Observation": 400, "DiagnosticReport": 39, "MedicationRequest": 24, "Condition": 7, "Encounter": 9}
+    pulled(
+        person,
+        **{
+            kind: {"received": new, "new": new} for kind, new in (brought | {"Organization": 80, "Location": 3}).items()
+        },
+    )
+
+    page = home(person)
+
+    news = page[page.index('id="new"') : page.index('id="kinds"')]
+    assert re.findall(r"<span>([^<]*)</span>", news) == [
+        "Measurements and findings: 400 new",
+        "Reports: 39 new",
+        "Prescriptions: 24 new",
+        "2 more kinds",
+    ]
+    assert re.search(r'href="/timeline/\?source=\d+"', news)
 
 
 def test_what_came_otherwise_is_told_by_its_kinds():

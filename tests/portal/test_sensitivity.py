@@ -60,6 +60,12 @@ def test_the_page_tells_kind_rule_and_sureness_of_what_is_withheld(person, brows
     assert "/record/Observation/plain/" not in page
 
 
+def test_what_two_rules_found_in_the_same_words_is_told_once(person, browser):
+    page = browser.get("/private/").content.decode()
+
+    assert page.count("It says “Opioid abuse (disorder)”.") == 1
+
+
 def test_what_nobody_can_classify_has_a_list_of_its_own(person, browser):
     page = browser.get("/private/?kind=UNC").content.decode()
 

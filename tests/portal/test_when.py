@@ -44,3 +44,24 @@ def test_time_it_happened_is_the_one_of_its_type():
     resource = {"resourceType": "Encounter", "period": {"start": "2020-01-02", "end": "2020-01-03"}, "date": "1999"}
 
     assert when.happened(resource) == "Jan. 2, 2020"
+
+
+@pytest.mark.parametrize(
+    ("period", "said"),
+    [
+        (
+            {"start": "2024-05-01T09:00:00Z", "end": "2024-05-01T09:30:00Z"},
+            "May 1, 2024, 11:00 AM to 11:30 AM",
+        ),
+        (
+            {"start": "2024-05-01T21:00:00Z", "end": "2024-05-01T22:30:00Z"},
+            "May 1, 2024, 11:00 PM to May 2, 2024, 12:30 AM",
+        ),
+        ({"start": "2024-05-01", "end": "2024-05-01"}, "May 1, 2024"),
+        ({"start": "2024-05", "end": "2024-06"}, "May 2024 to June 2024"),
+        ({"start": "soon", "end": "later than this"}, "soon to later than this"),
+    ],
+)
+def test_a_time_within_one_day_of_hers_names_the_day_once(period, said):
+    with timezone.override(ZoneInfo("Europe/Madrid")):
+        assert when.span(period) == said
