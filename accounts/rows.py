@@ -31,6 +31,7 @@ OWNED: Final = {
     "records_searchrow": "owner_id",
     "sharing_healthlink": "owner_id",
     "smartlaunch_chartlink": "owner_id",
+    "smartlaunch_followup": "owner_id",
     "smartlaunch_sharerequest": "owner_id",
     "smartlaunch_showncode": "owner_id",
     "sync_connection": "owner_id",

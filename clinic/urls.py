@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from clinic import views
+from clinic import follow_up_views, views
 
 app_name = "clinic"
 
@@ -15,6 +15,8 @@ urlpatterns = [
     path("search/", views.search, name="search"),
     path("record/<str:resource_type>/<str:logical_id>/", views.record, name="record"),
     path("send/", views.send, name="send"),
+    path("questionnaires/", follow_up_views.listing, name="follow_ups"),
+    path("questionnaires/<uuid:follow_up>/", follow_up_views.one, name="follow_up"),
     path("emergency/", views.emergency, name="emergency"),
     path("ask/", views.ask, name="ask"),
     path("still", views.still, name="still"),

@@ -48,8 +48,11 @@ AUDIT_EVENT: Final = "AuditEvent"
 PATIENT_LEVEL: Final = "patient"
 READ_MESSAGES: Final = "read-messages"
 WRITE_MESSAGE: Final = "write-message"
+DECLINE_QUESTIONS: Final = "decline-questions"
+REMIND_OF_QUESTIONS: Final = "remind-of-questions"
 """Interactions of events about a conversation with a clinic."""
-_PRIVATE: Final = ("hide", "show", "meta-security", "part", "join", READ_MESSAGES, WRITE_MESSAGE)
+_CONVERSING: Final = (READ_MESSAGES, WRITE_MESSAGE, DECLINE_QUESTIONS, REMIND_OF_QUESTIONS)
+_PRIVATE: Final = ("hide", "show", "meta-security", "part", "join", *_CONVERSING)
 """Acts that tell that there is something to hide, or of records that may be hidden."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Without ``offline_access`` she was told that the app must ask her again after this (the consent page's words).

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
 from django.conf import settings
@@ -27,15 +27,19 @@ from audit.models import Action, Agent
 from consent import gate
 from gateway import notices as mail
 from portal import elements
+from portal import follow_ups as listings
 from portal.models import How, Occasion, Reminder, Wish
 from records.query import Query
 from records.reading import RecordSet
+from smartlaunch import follow_ups
 from standards.fhir import dates, json
 
 EVERY: Final = timedelta(minutes=30)
 AT_ONCE: Final = 500
 APPOINTMENT_BEFORE: Final = timedelta(days=1)
 RENEWAL_BEFORE: Final = timedelta(days=10)
+ASKED_BEFORE: Final = timedelta(days=1)
+BY_DAY: Final = range(9, 20)
 MOST: Final = 20
 PRESCRIPTIONS_MAX: Final = 200
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,12 +49,17 @@ _DAYS: Final = {"d": 1, "wk": 7}
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """One thing to come. ``whole_day``: no time of day is known."""
+    """One thing to come. ``whole_day``: no time of day is known. ``page``: where she sees it, if not at its record."""
 
     resource_type: str
     logical_id: str
     moment: datetime
     whole_day: bool = False
+    page: str = ""
+
+    @property
+    def path(self) -> str:
+        return self.page or reverse("portal:record", args=[self.resource_type, self.logical_id])
 
     @property
     def digest(self) -> str:
@@ -71,8 +80,29 @@ def _look(wish: Wish, *, at: datetime) -> int:
     if not Wish.objects.filter(_not_looked_after(at), pk=wish.pk).update(looked=at):
         return 0
     owner = wish.owner
-    records = gate.readable(owner_id=owner.pk, reader=gate.Owner(owner.pk), interaction="search", at=at)
-    return sum(_tell(owner, wish, each, at=at) for each in coming(records, Occasion(wish.occasion), at=at))
+    if wish.occasion == Occasion.QUESTIONS:
+        found = list(asked(owner, at=at))
+    else:
+        records = gate.readable(owner_id=owner.pk, reader=gate.Owner(owner.pk), interaction="search", at=at)
+        found = coming(records, Occasion(wish.occasion), at=at)
+    return sum(_tell(owner, wish, each, at=at) for each in found)
+
+
+def asked(owner: Person, *, at: datetime) -> Iterator[Ahead]:
+    """What a clinic wants an answer to tomorrow at the latest, by her days, as long as she shares with it.
+
+    A day has no hour, so that nothing rings in the night: by day only.
+    """
+    now = timezone.localtime(at, owner.zone)
+    if now.hour not in BY_DAY:
+        return
+    found = list(follow_ups.wanted(owner.pk, since=now.date(), until=now.date() + ASKED_BEFORE)[:MOST])
+    sharing = listings.sharing(owner, at=at) if found else frozenset()
+    for each in found:
+        if each.wanted and each.organization.uid in sharing:
+            moment = datetime.combine(each.wanted, time(), UTC)
+            page = reverse("portal:asked", args=[each.pk])
+            yield Ahead("Questionnaire", str(each.pk), moment, whole_day=True, page=page)
 
 
 def coming(records: RecordSet, occasion: Occasion, *, at: datetime) -> list[Ahead]:
@@ -137,7 +167,7 @@ def _tell(owner: Person, wish: Wish, what: Ahead, *, at: datetime) -> bool:
         events.append(
             owner_id=owner.pk,
             action=Action.READ,
-            interaction="remind",
+            interaction=gate.REMIND_OF_QUESTIONS if what.page else "remind",
             agent_kind=Agent.SYSTEM,
             agent="reminders",
             detail={"types": {what.resource_type: 1}, "way": wish.how},
@@ -155,7 +185,7 @@ def _send(owner: Person, how: How, what: Ahead) -> bool:
             return bool(owner.phone) and phones.send(phones.Way(how.value), owner.phone, words)
         told = {
             "words": words,
-            "record": settings.PUBLIC_URL + reverse("portal:record", args=[what.resource_type, what.logical_id]),
+            "record": settings.PUBLIC_URL + what.path,
             "settings": settings.PUBLIC_URL + reverse("portal:notices"),
         }
         return mail.send(words, render_to_string("portal/mail/ahead.txt", told), owner.email)
@@ -164,6 +194,8 @@ def _send(owner: Person, how: How, what: Ahead) -> bool:
 def _words(what: Ahead) -> str:
     if what.whole_day:
         day = formats.date_format(timezone.localtime(what.moment, UTC), "DATE_FORMAT")
+        if what.resource_type == "Questionnaire":
+            return _("An answer is wanted from you by %(day)s.") % {"day": day}
         return _("A prescription of yours runs out on %(day)s.") % {"day": day}
     moment = formats.date_format(timezone.localtime(what.moment), "DATETIME_FORMAT")
     return _("You have an appointment on %(moment)s.") % {"moment": moment}

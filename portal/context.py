@@ -59,7 +59,7 @@ PLACES = (
         frozenset(
             {"home", "timeline", "records", "record", "same", "same_kind", "choose_same", "differences", "days", "day"}
             | {"visits", "care_team", "costs", "glossary", "own", "own_add", "own_correct"}
-            | {"own_answers", "own_answer", "own_answer_correct"}
+            | {"own_answers", "own_answer", "own_answer_correct", "asked"}
             | {"results", "trend"}
             | {"readings"}
         ),

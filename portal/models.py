@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 class Occasion(models.TextChoices):
     APPOINTMENT = "appointment", _("An appointment, the day before")
     RENEWAL = "renewal", _("A prescription that runs out within ten days")
+    QUESTIONS = "questions", _("What a clinic asked you to answer, the day before it is wanted")
 
 
 class How(models.TextChoices):

@@ -16,9 +16,12 @@ from accounts.models import Person
 from consent import delegations
 from consent.delegations import State
 from gateway.models import Authorization
+from portal import follow_ups as listings
 from portal import kinds, names, sources, when
 from portal.hospitals import Standing
 from records.kinds import KindCount
+from smartlaunch import follow_ups
+from smartlaunch.models import FollowUp
 from sync import arrivals
 from sync.models import Upload, UploadState
 
@@ -67,10 +70,10 @@ class Overview:
 
 
 def of(person: Person, counts: Sequence[KindCount], connections: Sequence[Standing], *, at: datetime) -> Overview:
-    """Five queries, however much she has."""
+    """Six queries, however much she has; a few more where a clinic waits for an answer."""
     return Overview(
         news=tuple(_news(person, counts, since=at - NEW_FOR)),
-        calls=(*_of_connections(connections), *_of_files(person), *_ending(person, at=at)),
+        calls=(*_of_connections(connections), *_of_files(person), *_asked(person, at=at), *_ending(person, at=at)),
         completeness=_completeness(connections),
     )
 
@@ -134,6 +137,25 @@ def _of_files(person: Person) -> Iterator[Call]:
             asking,
         )
         yield Call(says % {"count": asking}, reverse("portal:files"), _("Look at your files"), True)
+
+
+def _asked(person: Person, *, at: datetime) -> Iterator[Call]:
+    """Questionnaires of clinics she shares with; several of one clinic together."""
+    waiting = list(follow_ups.waiting(person.pk)[: listings.LISTED])
+    sharing = listings.sharing(person, at=at) if waiting else frozenset()
+    by_clinic: dict[int, list[FollowUp]] = {}
+    for each in waiting:
+        if each.organization.uid in sharing:
+            by_clinic.setdefault(each.organization_id, []).append(each)
+    for asked in by_clinic.values():
+        told = {"name": asked[0].organization.name, "count": len(asked)}
+        says = ngettext(
+            "%(name)s asks you to answer %(count)s questionnaire.",
+            "%(name)s asks you to answer %(count)s questionnaires.",
+            len(asked),
+        )
+        one = reverse("portal:asked", args=[asked[0].pk])
+        yield Call(says % told, reverse("portal:own_answers") if asked[1:] else one, _("Answer"), False)
 
 
 def _ending(person: Person, *, at: datetime) -> Iterator[Call]:

@@ -6,20 +6,21 @@ One with anything in it that no form here asks (``asking``) is named and not off
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django import forms
+from django.utils import formats
 from django.utils.translation import gettext as _
 
 from accounts import languages
-from portal import asking, elements
+from portal import asking, elements, when
 from portal.asking import Question, Unaskable
 from records import reading
 from records.query import Query
@@ -39,6 +40,9 @@ _OUR_ADDRESS: Final = "urn:tributary:"
 # The rest of what a clinic gives (narrative, contained resources, who made it for whom) asks nobody anything.
 _KEPT: Final = ("resourceType", "url", "version", "name", "title", "status", "language", "subjectType", "date",
                 "publisher", "description", "copyright", "code", "item")  # fmt: skip
+
+
+_PLAIN: Final = ("valueString", "valueInteger", "valueDecimal", "valueDate")
 
 
 class Unusable(Exception):
@@ -61,6 +65,14 @@ class Asked:
         return (f"{url}|{version}" if version else url) or f"Questionnaire/{self.name}"
 
 
+@dataclass(frozen=True)
+class Told:
+    """One item. ``answer``: "" where it was not answered, None for what asks nothing."""
+
+    words: str
+    answer: str | None
+
+
 @cache
 def _ours(name: str) -> Any:
     return json.loads(Path(__file__).with_name(f"{name.replace('-', '_')}.json").read_text("utf-8"))
@@ -72,10 +84,10 @@ def ours(name: str = HERS, *, language: str = "") -> Asked:
     return asked(every.get(language or languages.current()) or every["en"], name=name)
 
 
-def of(records: reading.RecordSet) -> tuple[list[Asked], list[reading.Stored]]:
-    """Ours first, then those in her record that are in use; with the records these stand in."""
-    found = list(islice(records.every(Query.of("Questionnaire")), LISTED_MAX))
-    active = [each for each in found if elements.text(each.resource, "status") == "active"]
+def of(records: reading.RecordSet, *, without: Collection[str] = ()) -> tuple[list[Asked], list[reading.Stored]]:
+    """Ours first, then those in her record that are in use; with the records these stand in. ``without``: ids."""
+    every = (each for each in records.every(Query.of("Questionnaire")) if each.logical_id not in without)
+    active = [each for each in islice(every, LISTED_MAX) if elements.text(each.resource, "status") == "active"]
     return [ours(), *(asked(each.resource, name=each.logical_id) for each in active)], active
 
 
@@ -86,6 +98,49 @@ def named(records: reading.RecordSet, name: str) -> Asked | None:
     stored = records.read("Questionnaire", name)
     found = None if stored is None or stored.deleted else asked(stored.resource, name=name)
     return found if found and found.can else None
+
+
+def in_words(given: Asked) -> Asked:
+    """The same in the language of the page, where it is one of ours."""
+    found = _name_of_ours(given.resource)
+    return replace(ours(found), name=given.name) if found else given
+
+
+def _name_of_ours(resource: Any) -> str | None:
+    """Which of ours this is, if it is one of today's."""
+    asks = elements.text(resource, "url"), elements.text(resource, "version")
+    return next((name for name in OURS if (_ours(name)["en"]["url"], _ours(name)["en"]["version"]) == asks), None)
+
+
+def told(given: Asked, response: Any) -> list[Told]:
+    """A response item by item, in the language of the page where it answers one of ours."""
+    if not given.can:
+        return [Told(words, _said(answer)) for words, answer in _as_given(response)]
+    form, found = AnswerForm(in_words(given)), AnswerForm.filled(given, response)
+    return [
+        Told(words, _shown(form.fields[question.field], found.get(question.field)) if question.field else None)
+        for question, words, _bound in form.parts
+    ]
+
+
+def _shown(field: forms.Field, value: Any) -> str:
+    if isinstance(field, forms.ChoiceField):
+        choices = cast("Iterable[tuple[str, str]]", field.choices)
+        return next((words for choice, words in choices if choice and choice == value), "")
+    return when.said(value) if isinstance(field, forms.DateField) else _said(value)
+
+
+def _said(value: Any) -> str:
+    return "" if value is None else str(formats.localize(value))
+
+
+def _as_given(holder: Any) -> Iterator[tuple[str, Any]]:
+    """Of what cannot be asked any more: each item's words as they stand, and the value of its answer."""
+    for item in elements.every(holder, "item"):
+        answer = elements.first(item, "answer")
+        values = [value for name, value in answer.items() if name in _PLAIN] if isinstance(answer, dict) else []
+        yield asking.called(item), values[0] if values else asking.option(answer)
+        yield from _as_given(item)
 
 
 def answered(every: list[Asked], response: Any) -> Asked | None:
@@ -190,13 +245,22 @@ class AnswerForm(forms.Form):
     @classmethod
     def filled(cls, asked: Asked, response: Any) -> dict[str, Any]:
         """What to fill in of a response that was given."""
-        given = dict(_given(response))
+        given, spoken = dict(_given(response)), _in_each_language(asked.resource)
         found = {}
         for question in asking.questions(asked.resource):
-            answer = given.get(elements.text(question.item, "linkId"))
+            link = elements.text(question.item, "linkId")
+            answer = given.get(link)
             if question.field and isinstance(answer, dict):
-                found[question.field] = _again(question.item, answer)
+                again = (_again(item, answer) for item in (question.item, *(each[link] for each in spoken)))
+                found[question.field] = next((value for value in again if value != ""), "")
         return found
+
+
+def _in_each_language(resource: Any) -> list[dict[str, Any]]:
+    """Of one of ours its items by linkId, in each language: she may have answered in another than she reads now."""
+    name = _name_of_ours(resource)
+    every = _ours(name).values() if name else ()
+    return [{elements.text(each.item, "linkId"): each.item for each in asking.questions(spoken)} for spoken in every]
 
 
 def _given(holder: Any) -> Iterator[tuple[str, Any]]:

@@ -22,6 +22,7 @@ from smartlaunch.ehr_models import Organization as Organization
 from smartlaunch.ehr_models import RoleRule as RoleRule
 from smartlaunch.ehr_models import Step as Step
 from smartlaunch.ehr_models import Visit as Visit
+from smartlaunch.follow_up_models import FollowUp as FollowUp
 from smartlaunch.questionnaire_models import Questionnaire as Questionnaire
 from sync.models import Hospital
 

@@ -75,12 +75,14 @@ class Clinician:
 @dataclass(frozen=True, slots=True)
 class Said:
     """``category``: a code of CATEGORIES. ``payload``: Communication.payload beyond the text. ``beside``: resources
-    that come along into the conversation, with their ids.
+    that come along into the conversation, with their ids. ``answers``: the id of the message it answers; without one,
+    the last of the other side.
     """
 
     text: str
     topic: str = ""
     category: str = MESSAGE
+    answers: str = ""
     payload: tuple[Mapping[str, Any], ...] = ()
     beside: tuple[Mapping[str, Any], ...] = ()
 
@@ -142,7 +144,7 @@ def write(
         "resourceType": KIND,
         "id": logical_id,
         **_between(owner, partner, by),
-        **_answered(owner, source.pk, from_her=by is None),
+        **_answered(owner, source.pk, said.answers, from_her=by is None),
         "status": "completed",
         "category": [{"coding": [{"system": CATEGORIES, "code": said.category}]}],
         **({"topic": {"text": topic}} if topic else {}),
@@ -265,11 +267,11 @@ def _urn(uid: UUID) -> dict[str, str]:
     return {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{uid}"}
 
 
-def _answered(owner: Person, source_id: int, *, from_her: bool) -> dict[str, Any]:
-    """What it answers: the last one of the other side, if there is any."""
+def _answered(owner: Person, source_id: int, named: str, *, from_her: bool) -> dict[str, Any]:
     theirs = Message.objects.filter(owner=owner, source_id=source_id, from_her=not from_her)
-    last = theirs.order_by("-sent", "-id").first()
-    return {} if last is None else {"inResponseTo": [{"reference": f"{KIND}/{last.logical_id}"}]}
+    found = theirs.filter(logical_id=named) if named else theirs.order_by("-sent", "-id")
+    answered = found.first()
+    return {} if answered is None else {"inResponseTo": [{"reference": f"{KIND}/{answered.logical_id}"}]}
 
 
 def _meta(resource: Mapping[str, Any]) -> dict[str, Any]:

@@ -97,10 +97,14 @@ def take_back(
 
     Raises NoSuchEntry, Changed.
     """
-    resource = {**_standing(owner, kind, logical_id, version, at).resource, "status": ERRED}
-    kept = {name: value for name, value in resource.items() if name != "meta"} | {"meta": {"tag": [_ASSERTED]}}
+    kept = erred(_standing(owner, kind, logical_id, version, at).resource)
     _write(owner, kept, version=version + 1, activity="NULLIFY", at=at)
     _note(owner, Action.UPDATE, "take-back-entry", kept, origin)
+
+
+def erred(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, said to have been made in error."""
+    return {**resource, "status": ERRED, "meta": {"tag": [_ASSERTED]}}
 
 
 def _standing(owner: Person, kind: str, logical_id: str, version: int, at: datetime) -> Stored:
@@ -130,7 +134,8 @@ def _observation(
     }
 
 
-def _answers(owner: Person, said: Mapping[str, Any], logical_id: str, mended: bool, at: datetime) -> dict[str, Any]:
+def answers(owner: Person, said: Mapping[str, Any], logical_id: str, mended: bool, at: datetime) -> dict[str, Any]:
+    """A QuestionnaireResponse of hers. ``mended``: it replaces what she answered before."""
     her = {"reference": f"Patient/{owner.patient_id}"}
     return {
         "resourceType": ANSWERS,
@@ -145,7 +150,7 @@ def _answers(owner: Person, said: Mapping[str, Any], logical_id: str, mended: bo
     }
 
 
-_COMPOSED: Final = {KIND: _observation, ANSWERS: _answers}
+_COMPOSED: Final = {KIND: _observation, ANSWERS: answers}
 
 
 def _write(owner: Person, resource: dict[str, Any], *, version: int, activity: str, at: datetime) -> None:

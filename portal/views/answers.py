@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from portal import elements, looking, pages, questionnaires, when
+from portal import elements, follow_ups, looking, pages, questionnaires, when
 from portal.questionnaires import AnswerForm, Asked
 from portal.views.entries import NOT_KEPT, Written, correct_one, origin, take_back_one
 from records import sources
@@ -27,14 +27,16 @@ ANSWERS = Written(written.ANSWERS, "portal:own_answers", "portal:own_answer_corr
 @pages.of_person
 def listing(request: HttpRequest) -> HttpResponse:
     """What she can answer, and what she has answered, newest first."""
+    person = pages.person(request)
     with looking.at_records(request, interaction="search") as look:
-        every, active = questionnaires.of(look.records)
+        wanted, asked = follow_ups.listed(person, look.records, at=timezone.now())
+        every, active = questionnaires.of(look.records, without={each.logical_id for each in asked})
         hers = sources.hers().pk
         page = look.records.search(Query.of(written.ANSWERS).page(LISTED))
         answered = [each for each in page.entries if each.source_id == hers]
-        look.saw([*active, *answered])
+        look.saw([*asked, *active, *answered])
         shown = [_listed(each, every) for each in answered]
-        return render(request, "portal/questionnaires.html", {"every": every, "answered": shown})
+        return render(request, "portal/questionnaires.html", {"wanted": wanted, "every": every, "answered": shown})
 
 
 def _listed(stored: Stored, every: list[Asked]) -> dict[str, object]:
@@ -52,7 +54,9 @@ def _listed(stored: Stored, every: list[Asked]) -> dict[str, object]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @pages.of_person
 def answer(request: HttpRequest, name: str) -> HttpResponse:
-    """``name``: ours, or the id of a Questionnaire in her record."""
+    """``name``: ours, or the id of a Questionnaire in her record; what a clinic asks has a page of its own."""
+    if found := follow_ups.of_questionnaire(pages.person(request), name):
+        return redirect("portal:asked", uid=found.pk)
     with looking.at_records(request, interaction="read") as look:
         asked = questionnaires.named(look.records, name)
     if asked is None:

@@ -114,7 +114,7 @@ def _change(request: HttpRequest, entry: UUID, which: Written, change: Callable[
     """To the list of them, or back to the entry where it is not the one she saw."""
     try:
         change(
-            pages.person(request), str(entry), version=_version(request), at=timezone.now(), kind=which.kind,
+            pages.person(request), str(entry), version=version(request), at=timezone.now(), kind=which.kind,
             origin=origin(request),
         )  # fmt: skip
     except written.Changed:
@@ -129,7 +129,7 @@ def _change(request: HttpRequest, entry: UUID, which: Written, change: Callable[
     return redirect(which.listing)
 
 
-def _version(request: HttpRequest) -> int:
+def version(request: HttpRequest) -> int:
     """The version of an entry that the form was filled in from; 0 where it does not say."""
     said = request.POST.get("version", "")
     return int(said) if said.isascii() and said.isdigit() and len(said) < 9 else 0

@@ -33,6 +33,7 @@ from records.models import SamenessVerdict
 from records.sameness import words
 from records.sameness.said import Ref
 from smartlaunch import asks
+from smartlaunch.models import FollowUp
 from sync import connections, device_orders, feeds, hospitals, pieces
 from sync.models import PageEntry, PageOutcome, Pointer, RunStep, Shipment, ShipmentShare, ShipmentState, StepKind
 from sync.sources.wearables.garmin.facts import GARMIN
@@ -123,7 +124,9 @@ def be_seen_in_a_clinic(person: Person) -> None:
     charts.asked(person, visit)
     asks.show_code(person, at=at)
     told = {"clinician": "Dr. A", "organization": "Riverside", "reason": "Does not wake up"}
-    charts.write(person, ehr.organization, "Hello")
+    sent = charts.write(person, ehr.organization, "Hello")
+    told_of = {"ask": sent, "questionnaire": "asked", "asked": at}
+    FollowUp.objects.create(owner=person, organization=ehr.organization, **told_of)
     emergencies.begin(person.pk, visit=visit.uid, **told, ends=visit.ends, at=at)
 
 

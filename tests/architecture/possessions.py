@@ -29,6 +29,7 @@ from portal import questionnaires
 from records import marks, patient
 from smartlaunch import asks
 from smartlaunch import questionnaires as offers
+from smartlaunch.models import FollowUp, Visit
 from sync import entries
 from tests.architecture.addresses import UID, Route
 from tests.clinic import charts
@@ -272,6 +273,11 @@ def _clinic(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
         "logical_id": ("hb", "none"),
     }
     holders["clinic"] = holders["ehr:style"] = holders["clinic:record"] = Asker(browser)
+    waits, answered = _follow_ups(owner, visit, browser)
+    for name, row in (("asked", waits), ("decline_asked", waits), ("take_back_asked", answered)):
+        ids[f"portal:{name}"] = {"uid": (row.pk, UID)}
+    ids["clinic:follow_up"] = {**ids["clinic"], "follow_up": (answered.pk, UID)}
+    holders["clinic:follow_up"] = holders["clinic"]
     asking = clinics.ehr("Cedar Clinic")
     asked, _ = charts.opened(asking)
     request = charts.asked(owner, asked)
@@ -287,6 +293,17 @@ def _clinic(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
     ids["portal:end_emergency"] = {"uid": (emergency.pk, UID)}
     ids["portal:clinic_ask"] = {"uid": (request.uid, UID)}
     ids["portal:stop_clinic"] = {"uid": (ehr.organization.uid, UID)}
+
+
+def _follow_ups(owner: Person, visit: Visit, browser: Client) -> list[FollowUp]:
+    """Two questionnaires that the clinic asked her, of which she answered one."""
+    organization = visit.ehr.organization
+    chosen = offers.enter(organization, questionnaires.ours().resource, ours=questionnaires.HERS, at=timezone.now())
+    for once in ("first", "second"):
+        browser.post(f"/ehr/{visit.uid}/questionnaires/", {"questionnaire": str(chosen.uid), "once": once})
+    waits, answered = FollowUp.objects.filter(owner=owner)
+    people.browser_of(owner).post(f"/asked/{answered.pk}/", {"q0": WORD})
+    return [waits, answered]
 
 
 def _staff(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> None:

@@ -79,7 +79,8 @@ def test_reminders_are_her_choice_and_stand_in_her_log():
 
     assert list(Wish.objects.filter(owner=person).values_list("occasion", "how")) == [("appointment", "mail")]
     event = events.of(person.pk)[0]
-    assert (event.interaction, event.detail) == ("reminders", {"reminders": {"appointment": "mail", "renewal": ""}})
+    chosen = {"appointment": "mail", "renewal": "", "questions": ""}
+    assert (event.interaction, event.detail) == ("reminders", {"reminders": chosen})
     save(person)
     assert not Wish.objects.exists()
     assert ahead.remind(at=timezone.now()) == 0
