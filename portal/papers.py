@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -22,13 +23,16 @@ from records.numbering import TYPE_NUMBER
 from records.query import Query
 from records.reading import RecordSet, Stored
 from sharing import contents, wording
-from standards.fhir import json
+from standards.fhir import json, occurrence
+from standards.fhir.ips import sections
+from standards.fhir.ips import wording as ips_wording
 
 URGENT: Final = ("48765-2", "11450-4", "10160-0", "46264-8", "104605-1", "42348-3")
 """Sections of a summary for whoever finds her unconscious, in this order."""
 BLOOD: Final = ("http://loinc.org|882-1", "http://loinc.org|883-9", "http://loinc.org|10331-7")
 """LOINC: ABO and Rh group, ABO group, Rh type."""
 AT_ONCE: Final = 500
+_LATEST: Final = frozenset(section.code for section in sections.SECTIONS if section.latest)
 _LEFT_OUT: Final = frozenset({"Binary", "Provenance"})
 
 
@@ -163,7 +167,7 @@ def _rows(records: RecordSet, types: Iterable[str], person: Person, language: st
     """A part at a time, in her language and time zone: whoever asked may be gone from the page meanwhile."""
     with translation.override(language):
         heads = [_("kind"), _("what"), _("value"), _("details"), _("date"), _("from"), _("type"), _("id")]
-    yield _written([heads])
+    yield BOM_UTF8 + _written([heads])  # without it spreadsheets take it for another encoding
     for resource_type in types:
         found = records.every(Query.of(resource_type))
         while some := list(islice(found, AT_ONCE)):
@@ -180,11 +184,17 @@ def _cells(stored: Stored, called: dict[int, str]) -> list[str]:
         lines.title(resource) or kind,
         lines.value(resource),
         details(resource),
-        when.happened(resource),
+        _sortable(resource),
         called.get(stored.source_id, ""),
         stored.resource_type,
         stored.logical_id,
     ]
+
+
+def _sortable(resource: dict[str, Any]) -> str:
+    """When it happened, to the precision it is said, so that a spreadsheet can sort by it; a moment in her time."""
+    element = occurrence.element_of(resource)
+    return when.sortable(elements.text(element) or elements.text(element, "start") or elements.text(element, "event"))
 
 
 def _written(rows: Iterable[list[str]]) -> bytes:
@@ -195,15 +205,18 @@ def _written(rows: Iterable[list[str]]) -> bytes:
 def details(resource: dict[str, Any]) -> str:
     """What else a reader of one line has to know: doses, reactions, ranges, how it stands."""
     reactions = [phrases.concept(each) for each in elements.every(resource, "reaction", "manifestation")]
+    risk = elements.text(resource, "criticality")
     ranges = [elements.text(each, "text") or phrases.of(each) for each in elements.every(resource, "referenceRange")]
     states = [elements.first(resource, key) for key in ("clinicalStatus", "lifecycleStatus", "status")]
     parts = [
         *(elements.text(each, "text") or lines.dose(each) or phrases.of(each) for each in lines.dosages(resource)),
         ", ".join(filter(None, reactions)),
+        f"{wording.words()['risk']}: {phrases.of(risk)}" if risk else "",
+        *(phrases.concept(each) for each in elements.every(resource, "activity", "detail", "code")),
         phrases.concept(elements.first(resource, "interpretation")),
         *(_("usual: %(range)s") % {"range": each} for each in ranges if each),
         _("lot %(lot)s") % {"lot": resource["lotNumber"]} if isinstance(resource.get("lotNumber"), str) else "",
-        next((phrases.concept(each) for each in states if each), ""),
+        next((names.word(each) if isinstance(each, str) else phrases.concept(each) for each in states if each), ""),
     ]
     return "; ".join(part for part in parts if part)
 
@@ -212,13 +225,14 @@ def _section(said: dict[str, Any], held: dict[str, Any]) -> Section:
     code = elements.text(said, "code", "coding", "code")
     taken = [held[each["reference"]] for each in said.get("entry", []) if each["reference"] in held]
     title = wording.words().get(f"section {code}", said["title"])
+    if code in _LATEST:
+        title = _("%(section)s: the latest of each kind") % {"section": title}
     return Section(code, title, tuple(_row(each, held) for each in taken))
 
 
 def _row(resource: dict[str, Any], held: dict[str, Any]) -> Row:
-    named = held.get(elements.text(resource, "medicationReference", "reference")) or held.get(
-        elements.text(resource, "device", "reference")
-    )
+    pointed_at = (elements.text(resource, field, "reference") for field in ips_wording.pointers(resource))
+    named = next((held[each] for each in pointed_at if each in held), None)
     what = lines.title(resource) if named is None else lines.title(named)
     found = "; ".join(filter(None, (lines.value(resource), details(resource))))
     return Row(what or str(names.type_name(resource["resourceType"])), found, when.happened(resource))

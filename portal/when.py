@@ -37,6 +37,16 @@ def _formatted(text: str, span: dates.Interval) -> str:
     return moment(_EPOCH + timedelta(microseconds=span.low))
 
 
+def sortable(text: str) -> str:
+    """The same for a spreadsheet: ``2019``, ``2019-03-05``, and of an instant the local date and time."""
+    try:
+        span = dates.interval(text)
+        local = timezone.localtime(_EPOCH + timedelta(microseconds=span.low))
+    except (dates.InvalidDate, OverflowError):
+        return text
+    return f"{local:%Y-%m-%d %H:%M}" if "T" in text else text
+
+
 def moment(instant: datetime | None) -> str:
     """An instant in the active time zone, to the minute."""
     return formats.date_format(timezone.localtime(instant), "DATETIME_FORMAT") if instant else ""

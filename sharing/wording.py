@@ -6,6 +6,7 @@ from typing import Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from gateway import wording
 
@@ -67,6 +68,14 @@ _SAID: Final[dict[str, Text]] = {
     "asof": _("As of"),
     "others": _("Other records"),
     "left": _("wrong passcodes that are left"),
+    "latest": _("The latest of each kind: there may be earlier ones."),
+    "needed": _("as needed"),
+    "time min": pgettext_lazy("rhythm", "a minute"),
+    "time h": pgettext_lazy("rhythm", "an hour"),
+    "time d": pgettext_lazy("rhythm", "a day"),
+    "time wk": pgettext_lazy("rhythm", "a week"),
+    "time mo": pgettext_lazy("rhythm", "a month"),
+    "time a": pgettext_lazy("rhythm", "a year"),
 }
 
 

@@ -89,13 +89,18 @@ const word = (key) => words.get(key) ?? "";
 const list = (value) => (Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]);
 const code = (text) => words.get(`code ${text}`) ?? text ?? "";
 
+// Of several the first with words: some only sort.
 function concept(value) {
-  for (const each of list(value)) {
-    const codings = list(each.coding);
-    const text = each.text ?? codings.find((one) => one.display)?.display ?? codings.find((one) => one.code)?.code;
-    if (text) return String(text);
-  }
-  return "";
+  const several = list(value);
+  const worded = (each) => each.text ?? list(each.coding).find((one) => one.display)?.display;
+  const coded = (each) => list(each.coding).find((one) => one.code)?.code;
+  return String(several.map(worded).find(Boolean) ?? several.map(coded).find(Boolean) ?? "");
+}
+
+// UCUM as people write it.
+function unit(written) {
+  const plain = written.replace(/^10\*(\d)/, (_, power) => `10${"⁰¹²³⁴⁵⁶⁷⁸⁹"[power]}`).replace(/\bu(?=[a-zA-Z])/, "µ");
+  return plain.replace("mm[Hg]", "mmHg").replace(/\{([^{}]*)\}/g, "$1");
 }
 
 const DECIMAL_SIGN = new Intl.NumberFormat(language).formatToParts(0.5).find((part) => part.type === "decimal").value;
@@ -107,7 +112,7 @@ function number(written) {
 
 function quantity(value) {
   if (value?.value === undefined) return "";
-  return [value.comparator, number(value.value), value.unit ?? value.code].filter(Boolean).join(" ");
+  return [value.comparator, number(value.value), unit(value.unit ?? value.code ?? "")].filter(Boolean).join(" ");
 }
 
 function range(value) {
@@ -120,7 +125,17 @@ function measured(value) {
   if (value.valueRange) return range(value.valueRange);
   if (value.valueBoolean !== undefined) return code(String(value.valueBoolean));
   if (value.valueDateTime) return date(value.valueDateTime);
-  return String(value.valueString ?? value.valueInteger ?? "");
+  return String(value.valueString ?? value.valueInteger ?? concept(value.dataAbsentReason));
+}
+
+// Amount and rhythm of an instruction, as far as it says them in codes.
+function dose(said) {
+  const { frequency = "1", period = "1", periodUnit } = said.timing?.repeat ?? {};
+  const span = word(`time ${periodUnit}`);
+  const per = Number(period) === 1 ? span : `/ ${number(period)} ${periodUnit}`;
+  const rhythm = span ? `${frequency} × ${per}` : concept(said.timing?.code);
+  const needed = said.asNeededBoolean === true ? word("needed") : "";
+  return [quantity(list(said.doseAndRate)[0]?.doseQuantity), rhythm, needed].filter(Boolean).join(", ");
 }
 
 function reference(value, company) {
@@ -139,7 +154,7 @@ function what(resource, company) {
   const kinds = ["code", "vaccineCode", "medicationCodeableConcept", "type", "category"];
   return (
     reference(resource.medicationReference, company) ||
-    reference(resource.device, company) ||
+    (resource.resourceType === "DeviceUseStatement" && reference(resource.device, company)) ||
     kinds.map((field) => concept(resource[field])).find(Boolean) ||
     named(resource) ||
     resource.title ||
@@ -156,7 +171,8 @@ function found(resource, company) {
     parts.push(`${word("reference")}: ${each.text ?? range(each)}`);
   }
   parts.push(concept(resource.interpretation));
-  for (const each of list(resource.dosageInstruction ?? resource.dosage)) parts.push(each.text);
+  for (const each of list(resource.dosageInstruction ?? resource.dosage)) parts.push(each.text || dose(each));
+  for (const each of list(resource.activity)) parts.push(concept(each.detail?.code) || each.detail?.description);
   for (const each of list(resource.reaction)) {
     const how = list(each.manifestation).map(concept).filter(Boolean).join(", ");
     if (how) parts.push(`${word("reaction")}: ${how}`);
@@ -211,9 +227,10 @@ function element(name, text, attributes = {}) {
   return made;
 }
 
-function table(title, resources, company) {
+function table({ title, latest, resources }, company) {
   const section = element("section", undefined, { class: "card" });
   section.append(element("h2", title));
+  if (latest && resources.length) section.append(element("p", word("latest"), { class: "soft" }));
   if (!resources.length) {
     section.append(element("p", word("empty"), { class: "soft" }));
     return section;
@@ -250,7 +267,8 @@ function parts(bundle) {
   if (composition) {
     const sections = list(composition.section).map((section) => {
       const title = words.get(`section ${section.code?.coding?.[0]?.code}`) ?? section.title;
-      return [title, list(section.entry).map((each) => company.get(each.reference)).filter(Boolean)];
+      const resources = list(section.entry).map((each) => company.get(each.reference)).filter(Boolean);
+      return { title, latest: section.text?.div?.includes("<caption>"), resources };
     });
     return { company, resources, sections };
   }
@@ -260,7 +278,7 @@ function parts(bundle) {
     const kind = words.get(`type ${each.resourceType}`) ?? word("others");
     kinds.set(kind, [...(kinds.get(kind) ?? []), each]);
   }
-  return { company, resources, sections: [...kinds] };
+  return { company, resources, sections: [...kinds].map(([title, held]) => ({ title, resources: held })) };
 }
 
 function show(text) {
@@ -283,9 +301,9 @@ function show(text) {
     page.querySelector("[data-warning]").hidden = false;
   }
   const place = page.querySelector("[data-sections]");
-  for (const [title, held] of sections) {
-    for (let at = 0; at === 0 || at < held.length; at += ROWS_AT_ONCE) {
-      place.append(table(title, held.slice(at, at + ROWS_AT_ONCE), company));
+  for (const section of sections) {
+    for (let at = 0; at === 0 || at < section.resources.length; at += ROWS_AT_ONCE) {
+      place.append(table({ ...section, resources: section.resources.slice(at, at + ROWS_AT_ONCE) }, company));
     }
   }
   document.getElementById("ask").hidden = true;

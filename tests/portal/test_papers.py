@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
 import re
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from audit import events
-from consent import ledger
+from consent import gate, ledger
+from portal import papers
 from records import labels
 from standards.fhir import validation
 from sync.sources.wearables import observations
@@ -37,7 +39,7 @@ def body(answer):
 
 
 def rows(answer):
-    return list(csv.DictReader(io.StringIO(body(answer).decode())))
+    return list(csv.DictReader(io.StringIO(body(answer).decode("utf-8-sig"))))
 
 
 def test_document_is_a_pdf_with_the_summary_in_words():
@@ -68,8 +70,42 @@ def test_table_has_a_line_for_every_record_and_no_formula():
         "pressure", "hb", "pulse", "penicillin", "flu", "formula", owner.patient_id,
     }  # fmt: skip
     (hb,) = [row for row in found if row["id"] == "hb"]
-    assert (hb["what"], hb["value"], hb["date"], hb["from"]) == ("Hemoglobin", "13.5 g/dL", "Jan. 1, 2020", "Riverside")
+    assert (hb["what"], hb["value"], hb["date"], hb["from"]) == ("Hemoglobin", "13.5 g/dL", "2020-01-01", "Riverside")
     assert [row["what"] for row in found if row["id"] == "formula"] == ["'=1+1"]
+
+
+def test_table_says_moments_in_her_time_as_a_spreadsheet_sorts_them():
+    owner = makers.owner()
+    owner.time_zone = "America/New_York"
+    owner.save()
+    dated = {"then": "2019", "day": "2020-02-03", "moment": "2020-02-03T02:00:00Z"}
+    people.store_records(owner, [people.condition(owner, name, onsetDateTime=said) for name, said in dated.items()])
+
+    data = body(take(owner, "csv"))
+
+    assert data.startswith(codecs.BOM_UTF8)
+    found = {row["id"]: row["date"] for row in csv.DictReader(io.StringIO(data.decode("utf-8-sig")))}
+    assert {name: found[name] for name in dated} == {"then": "2019", "day": "2020-02-03", "moment": "2020-02-02 21:00"}
+
+
+def test_papers_call_a_reading_by_what_was_measured_and_say_how_bad_a_reaction_is():
+    owner = makers.owner()
+    scale = {"resourceType": "Device", "id": "scale", "deviceName": [{"name": "Scale", "type": "model-name"}]}
+    weight = people.observation(owner, "weight", category="vital-signs", valueQuantity={"value": 70, "unit": "kg"})
+    weight["code"] = {"text": "Body weight"}
+    weight["device"] = {"reference": "Device/scale"}
+    risky = {"code": {"text": "Nuts"}, "criticality": "high", "patient": weight["subject"], "status": "active"}
+    people.store_records(owner, [scale, weight, {"resourceType": "AllergyIntolerance", "id": "nuts", **risky}])
+    reader = gate.Owner(owner.pk)
+    records = gate.readable(owner_id=owner.pk, reader=reader, interaction="search", at=timezone.now())
+
+    with translation.override("es"):
+        sections = papers.summary(records, at=timezone.now()).sections
+    told = {row.what: row.found for section in sections for row in section.rows}
+
+    assert told["Body weight"].startswith("70 kg")
+    assert "Scale" not in told
+    assert told["Nuts"] == "riesgo: alto; activo"
 
 
 def test_fhir_files_are_what_they_say():

@@ -76,6 +76,52 @@ def test_records_are_listed_by_kind_and_can_be_saved(site, open_page):
     assert '"type":"collection"' in download.value.path().read_text()
 
 
+def test_what_a_doctor_must_not_misread_is_said(site, open_page):
+    owner = makers.owner()
+    scale = {"resourceType": "Device", "id": "scale", "deviceName": [{"name": "Scale", "type": "model-name"}]}
+    weight = people.observation(owner, "weight", category="vital-signs", valueQuantity={"value": 70, "unit": "kg"})
+    missed = people.observation(owner, "missed", dataAbsentReason={"text": "Not performed"})
+    platelets = people.observation(owner, "platelets", valueQuantity={"value": 250, "code": "10*3/uL"})
+    for reading, name in ((weight, "Body weight"), (missed, "Ferritin"), (platelets, "Platelets")):
+        reading["code"] = {"text": name}
+    twice = {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d"}}
+    dose = [{"doseAndRate": [{"doseQuantity": {"value": 1, "unit": "tablet"}}], "timing": twice}]
+    medicine = {"status": "active", "intent": "order", "medicationCodeableConcept": {"text": "Lisinopril"}}
+    people.store_records(
+        owner,
+        [
+            scale,
+            {**weight, "device": {"reference": "Device/scale"}},
+            missed,
+            platelets,
+            {
+                "resourceType": "MedicationRequest",
+                "id": "lisinopril",
+                "subject": weight["subject"],
+                "dosageInstruction": dose,
+                **medicine,
+            },
+        ],
+    )
+    page = open_page()
+    page.goto(links.address(makers.make(owner, passcode="")).viewer)
+    fill(page)
+
+    expect(page.locator("#shown")).to_be_visible()
+    told = dict(
+        page.eval_on_selector_all(
+            "#shown tbody tr",
+            "rows => rows.map(row => [...row.cells].map(c => c.textContent)).map(cells => cells.slice(0, 2))",
+        )
+    )
+    assert told["Body weight"] == "70 kg; final"
+    assert told["Ferritin"] == "Not performed; final"
+    assert told["Platelets"] == "250 10³/µL; final"
+    assert told["Lisinopril"] == "1 tablet, 2 × a day; active"
+    assert "Scale" not in told
+    assert page.get_by_text("The latest of each kind: there may be earlier ones.").count() == 2
+
+
 def test_another_language_keeps_the_link(site, open_page):
     page = open_page(locale="en")
     page.goto(links.address(makers.make(makers.owner())).viewer)
@@ -159,6 +205,8 @@ def test_key_is_not_in_the_margin_of_a_printed_page(site, open_page):
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
 
     assert page.url == f"{site}/view/"
+    page.emulate_media(media="print")
+    expect(page.locator("#print")).to_be_hidden()
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert "#shlink:/" in page.url
 

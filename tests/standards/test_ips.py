@@ -215,6 +215,41 @@ def test_of_what_is_measured_again_and_again_the_latest_of_each_kind_is_told():
     assert "The latest of each kind" in text_of(bundle, "Vital Signs")
 
 
+def test_a_kind_whose_latest_has_no_value_is_told_by_the_latest_that_has_one():
+    absent = {"dataAbsentReason": {"text": "Not performed"}}
+    bundle = write(
+        observation("measured", "laboratory", "4548-4", "2020", valueInteger=7),
+        observation("missed", "laboratory", "4548-4", "2021", **absent),
+        observation("never", "laboratory", "2345-7", "2019", **absent),
+    )
+
+    assert entries(bundle)["Results"] == ["measured", "never"]
+
+
+def test_an_observation_is_called_by_what_was_measured_and_not_by_what_with():
+    scale = {"resourceType": "Device", "id": "scale", "deviceName": [{"name": "Scale", "type": "user-friendly-name"}]}
+    weight = observation("w", "vital-signs", "29463-7", device={"reference": "Device/scale"}, valueInteger=70)
+
+    text = text_of(write(weight, company=[scale]), "Vital Signs")
+
+    assert "<td>29463-7</td><td>70</td>" in text
+    assert "Scale" not in text
+
+
+def test_of_several_categories_the_one_with_words_names_a_plan():
+    sorting = coded("assess-plan", "http://hl7.org/fhir/us/core/CodeSystem/careplan-category")
+    plan = {
+        "resourceType": "CarePlan",
+        "id": "plan",
+        "status": "active",
+        "category": [sorting, coded("698360004", text="Diabetes self management plan")],
+        "subject": SUBJECT,
+    }
+
+    assert "<td>Diabetes self management plan</td>" in text_of(write(plan), "Plan of Care")
+    assert "<td>assess-plan</td>" in text_of(write({**plan, "category": [sorting]}), "Plan of Care")
+
+
 def test_the_text_tells_name_value_and_time_with_the_digits_as_written():
     quantity = json.loads(b'{"value":1.10,"unit":"mmol/L"}')
     text = text_of(write(observation("x", "laboratory", "2345-7", "2020-05", valueQuantity=quantity)), "Results")
@@ -383,6 +418,27 @@ def test_broken_elements_are_told_as_far_as_they_can_be():
         ),
         ({"dosageInstruction": [{"text": "one a day"}], "status": "active"}, "one a day"),
         ({"status": "completed"}, "completed"),
+        ({"status": "final", "dataAbsentReason": {"text": "Not performed"}}, "Not performed"),
+        (
+            {
+                "dosageInstruction": [
+                    {
+                        "doseAndRate": [{"doseQuantity": {"value": 1, "unit": "tablet"}}],
+                        "timing": {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d"}},
+                        "asNeededBoolean": True,
+                    },
+                    {"timing": {"repeat": {"period": 12, "periodUnit": "h"}}},
+                    {"timing": {"code": {"text": "at bedtime"}}},
+                    {"timing": {"repeat": {"periodUnit": ["d"]}}, "doseAndRate": "x"},
+                ]
+            },
+            "1 tablet, 2 × per day, as needed; 1 × in 12 hours; at bedtime",
+        ),
+        (
+            {"reaction": [{"manifestation": [{"text": "Hives"}]}], "criticality": "high", "status": "active"},
+            "Hives; criticality high",
+        ),
+        ({"activity": [{"detail": {"code": {"text": "Diet"}}}, {"detail": "x"}], "status": "active"}, "Diet"),
     ],
 )
 def test_a_value_is_told_as_people_read_it(resource, said):

@@ -1,7 +1,8 @@
 """The sections of a summary: which resources each takes, and how many of a kind (IPS 2.0.1, Composition-uv-ips).
 
 What is entered in error, refuted or not done belongs to no section. Of what is measured again and again only the
-latest of each kind is taken, as a summary has to be short enough to be read.
+latest of each kind is taken, as a summary has to be short enough to be read; one that says why it has no value does not
+stand in the way of an earlier one that has.
 """
 
 from __future__ import annotations
@@ -171,11 +172,15 @@ def _of(section: Section, ordered: Iterable[dict[str, Any]]) -> list[dict[str, A
     if not section.latest:
         return taken
     kinds: dict[tuple[str, frozenset[str], str], dict[str, Any]] = {}
-    for one in taken:
-        code = one.get("code")
-        text = str(code.get("text", "")) if isinstance(code, dict) and not _codes(code) else ""
-        kinds.setdefault((one["resourceType"], _codes(code), text), one)
-    return list(kinds.values())
+    for one in sorted(taken, key=lambda each: "dataAbsentReason" in each):
+        kinds.setdefault(_kind(one), one)
+    return [one for one in taken if kinds[_kind(one)] is one]
+
+
+def _kind(resource: Resource) -> tuple[str, frozenset[str], str]:
+    code = resource.get("code")
+    text = str(code.get("text", "")) if isinstance(code, dict) and not _codes(code) else ""
+    return resource["resourceType"], _codes(code), text
 
 
 def _newest_first(resource: Resource) -> tuple[int, str]:
