@@ -125,7 +125,6 @@ def title(resource: Any) -> str:
     return ""
 
 
-
 def categories(resource: Any) -> list[str]:
     """The codes of the categories of a resource."""
     return [code for code in elements.every(resource, "category", "coding", "code") if isinstance(code, str)]
