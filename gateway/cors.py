@@ -19,7 +19,7 @@ from gateway.models import Application
 OPEN: Final = re.compile(
     r"/brands\.json|/\.well-known/[a-z-]+|/oauth/jwks|/oauth/style/[0-9a-f]+\.json"
     r"|/fhir/r4/(\.well-known/smart-configuration|metadata)|/shl/[^/]+(/[^/]+)?"
-    r"|/cards/\.well-known/jwks\.json|/cds-services(/[^/]+)?"
+    r"|/cards/\.well-known/(jwks|crl/[^/]+)\.json|/cds-services(/[^/]+)?"
 )
 REGISTERED: Final = re.compile(r"/oauth/(token|par|revoke|introspect|userinfo)|/fhir/r4(/.*)?", re.DOTALL)
 METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"

@@ -78,6 +78,7 @@ DID: dict[str, str | Promise] = {
     "remind-of-questions": gettext_lazy("reminded you of"),
     "reminders": gettext_lazy("chose what to be reminded of"),
     "issue-card": gettext_lazy("made a health card"),
+    "take-back-card": gettext_lazy("took back a health card"),
     "make-link": gettext_lazy("made a link"),
     "decline-questions": gettext_lazy("decided not to answer a clinic's questions"),
     "read-messages": gettext_lazy("read messages between you and a clinic:"),

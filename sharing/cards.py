@@ -1,18 +1,23 @@
 """SMART Health Cards of immunizations, signed with a key that this site publishes (spec.smarthealth.cards).
 
-A card says that this site holds these records, as her hospitals sent them; it is no word of a hospital's own.
+A card says that this site holds these records, as her hospitals sent them; it is no word of a hospital's own. Each has
+a number (``rid``) that means nothing to others; of a card that she takes back the number is published and nothing else
+(spec.smarthealth.cards, "Revocation").
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import base64
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Count
 from joserfc.jwk import ECKey, KeyParameters
 
 from accounts.models import Person
@@ -23,14 +28,18 @@ from records import labels, sealing
 from records import patient as patients
 from records.query import Query
 from records.reading import RecordSet, Stored
-from sharing.models import CardKey
+from sharing.models import Card, CardKey, TakenBack
 from standards.fhir import json, occurrence
 from standards.fhir.ips import wording
 from standards.smart import health_cards
 
 PURPOSE: Final = "health card signing key"
 SHOTS_MAX: Final = 200
+KEPT_MAX: Final = 500
+"""Cards of one owner that are good."""
 _LABELLED_MAX: Final = 1000
+_RID_BYTES: Final = 8
+"""As the specification recommends."""
 _CREATION_LOCK: Final = 0x63617264
 _PUBLIC: Final = ("kty", "kid", "use", "alg", "crv", "x", "y")
 
@@ -51,6 +60,14 @@ class NoName(Exception):
     """A card says whose it is, and her record does not."""
 
 
+class TooManyCards(Exception):
+    """As many cards of hers are good as may be."""
+
+
+class NothingToTakeBack(Exception):
+    """No card of hers, or one that is taken back."""
+
+
 def shots(owner: Person, *, at: datetime) -> list[Shot]:
     """Her completed immunizations with a code and a day, each once, newest first."""
     records = _hers(owner, at)
@@ -68,23 +85,74 @@ def _shot(stored: Stored, minified: dict[str, Any], private: set[str]) -> Shot:
     return Shot(stored.logical_id, name, minified, stored.logical_id in private)
 
 
+@transaction.atomic
 def issue(owner: Person, chosen: Sequence[Shot], *, at: datetime, origin: str = "") -> list[str]:
-    """Cards that hold these, as few as fit into one QR code each. Raises NoName."""
+    """Cards that hold these, as few as fit into one QR code each. Raises NoName, TooManyCards."""
+    if len(good(owner)) >= KEPT_MAX:
+        raise TooManyCards(f"owner {owner.pk}")
     patients.ensure(owner.pk, at=at)
-    patient = _patient(_hers(owner, at))
-    key = _private(at)
-    made: list[str] = []
+    key = _current(at)
+    made = list(_packed(owner, _patient(_hers(owner, at)), chosen, key, at))
+    Card.objects.bulk_create(card for card, _ in made)
+    _note(owner, "issue-card", {"types": {"Immunization": len(chosen)}}, origin)
+    return [text for _, text in made]
+
+
+def _packed(
+    owner: Person, patient: Mapping[str, Any], chosen: Sequence[Shot], key: CardKey, at: datetime
+) -> Iterator[tuple[Card, str]]:
+    """Each card with its text; one is full when another immunization would not fit into its code."""
+    card, text = Card(owner=owner, kid=key.kid, made=at), ""
     held: list[Mapping[str, Any]] = []
     for shot in chosen:
-        card = _signed(patient, [*held, shot.resource], key, at)
-        if held and len(card) > health_cards.SINGLE_CODE_MAX:
-            held = []
-            made.append(_signed(patient, [shot.resource], key, at))
-        else:
-            made[-1:] = [card]
+        fuller = _signed(card, patient, [*held, shot.resource], key)
+        if held and len(fuller) > health_cards.SINGLE_CODE_MAX:
+            yield card, text
+            card, held = Card(owner=owner, kid=key.kid, made=at), []
+            fuller = _signed(card, patient, [shot.resource], key)
         held.append(shot.resource)
-    _note(owner, len(chosen), origin)
-    return made
+        card.shots, text = len(held), fuller
+    if held:
+        yield card, text
+
+
+def of(owner: Person, *, most: int) -> list[Card]:
+    """Those she made, newest first."""
+    return list(Card.objects.filter(owner=owner).order_by("-made", "uid")[:most])
+
+
+def one(owner: Person, uid: UUID) -> Card | None:
+    """A card of hers that is not taken back and is believed."""
+    return next((each for each in good(owner) if each.uid == uid), None)
+
+
+def good(owner: Person) -> list[Card]:
+    """Those that are not taken back and are believed."""
+    return list(Card.objects.filter(owner=owner, taken_back=None, kid__in=keys_that_vouch()))
+
+
+def keys_that_vouch() -> set[str]:
+    """The keys by which cards are believed; a card of another key is believed by nobody."""
+    return set(CardKey.objects.values_list("kid", flat=True))
+
+
+@transaction.atomic
+def take_back(owner: Person, cards: Iterable[Card], *, at: datetime, origin: str = "") -> int:
+    """Their numbers are published from now on; how many these are. Raises NothingToTakeBack."""
+    mine = Card.objects.select_for_update().filter(owner=owner, taken_back=None, kid__in=keys_that_vouch())
+    held = list(mine.filter(uid__in=[card.uid for card in cards]))
+    if not held:
+        raise NothingToTakeBack(f"owner {owner.pk}")
+    TakenBack.objects.bulk_create([TakenBack(key_id=card.kid, rid=rid(card)) for card in held], ignore_conflicts=True)
+    Card.objects.filter(owner=owner, uid__in=[card.uid for card in held]).update(taken_back=at)
+    _note(owner, "take-back-card", {"cards": len(held)}, origin)
+    return len(held)
+
+
+def rid(card: Card) -> str:
+    """The number in a card: a digest of its place under her own key, so that two of hers have nothing in common."""
+    digest = sealing.handed_out(card.owner_id, f"health card|{card.kid}|{card.uid}")[:_RID_BYTES]
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def file(made: Iterable[str]) -> bytes:
@@ -93,9 +161,21 @@ def file(made: Iterable[str]) -> bytes:
 
 
 def published(*, at: datetime) -> dict[str, list[dict[str, Any]]]:
-    """The issuer's JSON Web Key Set, newest first: all keys that ever signed a card."""
+    """The issuer's JSON Web Key Set, newest first: all keys that ever signed a card, with the state of their lists."""
     _current(at)
-    return {"keys": list(CardKey.objects.order_by("-created").values_list("public", flat=True))}
+    held = CardKey.objects.annotate(times=Count("taken_back")).order_by("-created")
+    return {"keys": [{**key.public, "crlVersion": 1 + key.times} for key in held]}
+
+
+def taken_back(kid: str) -> dict[str, Any] | None:
+    """The list of what was taken back of the cards of a key; None where there is no such key.
+
+    ``ctr`` only grows, because nothing leaves the list; it may grow by more than one at a time.
+    """
+    if not CardKey.objects.filter(kid=kid).exists():
+        return None
+    rids = list(TakenBack.objects.filter(key_id=kid).order_by("rid").values_list("rid", flat=True))
+    return {"kid": kid, "method": health_cards.BY_RID, "ctr": 1 + len(rids), "rids": rids}
 
 
 def _hers(owner: Person, at: datetime) -> RecordSet:
@@ -139,25 +219,21 @@ def _minified(resource: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _signed(patient: Mapping[str, Any], held: Sequence[Mapping[str, Any]], key: Mapping[str, Any], at: datetime) -> str:
+def _signed(card: Card, patient: Mapping[str, Any], held: Sequence[Mapping[str, Any]], key: CardKey) -> str:
     entries = [{"fullUrl": f"resource:{number}", "resource": one} for number, one in enumerate([patient, *held])]
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}
     return health_cards.signed(
         {
             "iss": f"{settings.PUBLIC_URL}/cards",
-            "nbf": int(at.timestamp()),
+            "nbf": int(card.made.timestamp()),
             "vc": {
                 "type": [health_cards.TYPE, health_cards.IMMUNIZATION],
                 "credentialSubject": {"fhirVersion": "4.0.1", "fhirBundle": bundle},
+                "rid": rid(card),
             },
         },
-        key,
+        _opened(key.kid, bytes(key.sealed)),
     )
-
-
-def _private(at: datetime) -> dict[str, Any]:
-    key = _current(at)
-    return _opened(key.kid, bytes(key.sealed))
 
 
 @lru_cache(maxsize=4)
@@ -196,14 +272,14 @@ def replace(*, at: datetime) -> CardKey:
     return rotate(at=at)
 
 
-def _note(owner: Person, number: int, origin: str) -> None:
+def _note(owner: Person, interaction: str, detail: dict[str, Any], origin: str) -> None:
     events.append(
         owner_id=owner.pk,
         action=Action.EXECUTE,
-        interaction="issue-card",
+        interaction=interaction,
         agent_kind=Agent.OWNER,
         agent=str(owner.subject),
         agent_name=owner.name,
         origin=origin,
-        detail={"types": {"Immunization": number}},
+        detail=detail,
     )

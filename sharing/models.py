@@ -1,4 +1,4 @@
-"""What a person hands over by herself: SMART Health Links, and the keys that sign her health cards."""
+"""What a person hands over by herself: SMART Health Links and health cards; the keys that sign those."""
 
 from __future__ import annotations
 
@@ -84,3 +84,37 @@ class CardKey(models.Model):
 
     def __str__(self) -> str:
         return f"CardKey {self.kid}"
+
+
+class Card(models.Model):
+    """A health card she made: that it was, and nothing of what it says.
+
+    ``kid``: the key that signed it, which may be gone. ``shots``: how many immunizations it holds. The ``rid`` in the
+    card is made of her key and ``uid`` whenever it is needed (cards.py).
+    """
+
+    uid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="health_cards")
+    kid = models.CharField(max_length=64)
+    shots = models.PositiveSmallIntegerField()
+    made = models.DateTimeField()
+    taken_back = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["owner", "-made"], name="card_of_owner_newest_first")]
+
+    def __str__(self) -> str:
+        return f"Card {self.uid}"
+
+
+class TakenBack(models.Model):
+    """What is published of a card that was taken back: its ``rid``, and not whose it was or when."""
+
+    key = models.ForeignKey(CardKey, models.CASCADE, related_name="taken_back")
+    rid = models.CharField(max_length=24)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["key", "rid"], name="taken_back_once")]
+
+    def __str__(self) -> str:
+        return f"TakenBack {self.pk}"

@@ -11,5 +11,6 @@ urlpatterns = [
     path("shl/<str:token>", views.link, name="link"),
     path("shl/<str:token>/<str:ticket>", views.file, name="file"),
     path("cards/.well-known/jwks.json", views.card_keys, name="card_keys"),
+    path("cards/.well-known/crl/<str:kid>.json", views.cards_taken_back, name="cards_taken_back"),
     path("view/", views.viewer, name="viewer"),
 ]

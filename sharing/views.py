@@ -89,8 +89,19 @@ def viewer(request: HttpRequest) -> HttpResponse:
 @require_safe
 def card_keys(request: HttpRequest) -> HttpResponse:
     """The public keys of the issuer of our health cards, for whoever is shown one."""
-    response = _json(200, cards.published(at=timezone.now()))
-    response["Cache-Control"] = "public, max-age=3600"
+    return _kept_shortly(_json(200, cards.published(at=timezone.now())))
+
+
+@require_safe
+def cards_taken_back(request: HttpRequest, kid: str) -> HttpResponse:
+    """The numbers of the cards of a key that were taken back, for whoever is shown one."""
+    listed = cards.taken_back(kid)
+    return _json(404, {"error": "not_found"}) if listed is None else _kept_shortly(_json(200, listed))
+
+
+def _kept_shortly(response: HttpResponse) -> HttpResponse:
+    """A card that was taken back is to be known as that soon."""
+    response["Cache-Control"] = "public, max-age=300"
     return response
 
 

@@ -23,6 +23,8 @@ TYPE: Final = "https://smarthealth.cards#health-card"
 IMMUNIZATION: Final = "https://smarthealth.cards#immunization"
 SINGLE_CODE_MAX: Final = 1195
 """Characters of a card that fit into one QR code (version 22)."""
+BY_RID: Final = "rid"
+"""The one method of revocation that the specification names."""
 PAYLOAD_BYTES_MAX: Final = 5_000_000
 _ALGORITHM: Final = "ES256"
 _NUMERIC: Final = re.compile(r"shc:/(?:(\d{1,3})/(\d{1,3})/)?(\d+)", re.IGNORECASE)
@@ -180,6 +182,14 @@ def _registry() -> jws.JWSRegistry:
     registry = jws.JWSRegistry(header_registry={"zip": HeaderParameter("Compression", "str")})
     registry.max_payload_length = PAYLOAD_BYTES_MAX
     return registry
+
+
+def is_list_of(revoked: Mapping[str, Any], key: Mapping[str, Any]) -> bool:
+    """Whether this is the issuer's list for the key, at least as new as the key says, and one we can read."""
+    counted, wanted = revoked.get("ctr"), key.get("crlVersion")
+    is_new = isinstance(counted, int) and isinstance(wanted, int) and counted >= wanted
+    named = (revoked.get("kid"), revoked.get("method"))
+    return is_new and named == (key.get("kid"), BY_RID) and isinstance(revoked.get("rids"), list)
 
 
 def is_revoked(shown: Card, revoked: Mapping[str, Any]) -> bool:

@@ -32,6 +32,7 @@ from records import marks
 from records.models import SamenessVerdict
 from records.sameness import words
 from records.sameness.said import Ref
+from sharing.models import Card
 from smartlaunch import asks
 from smartlaunch.models import FollowUp
 from sync import connections, device_orders, feeds, hospitals, pieces
@@ -107,6 +108,7 @@ def lead_a_life() -> App:
     Reminder.objects.create(owner=person, about="a digest", sent=at)
     erasures.ask(person, at=at)
     makers.make(person, live=False, content="records")
+    Card.objects.create(owner=person, kid="a key", shots=1, made=at)
     upload = Upload.objects.create(owner=person, digest=b"one", size=1, sealed_name=b"one", received=at)
     UploadedDocument.objects.create(owner=person, upload=upload, number=1, sealed_name=b"one")
     device_orders.ask_first(person, "steps", "a-watch")

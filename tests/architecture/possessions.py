@@ -27,6 +27,8 @@ from gateway import authorizations, clients, pending
 from gateway.models import AuthorizationRequest
 from portal import questionnaires
 from records import marks, patient
+from sharing import cards
+from sharing.models import Card
 from smartlaunch import asks
 from smartlaunch import questionnaires as offers
 from smartlaunch.models import FollowUp, Visit
@@ -191,6 +193,10 @@ def _portal(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
     shared = makers.make(owner).link
     for name in ("show_link", "stop_link", "renew_link"):
         ids[f"portal:{name}"] = {"uid": (shared.uid, UID)}
+    key = cards.published(at=timezone.now())["keys"][0]["kid"]
+    card = Card.objects.create(owner=owner, kid=key, shots=1, made=timezone.now())
+    ids["portal:take_back_card"] = {"uid": (card.uid, UID)}
+    ids["sharing:cards_taken_back"] = {"kid": (key, key)}
     ids["portal:for_same_kind"] = {"kind": ("problems", "problems")}
     pages = ("home", "timeline", "results", "trend", "trend_points", "records", "record", "document", "readings")
     pages += ("visits", "care_team", "costs", "same", "same_kind", "differences", "open_app")
@@ -369,6 +375,7 @@ _KEPT = {
     "sync_connection": "owner_id = %(owner)s",
     "sync_upload": "owner_id = %(owner)s",
     "sync_uploadeddocument": "owner_id = %(owner)s",
+    "sharing_card": "owner_id = %(owner)s",
     "sharing_healthlink": "owner_id = %(owner)s",
     "sync_run": "connection_id IN (SELECT id FROM sync_connection WHERE owner_id = %(owner)s)",
     "gateway_authorization": "person_id = %(owner)s",

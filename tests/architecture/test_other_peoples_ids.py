@@ -50,6 +50,7 @@ OF_NOBODY = {
     "portal:own_answer": "a questionnaire; one in a record is looked for in the asker's own",
     "portal:records": "a kind of record",
     "portal:same_kind": "a kind of record",
+    "sharing:cards_taken_back": "a key of the site; numbers that name nobody (tests/sharing/test_cards.py)",
     "sharing:file": "a secret out of a manifest, good for minutes (tests/sharing/test_links.py)",
     "sharing:link": "a secret that she gave away, good for whoever has it (tests/sharing/test_links.py)",
     "smartlaunch:begin": "a hospital in the directory",

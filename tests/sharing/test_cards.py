@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import zlib
 
 import pytest
@@ -14,7 +15,7 @@ from jwcrypto import jwk, jws
 
 from audit import events
 from sharing import cards
-from sharing.models import CardKey
+from sharing.models import Card, CardKey, TakenBack
 from standards.smart import health_cards
 from tests.portal import people
 from tests.sharing import makers
@@ -68,6 +69,7 @@ def test_card_says_what_the_specification_wants_and_nothing_more():
     assert payload["vc"]["type"] == [
         "https://smarthealth.cards#health-card", "https://smarthealth.cards#immunization",
     ]  # fmt: skip
+    assert re.fullmatch(r"[A-Za-z0-9_-]{11}", payload["vc"]["rid"])
     subject = payload["vc"]["credentialSubject"]
     assert (subject["fhirVersion"], subject["fhirBundle"]["type"]) == ("4.0.1", "collection")
     entries = subject["fhirBundle"]["entry"]
@@ -87,7 +89,7 @@ def test_keys_are_published_without_their_private_halves():
     cards.published(at=AT)
     (key,) = key_set()["keys"]
 
-    assert set(key) == {"kty", "kid", "use", "alg", "crv", "x", "y"}
+    assert set(key) == {"kty", "kid", "use", "alg", "crv", "x", "y", "crlVersion"}
     assert (key["kty"], key["use"], key["alg"], key["crv"]) == ("EC", "sig", "ES256", "P-256")
     assert key["kid"] == jwk.JWK(**key).thumbprint()
 
@@ -180,3 +182,122 @@ def test_page_gives_codes_and_a_file_of_what_she_ticked():
     assert [entry["resource"].get("lotNumber") for entry in entries[1:]] == ["A1"]
     assert [event.interaction for event in events.of(owner.pk)][:2] == ["issue-card", "issue-card"]
     assert b"Choose at least one." in client.post("/share/card/", {"shot": ["nobodys"]}).content
+
+
+def revoked(kid):
+    answer = Client().get(f"/cards/.well-known/crl/{kid}.json", headers={"Origin": "https://verifier.example"})
+    assert (answer.status_code, answer["Access-Control-Allow-Origin"]) == (200, "*")
+    assert answer["Cache-Control"] == "public, max-age=300"
+    return answer.json()
+
+
+def made(owner, count=1):
+    """Cards of one immunization, as text, oldest first."""
+    return [cards.issue(owner, cards.shots(owner, at=AT)[:1], at=AT)[0] for _ in range(count)]
+
+
+def numbers(*texts):
+    return [independently(text)[1]["vc"]["rid"] for text in texts]
+
+
+def test_card_she_takes_back_is_named_in_the_list_of_its_key_and_the_other_is_not():
+    owner = makers.owner()
+    lost, kept = made(owner, 2)
+    read = [health_cards.card(each) for each in (lost, kept)]
+    kid = read[0].kid
+    assert revoked(kid) == {"kid": kid, "method": "rid", "ctr": 1, "rids": []}
+    assert key_set()["keys"][0]["crlVersion"] == 1
+
+    (mine,) = [each for each in cards.of(owner, most=9) if cards.rid(each) == numbers(lost)[0]]
+    cards.take_back(owner, [mine], at=AT)
+
+    assert revoked(kid) == {"kid": kid, "method": "rid", "ctr": 2, "rids": numbers(lost)}
+    key = health_cards.key_for(read[0], key_set())
+    assert key["crlVersion"] == 2
+    assert health_cards.is_list_of(revoked(kid), key)
+    assert [health_cards.is_revoked(each, revoked(kid)) for each in read] == [True, False]
+    with pytest.raises(cards.NothingToTakeBack):
+        cards.take_back(owner, [mine], at=AT)
+
+
+def test_numbers_of_cards_have_nothing_in_common_and_stand_in_no_table():
+    owner, other = makers.owner(), makers.owner()
+
+    texts = [*made(owner, 2), *made(other)]
+
+    assert len(set(numbers(*texts))) == 3
+    rows = str([list(model.objects.values()) for model in (Card, TakenBack)])
+    assert not any(number in rows for number in numbers(*texts))
+    assert str(list(Card.objects.values())).count("140") == 0, "what a card says is not kept"
+
+
+def test_list_of_one_key_names_no_card_of_another_and_an_unknown_key_has_none():
+    owner = makers.owner()
+    (old,) = made(owner)
+    call_command("rotate_card_key")
+    (new,) = made(owner)
+
+    cards.take_back(owner, cards.good(owner), at=AT)
+
+    assert [revoked(health_cards.card(each).kid)["rids"] for each in (old, new)] == [numbers(old), numbers(new)]
+    assert Client().get("/cards/.well-known/crl/unknown.json").status_code == 404
+
+
+def test_card_whose_key_is_gone_is_told_so_and_not_taken_back():
+    owner = makers.owner()
+    made(owner)
+    call_command("rotate_card_key", compromised=True)
+    client = people.browser_of(owner)
+
+    page = client.get("/share/card/").content
+
+    assert b"this site has changed its key" in page
+    assert b"Take it back" not in page
+    assert client.get(f"/share/card/{Card.objects.get().uid}/back/").status_code == 404
+
+
+def test_she_takes_one_back_and_then_all_and_her_log_says_so():
+    owner = makers.owner()
+    made(owner, 3)
+    client = people.browser_of(owner)
+    page = client.get("/share/card/").content.decode()
+    assert page.count("1 immunization<") + page.count("1 immunization ") == 3
+    address = re.search(r'href="(/share/card/[0-9a-f-]{36}/back/)"', page)[1]
+
+    asked, done = client.get(address), client.post(address, follow=True)
+
+    assert "Take back the card of" in asked.content.decode()
+    assert TakenBack.objects.count() == 1
+    assert "1 card is taken back." in done.content.decode()
+    assert done.content.decode().count("Taken back on") == 1
+    assert "Take back all 2 cards?" in client.get("/share/card/back/").content.decode()
+    assert "2 cards are taken back." in client.post("/share/card/back/", follow=True).content.decode()
+    assert TakenBack.objects.count() == 3
+    assert [client.post(each).status_code for each in (address, "/share/card/back/")] == [404, 404]
+    told = events.of(owner.pk, 2)
+    assert [(each.interaction, each.detail["cards"]) for each in told] == [("take-back-card", 2), ("take-back-card", 1)]
+    assert "took back a health card" in client.get("/access/").content.decode()
+
+
+def test_nobody_takes_back_a_card_of_hers():
+    owner = makers.owner()
+    made(owner)
+    address = f"/share/card/{Card.objects.get().uid}/back/"
+    stranger = people.browser_of(makers.owner())
+
+    assert [stranger.get(address).status_code, stranger.post(address).status_code] == [404, 404]
+    assert people.browser_of(owner).get(address).status_code == 200
+    assert TakenBack.objects.count() == 0
+
+
+def test_cards_are_bounded_in_number_and_those_taken_back_do_not_count(monkeypatch):
+    monkeypatch.setattr(cards, "KEPT_MAX", 2)
+    owner = makers.owner()
+    made(owner, 2)
+    with pytest.raises(cards.TooManyCards):
+        made(owner)
+    assert b"Take some back first." in people.browser_of(owner).post("/share/card/", {"shot": ["flu"]}).content
+
+    cards.take_back(owner, cards.good(owner)[:1], at=AT)
+
+    assert len(made(owner)) == 1

@@ -90,9 +90,12 @@ def _verdict(card: Card, key_set: Mapping[str, Any] | None, at: datetime) -> Rea
     try:
         if not health_cards.is_signed(card, key):
             return Reason.FORGED
-        listed = "crlVersion" in key and bool(card.revocation_id)
-        if listed and health_cards.is_revoked(card, client.revoked(card.issuer, card.kid)):
-            return Reason.FORGED
+        if "crlVersion" in key and card.revocation_id:
+            revoked = client.revoked(card.issuer, card.kid)
+            if not health_cards.is_list_of(revoked, key):
+                return Reason.UNVERIFIED
+            if health_cards.is_revoked(card, revoked):
+                return Reason.FORGED
     except client.Unavailable:
         return Reason.UNVERIFIED
     return Reason.VERIFIED if card.is_valid_at(at) else Reason.UNVERIFIED

@@ -129,12 +129,16 @@ def test_card_that_is_not_valid_yet_or_no_longer_is_not_called_verified(issuer):
         ({"rids": ["r1.9999999999"]}, Reason.FORGED),
         ({"rids": ["r1.1"]}, Reason.VERIFIED),
         ({"rids": ["r2"]}, Reason.VERIFIED),
+        ({"rids": ["r1"], "ctr": 1}, Reason.UNVERIFIED),
+        ({"rids": ["r1"], "kid": "another"}, Reason.UNVERIFIED),
+        ({"rids": ["r1"], "method": "mystery"}, Reason.UNVERIFIED),
+        ({"rids": "r1"}, Reason.UNVERIFIED),
         (None, Reason.UNVERIFIED),
     ],
 )
-def test_revoked_card_is_believed_in_nothing(issuer, revoked, verdict):
-    issuer.keys = {"keys": [issuer.public(crlVersion=1)]}
-    issuer.revoked = revoked
+def test_revoked_card_is_believed_in_nothing_and_a_list_that_is_none_vouches_for_nothing(issuer, revoked, verdict):
+    issuer.keys = {"keys": [issuer.public(crlVersion=2)]}
+    issuer.revoked = revoked and {"kid": issuer.kid, "method": "rid", "ctr": 2, **revoked}
 
     assert verdicts(read(issuer.card(PATIENT, shot(), rid="r1"))) == [verdict]
 
