@@ -60,6 +60,7 @@ OF_NOBODY = {
 MADE_UP = {
     **{group: values[0] for group, values in possessions.SAME.items()},
     "key": "1-abc",
+    "kid": "x",
     "uidb36": "1",
     "digest": "x",
     "token": "made-up",

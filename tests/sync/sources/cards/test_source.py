@@ -232,7 +232,7 @@ def test_card_without_any_entry_is_refused_in_words(issuer, entries):
 @pytest.mark.parametrize("since", ["²", "9" * 5000, ""])
 def test_card_is_revoked_by_a_list_that_does_not_say_since_when(issuer, since):
     issuer.keys = {"keys": [issuer.public(crlVersion=1)]}
-    issuer.revoked = {"rids": [5, None, f"abc.{since}"]}
+    issuer.revoked = {"kid": issuer.kid, "method": "rid", "ctr": 1, "rids": [5, None, f"abc.{since}"]}
 
     assert verdicts(read(issuer.card(PATIENT, shot(), rid="abc"))) == [Reason.FORGED]
     assert verdicts(read(issuer.card(PATIENT, shot(), rid="other"))) == [Reason.VERIFIED]
