@@ -19,12 +19,13 @@ import resource
 import struct
 import sys
 import zlib
+from pathlib import Path
 from typing import Any, Final
 
 import pypdfium2
 
 MEGABYTE: Final = 1024 * 1024
-MEMORY: Final = 512 * MEGABYTE
+MEMORY: Final = 384 * MEGABYTE
 """Of addresses: libraries, the document, its page as pixels."""
 SECONDS: Final = 5
 """Of processor."""
@@ -153,6 +154,9 @@ def _answer(told: dict[str, Any], picture: bytes = b"") -> None:
 def main() -> None:
     number = int(sys.argv[1])
     os.nice(10)
+    with contextlib.suppress(OSError):
+        # Where the machine runs out of memory all the same, this is what it ends first.
+        Path("/proc/self/oom_score_adj").write_text("1000")
     b"ok".decode("utf-16-le", "ignore")  # a coding is a file that is read when it is first used
     if not lock_in():
         _answer({"trouble": "open"})
@@ -160,8 +164,10 @@ def main() -> None:
     data = bytearray()
     while piece := os.read(0, MEGABYTE):
         data += piece
+    document = bytes(data)
+    data.clear()
     try:
-        _answer(*draw(bytes(data), number))
+        _answer(*draw(document, number))
     except pypdfium2.PdfiumError as error:
         _answer({"trouble": _TROUBLE_BY_PDFIUM.get(error.err_code or 0, "broken")})
     except MemoryError:
