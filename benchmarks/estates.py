@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.test import Client
@@ -22,8 +23,10 @@ from portal import entries, kinds, questionnaires
 from records.sameness.kinds import Kind
 from sharing import links
 from sharing.models import Content
-from sync import connections, hospitals, staging, uploads
+from smartlaunch import correspondence
+from sync import connections, conversations, hospitals, staging, uploads
 from sync import entries as written
+from sync.conversations import Clinician, Said
 from sync.models import Connection
 from sync.tokens import Tokens
 
@@ -59,6 +62,7 @@ def of(person: Person, delegate: Person, *, record: tuple[str, str], measured: s
     visit, cookie = access.open_chart(person)
     every = tuple(kind.value for kind in Kind)
     told = {"resource_type": (record[0],), "logical_id": (record[1],)}
+    conversation = {"organization": (_wrote(person, at),)}
     _report(person)
     report = {"resource_type": ("DiagnosticReport",), "logical_id": (NOTE,), "number": (0,)}
     answers = {"entry": (_answered(person, at),)}
@@ -82,6 +86,7 @@ def of(person: Person, delegate: Person, *, record: tuple[str, str], measured: s
         "for_document": {**report, "uid": (delegation.uid,)},
         "choose_same": {"resource_type": ("Condition",), "logical_id": ("con-walked",)},
     }
+    values |= dict.fromkeys(("conversation", "for_conversation"), conversation)
     values |= {name: {"kind": every} for name in ("same_kind", "for_same_kind")}
     values |= {name: {"logical_id": (measured,)} for name in ("trend", "for_trend")}
     values |= dict.fromkeys(("own_correct", "own_take_back"), hers)
@@ -104,10 +109,19 @@ def _invite(person: Person, email: str, at: datetime) -> tuple[delegations.Deleg
         relationship=Relationship.SPOUSE,
         guardian=False,
         granted=("patient/*.rs",),
-        terms=Terms(),
+        terms=Terms(labels=frozenset({"MSG"})),
         ends=at + LASTS,
     )
     return delegations.invite(person, offer, read=READ, at=at)
+
+
+def _wrote(person: Person, at: datetime) -> UUID:
+    """With the clinic whose chart of her is open: a message from each side, one of them not opened."""
+    (whom,) = correspondence.everybody(person, at=at)
+    assert whom.holder is not None
+    for said, by in (("May I run again?", None), ("Yes, slowly.", Clinician(uuid4(), "Dr. Bench"))):
+        conversations.write(person, whom.partner, Said(said), holder=whom.holder, once=uuid4().hex, by=by, at=at)
+    return whom.partner.uid
 
 
 def _connection(person: Person, at: datetime) -> Connection:

@@ -31,6 +31,7 @@ from smartlaunch import cds_calls, ehrs, organizations, shared
 from smartlaunch.cds_calls import CallRefused
 from smartlaunch.models import Clinician, ClinicRole, Ehr
 from standards.fhir import json, references
+from sync import conversations
 
 SERVICE: Final = "home-readings"
 DAYS: Final = 183
@@ -56,9 +57,10 @@ def services(request: HttpRequest) -> HttpResponse:
     told = {
         "hook": "patient-view",
         "id": SERVICE,
-        "title": "Home readings",
-        "description": "A card where blood pressure measured at home changes what the clinic's readings tell, for "
-        "patients who share their record with the organization.",
+        "title": "Home readings and messages",
+        "description": "A card where blood pressure measured at home changes what the clinic's readings tell, and one "
+        "where the patient wrote a message that nobody has opened, for patients who share their record with the "
+        "organization.",
         "usageRequirements": "A signed JWT of a registered EHR (CDS Hooks 2.0, Trusting CDS Clients).",
     }
     return JsonResponse({"services": [told]})
@@ -134,8 +136,13 @@ def _cards(ehr: Ehr, user: str, patient: str, *, origin: str, at: datetime) -> l
     period = Period.back(DAYS, until=at.astimezone(zone).date())
     pressures = gathering.pressures(records, period, zone=zone)
     cards = [_card(pressures)] if pressures.compared.matters else []
+    unread = conversations.unread_there(owner_id, ehr.organization.uid)
+    if unread:
+        cards.append(_told_of(unread))
+        _note(owner_id, decision, ehr, clinician, user, gate.TOLD_OF_MESSAGES, {"messages": unread}, origin=origin)
     if pressures.gathered.seen:
-        _note(owner_id, decision, ehr, clinician, user, len(pressures.gathered.seen), origin=origin)
+        types = {"types": {"Observation": len(pressures.gathered.seen)}}
+        _note(owner_id, decision, ehr, clinician, user, "search", types, origin=origin)
     return cards
 
 
@@ -158,19 +165,38 @@ def _card(pressures: Pressures) -> dict[str, Any]:
     }
 
 
+def _told_of(unread: int) -> dict[str, Any]:
+    """That there is something to read, and nothing of it: a card is seen by whoever stands at the screen."""
+    return {
+        "uuid": str(uuid.uuid4()),
+        "summary": f"{unread} new message{'' if unread == 1 else 's'} from the patient",
+        "indicator": "info",
+        "source": {"label": f"{settings.SITE_NAME}: shared by the patient", "url": settings.PUBLIC_URL},
+        "links": [{"label": "Messages", "url": ehrs.launch_uri(), "type": "smart"}],
+    }
+
+
 def _note(
-    owner_id: int, decision: Decision, ehr: Ehr, clinician: Clinician | None, user: str, seen: int, *, origin: str
+    owner_id: int,
+    decision: Decision,
+    ehr: Ehr,
+    clinician: Clinician | None,
+    user: str,
+    interaction: str,
+    told: dict[str, Any],
+    *,
+    origin: str,
 ) -> None:
     """In her access log, before the card leaves."""
     name = (clinician.name if clinician else "") or user
     events.append(
         owner_id=owner_id,
         action=Action.READ,
-        interaction="search",
+        interaction=interaction,
         agent_kind=Agent.STAFF,
         agent=str(clinician.uid) if clinician else user,
         agent_name=f"{name}, {ehr.organization.name}",
         consent_id=decision.pk,
         origin=origin,
-        detail={"organization": ehr.organization.name, "page": "card", "types": {"Observation": seen}},
+        detail={"organization": ehr.organization.name, "page": "card", **told},
     )

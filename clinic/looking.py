@@ -43,10 +43,11 @@ class Look:
 
 
 @contextmanager
-def at_chart(request: HttpRequest, opened: Open, *, interaction: str) -> Iterator[Look | None]:
+def at_chart(request: HttpRequest, opened: Open, *, interaction: str, told: str = "") -> Iterator[Look | None]:
     """The records for one page, in her time zone; None where nothing is shared, for whatever reason.
 
-    The event is durable before the page leaves; a page that showed none leaves none.
+    The event is durable before the page leaves; a page that showed none leaves none. ``told``: its word, where it is
+    another than the interaction.
     """
     look = _look(opened, interaction, timezone.now())
     if look is None:
@@ -55,8 +56,8 @@ def at_chart(request: HttpRequest, opened: Open, *, interaction: str) -> Iterato
     with timezone.override(look.owner.zone):
         yield look
     if look.seen:
-        told = interaction if isinstance(look.reader, gate.Holder) else IN_EMERGENCY
-        note(request, opened, look, Action.READ, told, {"types": dict(look.seen)})
+        word = told or interaction if isinstance(look.reader, gate.Holder) else IN_EMERGENCY
+        note(request, opened, look, Action.READ, word, {"types": dict(look.seen)})
 
 
 def note(

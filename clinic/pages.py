@@ -19,6 +19,7 @@ PAGES: Final = (
     ("clinic:readings", gettext_lazy("Home and clinic")),
     ("clinic:results", gettext_lazy("Results, documents, team")),
     ("clinic:search", gettext_lazy("Search")),
+    ("clinic:messages", gettext_lazy("Messages")),
     ("clinic:follow_ups", gettext_lazy("Questionnaires")),
     ("clinic:send", gettext_lazy("Send into the chart")),
 )

@@ -21,6 +21,7 @@ from portal import facts, lines, readings, sources, timeline, when
 from records.query import InvalidSearch
 from smartlaunch import asks, glass, visits
 from smartlaunch.visits import Open
+from sync import conversations
 
 
 @visits.needed
@@ -38,6 +39,7 @@ def panel(request: HttpRequest, opened: Open) -> HttpResponse:
             "sections": overview.standing(look),
             "shown": shown,
             "gaps": overview.gaps(look, overview.held(look)),
+            "unread": conversations.unread_there(look.owner.pk, opened.organization.uid) if look.decision_id else 0,
         }
         return pages.show(request, opened, look, "clinic/panel.html", context)
 

@@ -49,9 +49,10 @@ PATIENT_LEVEL: Final = "patient"
 READ_MESSAGES: Final = "read-messages"
 WRITE_MESSAGE: Final = "write-message"
 DECLINE_QUESTIONS: Final = "decline-questions"
+TOLD_OF_MESSAGES: Final = "told-of-messages"
 REMIND_OF_QUESTIONS: Final = "remind-of-questions"
 """Interactions of events about a conversation with a clinic."""
-_CONVERSING: Final = (READ_MESSAGES, WRITE_MESSAGE, DECLINE_QUESTIONS, REMIND_OF_QUESTIONS)
+_CONVERSING: Final = (READ_MESSAGES, WRITE_MESSAGE, TOLD_OF_MESSAGES, DECLINE_QUESTIONS, REMIND_OF_QUESTIONS)
 _PRIVATE: Final = ("hide", "show", "meta-security", "part", "join", *_CONVERSING)
 """Acts that tell that there is something to hide, or of records that may be hidden."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -79,6 +79,7 @@ PLACES = (
             {"share", "take", "emergency", "card", "make_link", "show_link", "stop_link"}
             | {"people", "invite", "invitation", "end_delegation", "for_home", "for_records", "for_record"}
             | {"clinics", "clinic_code", "clinic_ask"}
+            | {"messages", "conversation", "for_messages", "for_conversation"}
             | {"for_same", "for_same_kind", "for_differences", "for_timeline", "for_readings"}
             | {"for_results", "for_trend", "for_visits", "for_care_team", "for_costs"}
         ),

@@ -83,6 +83,7 @@ DID: dict[str, str | Promise] = {
     "decline-questions": gettext_lazy("decided not to answer a clinic's questions"),
     "read-messages": gettext_lazy("read messages between you and a clinic:"),
     "write-message": gettext_lazy("wrote a message:"),
+    "told-of-messages": gettext_lazy("was told that there are messages of yours to read"),
     "open-link": gettext_lazy("opened a link"),
     "meta-security": gettext_lazy("said how private a record is"),
     "part": gettext_lazy("said that records are not the same"),

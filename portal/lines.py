@@ -65,6 +65,10 @@ _TITLES: dict[str, tuple[tuple[str, Callable[[Any], str]], ...]] = {
     ),
     "CarePlan": (("title", phrases.of), ("category", phrases.concept), ("description", phrases.of)),
     "CareTeam": (("name", phrases.of), ("category", phrases.concept)),
+    "Communication": (
+        ("topic", phrases.concept),
+        ("payload", lambda node: elements.text(node, "contentString")),
+    ),
     "Composition": (("title", phrases.of), ("type", phrases.concept)),
     "Coverage": (("class", phrases.of), ("type", phrases.concept), ("payor", phrases.reference)),
     "Device": (("deviceName", lambda node: elements.text(node, "name")), ("type", phrases.concept)),

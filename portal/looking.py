@@ -35,11 +35,11 @@ class Look:
 
 
 @contextmanager
-def at_records(request: HttpRequest, *, interaction: str, uid: UUID | None = None) -> Iterator[Look]:
+def at_records(request: HttpRequest, *, interaction: str, uid: UUID | None = None, told: str = "") -> Iterator[Look]:
     """The records for one page. The event is durable before the page leaves; a page that showed none leaves none.
 
-    ``interaction``: FHIR's word for it. ``uid``: the delegation she acts under, None for her own record. Raises Http404
-    where she does not act for anybody so, or not any more.
+    ``interaction``: FHIR's word for it; ``told``: the event's, where it is another. ``uid``: the delegation she acts
+    under, None for her own record. Raises Http404 where she does not act for anybody so, or not any more.
     """
     person = pages.person(request)
     look = _look(request, interaction, uid)
@@ -48,7 +48,7 @@ def at_records(request: HttpRequest, *, interaction: str, uid: UUID | None = Non
         events.append(
             owner_id=look.owner.pk,
             action=Action.READ,
-            interaction=interaction,
+            interaction=told or interaction,
             outcome=Outcome.SUCCESS,
             agent_kind=Agent.DELEGATE if look.acting else Agent.OWNER,
             agent=str(person.subject),

@@ -22,7 +22,7 @@ from portal.hospitals import Standing
 from records.kinds import KindCount
 from smartlaunch import follow_ups
 from smartlaunch.models import FollowUp
-from sync import arrivals
+from sync import arrivals, conversations
 from sync.models import Upload, UploadState
 
 NEW_FOR: Final = timedelta(days=30)
@@ -70,10 +70,11 @@ class Overview:
 
 
 def of(person: Person, counts: Sequence[KindCount], connections: Sequence[Standing], *, at: datetime) -> Overview:
-    """Six queries, however much she has; a few more where a clinic waits for an answer."""
+    """Seven queries, however much she has; a few more where a clinic waits for an answer."""
+    waiting = (*_of_messages(person), *_of_files(person), *_asked(person, at=at))
     return Overview(
         news=tuple(_news(person, counts, since=at - NEW_FOR)),
-        calls=(*_of_connections(connections), *_of_files(person), *_asked(person, at=at), *_ending(person, at=at)),
+        calls=(*_of_connections(connections), *waiting, *_ending(person, at=at)),
         completeness=_completeness(connections),
     )
 
@@ -126,6 +127,13 @@ def _of_connections(connections: Iterable[Standing]) -> Iterator[Call]:
     for each in connections:
         if each.needs_her and each.problem:
             yield Call(each.problem.says, reverse("portal:hospital", args=[each.pk]), _("See what to do"), True)
+
+
+def _of_messages(person: Person) -> Iterator[Call]:
+    new = sum(conversations.unread(person.pk).values())
+    if new:
+        says = ngettext("%(count)s new message from a clinic.", "%(count)s new messages from clinics.", new)
+        yield Call(says % {"count": new}, reverse("portal:messages"), _("Open your messages"), False)
 
 
 def _of_files(person: Person) -> Iterator[Call]:

@@ -54,11 +54,13 @@ class Reason:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What she can say of a record, and what she said: "", "sensitive" or "ordinary"."""
+    """What she can say of a record, and what she said: "", "sensitive" or "ordinary". ``fixed``: it stays withheld
+    whatever she says."""
 
     reasons: tuple[Reason, ...]
     said: str
     withheld: bool
+    fixed: bool
 
 
 @dataclass(frozen=True)
@@ -103,10 +105,13 @@ def verdicts(stored: reading.Stored, owner_id: int | None = None) -> Verdicts:
     # What several rules found in the same words is told once, by the surest of them.
     apart = {(str(each.sort), each.words): each for each in reversed(reasons)}
     reasons = [each for each in reasons if apart[str(each.sort), each.words] is each]
-    return Verdicts(tuple(reasons), said, bool(stored.labels & labels.SENSITIVE))
+    sensitive, fixed = (bool(stored.labels & bits) for bits in (labels.SENSITIVE, labels.MESSAGE))
+    return Verdicts(tuple(reasons), said, sensitive, fixed)
 
 
 def _words(found: labels.Finding) -> str:
+    if found.label == "MSG":
+        return _("You and a clinic wrote it each other.")
     if found.rule == "tag":
         return _("Its source marked it (%(code)s).") % {"code": found.said}
     if found.rule == "unclassified":

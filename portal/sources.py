@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from records.kinds import KindCount
 from records.models import Source, SourceKind
-from records.sources import HERS_URL, SELF_URL
+from records.sources import CONVERSATION_NAME, CONVERSATION_URL, HERS_URL, SELF_URL
 from sync import uploads
 
 
@@ -27,6 +27,8 @@ def names(ids: Iterable[int]) -> dict[int, str]:
 
 def _name(source: Source) -> str:
     """A file is called by who made it, where it says so."""
+    if source.url.startswith(CONVERSATION_URL):
+        return _("Messages with %(name)s") % {"name": source.name.removeprefix(CONVERSATION_NAME)}
     if source.url == HERS_URL:
         return _("Own entries")
     if source.kind == SourceKind.SELF:

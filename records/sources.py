@@ -44,12 +44,12 @@ def of_app(client_id: str, name: str) -> Source:
 
 def of_conversation(organization: UUID, name: str) -> Source:
     """The source of what she and this organisation write each other."""
-    return ensure(SourceKind.SELF, f"{CONVERSATION_NAME}{name}"[:200], _conversation_url(organization))
+    return ensure(SourceKind.SELF, f"{CONVERSATION_NAME}{name}"[:200], conversation_url(organization))
 
 
 def conversation(organization: UUID) -> Source | None:
     """The same where anything was ever written."""
-    return Source.objects.filter(url=_conversation_url(organization)).first()
+    return Source.objects.filter(url=conversation_url(organization)).first()
 
 
 def conversations(ids: Iterable[int]) -> dict[int, tuple[UUID, str]]:
@@ -61,7 +61,7 @@ def conversations(ids: Iterable[int]) -> dict[int, tuple[UUID, str]]:
     }
 
 
-def _conversation_url(organization: UUID) -> str:
+def conversation_url(organization: UUID) -> str:
     return f"{CONVERSATION_URL}{organization}"
 
 

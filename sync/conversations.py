@@ -33,6 +33,7 @@ from sync.sources.upload import adoption
 KIND: Final = "Communication"
 CATEGORIES: Final = "urn:tributary:communication-category"
 MESSAGE: Final = "message"
+_CALLED: Final = {MESSAGE: "Message"}
 TEXT_MAX: Final = 5000
 TOPIC_MAX: Final = 120
 DAY: Final = timedelta(days=1)
@@ -127,7 +128,7 @@ def write(
     ``holder``: as whom the organisation reads, by her decision about it or one visit of it. ``by``: who writes for
     it, None where she writes. Raises gate.ConsentMissing where that decision does not stand, Malformed, TooMany.
     """
-    text, topic = _plain(said.text, TEXT_MAX), _plain(said.topic, TOPIC_MAX)
+    text, topic = plain(said.text, TEXT_MAX), plain(said.topic, TOPIC_MAX)
     if not text:
         raise Malformed("nothing to say")
     writer.take_turn(owner.pk)
@@ -146,7 +147,7 @@ def write(
         **_between(owner, partner, by),
         **_answered(owner, source.pk, said.answers, from_her=by is None),
         "status": "completed",
-        "category": [{"coding": [{"system": CATEGORIES, "code": said.category}]}],
+        "category": [{"coding": [_category(said.category)]}],
         **({"topic": {"text": topic}} if topic else {}),
         "sent": dates.instant(at),
         "payload": [{"contentString": text}, *said.payload],
@@ -207,9 +208,8 @@ def unread(owner_id: int) -> dict[int, int]:
 
 def unread_there(owner_id: int, organization: UUID) -> int:
     """How many messages of hers nobody of this organisation has opened."""
-    source = sources.conversation(organization)
-    new = Message.objects.filter(owner_id=owner_id, source=source, from_her=True, seen__isnull=True)
-    return 0 if source is None else new.count()
+    url = sources.conversation_url(organization)
+    return Message.objects.filter(owner_id=owner_id, source__url=url, from_her=True, seen__isnull=True).count()
 
 
 def newest(owner_id: int) -> dict[int, datetime]:
@@ -218,7 +218,8 @@ def newest(owner_id: int) -> dict[int, datetime]:
     return dict(sorted(each.values_list("source_id", "sent"), key=lambda found: found[1], reverse=True))
 
 
-def _plain(text: str, longest: int) -> str:
+def plain(text: str, longest: int) -> str:
+    """With line ends as one sign, and nothing around it. Raises Malformed."""
     kept = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if _UNSAYABLE.search(kept):
         raise Malformed("no plain text")
@@ -261,6 +262,10 @@ def _between(owner: Person, partner: Partner, by: Clinician | None) -> dict[str,
 
 def called(partner: Partner, by: Clinician) -> str:
     return f"{by.name}, {partner.name}"
+
+
+def _category(code: str) -> dict[str, str]:
+    return {"system": CATEGORIES, "code": code, **({"display": _CALLED[code]} if code in _CALLED else {})}
 
 
 def _urn(uid: UUID) -> dict[str, str]:

@@ -200,6 +200,7 @@ def _portal(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
     ids["portal:for_same_kind"] = {"kind": ("problems", "problems")}
     pages = ("home", "timeline", "results", "trend", "trend_points", "records", "record", "document", "readings")
     pages += ("visits", "care_team", "costs", "same", "same_kind", "differences", "open_app")
+    pages += ("messages", "conversation")
     for name in (*(f"portal:for_{page}" for page in pages), "gateway:consent-for"):
         holders[name] = Asker(people.browser_of(helper))
 
@@ -286,6 +287,10 @@ def _clinic(owner: Person, ids: dict[str, Ids], holders: dict[str, Asker]) -> No
     holders["clinic:follow_up"] = holders["clinic"]
     asking = clinics.ehr("Cedar Clinic")
     asked, _ = charts.opened(asking)
+    charts.write(owner, ehr.organization, WORD)
+    conversation = {"organization": (ehr.organization.uid, UID)}
+    ids["portal:conversation"] = conversation
+    ids["portal:for_conversation"] = {**conversation, "uid": ids["portal"]["uid"]}
     request = charts.asked(owner, asked)
     asks.show_code(owner, at=timezone.now())
     in_need, _ = charts.opened(asking)
@@ -334,7 +339,7 @@ def delegate(owner: Person, person: Person, *, apps: bool = False) -> Delegation
     at = timezone.now()
     offer = Offer(
         name="Ben", email=person.email, relationship=Relationship.SPOUSE, guardian=False, granted=("patient/*.rs",),
-        terms=Terms(apps=apps), ends=at + timedelta(days=90),
+        terms=Terms(apps=apps, labels=frozenset({"MSG"})), ends=at + timedelta(days=90),
     )  # fmt: skip
     delegation, _ = delegations.invite(owner, offer, read=READ, at=at)
     delegations.accept(delegation, person, at=at)

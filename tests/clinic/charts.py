@@ -35,14 +35,19 @@ def share(person: Person, organization: Organization, *scopes: str, **more: Any)
     return ledger.grant(
         owner=person,
         actor=person,
-        kind=Grantee.ORGANIZATION,
-        grantee=str(organization.uid),
         grantee_name=organization.name,
         asked=granted,
         granted=granted,
         purpose="",
         read=READ,
-        **{"terms": Terms(), "ends": timezone.now() + timedelta(days=90), "at": timezone.now(), **more},
+        **{
+            "kind": Grantee.ORGANIZATION,
+            "grantee": str(organization.uid),
+            "terms": Terms(),
+            "ends": timezone.now() + timedelta(days=90),
+            "at": timezone.now(),
+            **more,
+        },
     )
 
 
