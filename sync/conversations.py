@@ -169,6 +169,8 @@ def keep(
 ) -> None:
     """Writes resources with their ids into the conversation, labelled, with a Provenance, in the caller's transaction.
 
+    Whoever may not see them is told of no Provenance either (docs/adr/0009).
+
     ``version`` is the one they become. Whether it may be written is the caller's to ask (gate.conversation), and the
     event his to append. Raises Malformed for what is no valid FHIR; the message names paths only.
     """
@@ -298,7 +300,6 @@ def _provenance(
     return {
         "resourceType": "Provenance",
         "id": str(uuid.uuid4()),
-        "meta": {"security": [dict(TAG)]},
         "target": [{"reference": f"{each['resourceType']}/{each['id']}/_history/{version}"} for each in resources],
         "recorded": dates.instant(at),
         "activity": {"coding": [activity]},

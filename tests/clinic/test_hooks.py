@@ -24,6 +24,7 @@ from audit.models import Event
 from consent import ledger
 from consent.models import Grantee
 from smartlaunch.models import ClinicRole, Ehr
+from sync.models import Message
 from tests.clinic import charts
 from tests.portal import people
 from tests.smartlaunch import clinics
@@ -192,6 +193,20 @@ def test_without_her_leave_the_same_nothing_as_for_nobody(ehr: Ehr, keys: Keys, 
 
     assert (withdrawn.content, dict(withdrawn.headers)) == (nobody.content, dict(nobody.headers))
     assert cards(withdrawn) == []
+
+
+def test_a_card_says_how_many_messages_wait_and_nothing_of_them(ehr: Ehr, keys: Keys, owner: Person):
+    charts.write(owner, ehr.organization, "Am I HIV positive?")
+
+    answered = cards(call(signed(keys)))
+
+    card = answered[-1]
+    assert (card["summary"], card["indicator"]) == ("1 new message from the patient", "info")
+    assert "HIV" not in json.dumps(answered)
+    told = Event.objects.get(owner_id=owner.pk, interaction="told-of-messages")
+    assert (told.agent_kind, told.detail["messages"]) == ("staff", 1)
+    Message.objects.filter(owner=owner).update(seen=timezone.now())
+    assert "message" not in json.dumps(cards(call(signed(keys))))
 
 
 def test_another_clinic_gets_nothing_of_what_is_shared_with_this_one(ehr: Ehr, keys: Keys, owner: Person):

@@ -18,6 +18,7 @@ from consent.resources import consent
 from consent.terms import Terms
 from records import labels, marks, sources
 from records.models import Record
+from records.numbering import TYPE_NAME
 from records.query import Query
 from smartlaunch import correspondence, organizations
 from standards.fhir import validation
@@ -107,13 +108,15 @@ def test_each_message_is_a_valid_communication_with_its_author_and_what_it_answe
     assert told[1]["target"] == [{"reference": f"Communication/{hers['id']}/_history/1"}]
 
 
-def test_all_that_is_written_carries_the_label_and_is_of_one_source():
+def test_each_message_carries_the_label_and_is_of_one_source():
     person, partner, _ = both_wrote()
 
     source = sources.conversation(partner.uid)
     rows = Record.unguarded.filter(owner=person, source=source)
-    assert {tuple(labels.names(each.labels)) for each in rows} == {("MSG",)}
-    assert rows.count() == 4
+    assert sorted((TYPE_NAME[each.resource_type], labels.names(each.labels)) for each in rows) == [
+        *[("Communication", ["MSG"])] * 2,
+        *[("Provenance", [])] * 2,
+    ]
     assert sources.conversations([source.pk]) == {source.pk: (partner.uid, partner.name)}
 
 
