@@ -55,7 +55,7 @@ def test_she_writes_he_reads_and_answers_and_she_is_told_and_reads_it(live_serve
     notices.tell_of_message(person.pk, at=timezone.now())
     assert [(each.to, "slowly" in each.body) for each in mail.outbox] == [([person.email], False)]
     phone.goto(f"{live_server.url}/")
-    expect(phone.get_by_text("1 new message from a clinic.")).to_be_visible()
+    expect(phone.get_by_text("1 new message from a clinic.", exact=True)).to_be_visible()
     phone.get_by_role("link", name="Open your messages").click()
     phone.get_by_role("link", name=ehr.organization.name).click()
     expect(phone.get_by_text("Yes, slowly.")).to_be_visible()
