@@ -23,6 +23,7 @@ from portal import ahead, questionnaires
 from portal.models import Wish
 from records import labels, sources
 from records.models import Record
+from records.numbering import TYPE_NUMBER
 from records.query import Query
 from smartlaunch import follow_ups, notices
 from smartlaunch import questionnaires as offers
@@ -132,7 +133,9 @@ def test_all_of_it_is_valid_fhir_in_her_record_under_the_label_of_the_conversati
     her = {"reference": f"Patient/{person.patient_id}"}
     assert (response["status"], response["author"], response["subject"]) == ("completed", her, her)
     conversation = sources.conversation(follow_up.organization.uid)
-    rows = Record.unguarded.filter(owner=person, source=conversation)
+    # A Provenance is told to whoever may see what it names (docs/adr/0009).
+    told = TYPE_NUMBER["Provenance"]
+    rows = Record.unguarded.filter(owner=person, source=conversation).exclude(resource_type=told)
     assert {each.labels & labels.MESSAGE for each in rows} == {labels.MESSAGE}
     assert {kind: len(found(person, kind)) for kind in KINDS[:3]} == {
         "Communication": 2,
