@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks import serving
 from local import broker, options, places, postgres, processes, sites
 
 SIZES = (3_000, 30_000)
@@ -16,8 +17,6 @@ FULL_SIZES = (3_000, 30_000, 300_000)
 # People with a small record each, besides those who are measured.
 CROWD = 100
 FULL_CROWD = 1_000
-WORKERS = 2
-THREADS = 4
 
 
 def main() -> int:
@@ -78,10 +77,10 @@ def _measure(sizes: tuple[int, ...], crowd: int) -> int:
     for words in orders:
         subprocess.run([sys.executable, "manage.py", *words], env=environment, cwd=options.ROOT, check=True)
     as_owner = {"DATABASE_ROLE": "owner"}
-    web = _web("web", "config.settings", port, environment)
-    bare = _web("bare", "benchmarks.settings", bare_port, environment | as_owner)
+    web = serving.web("web", "config.settings", port, environment)
+    bare = serving.web("bare", "benchmarks.settings", bare_port, environment | as_owner)
     # The same as ours, but under the role that owns the tables: what the policies cost is the difference.
-    unheld = _web("open", "config.settings", open_port, environment | as_owner)
+    unheld = serving.web("open", "config.settings", open_port, environment | as_owner)
     pids = {}
     for program in (web, bare, unheld):
         pids[program.name] = processes.start(program, place=place)
@@ -90,25 +89,6 @@ def _measure(sizes: tuple[int, ...], crowd: int) -> int:
     asked |= {"web_pid": pids["web"], "open_pid": pids["open"], "database_pid": server.pid}
     command = [sys.executable, "-m", "benchmarks.measure", json.dumps(asked)]
     return subprocess.run(command, env=environment, cwd=options.ROOT, check=False).returncode
-
-
-def _web(name: str, settings: str, port: int, environment: dict[str, str]) -> processes.Program:
-    """The same server for both sides."""
-    argv = (
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "config.wsgi:application",
-        "--worker-class=gthread",
-        "--no-control-socket",
-    )
-    return processes.Program(
-        name=name,
-        argv=(*argv, f"--threads={THREADS}", f"--workers={WORKERS}", f"--bind=127.0.0.1:{port}", "--keep-alive=60"),
-        environment=processes.FRUGAL | environment | {"DJANGO_SETTINGS_MODULE": settings},
-        cwd=options.ROOT,
-        ready=f"http://127.0.0.1:{port}/livez",
-    )
 
 
 if __name__ == "__main__":

@@ -34,9 +34,9 @@ class Fill:
         return self.number / self.seconds
 
 
-def fill(person: Person, pages: Iterable[list[dict[str, Any]]]) -> Fill:
+def fill(person: Person, pages: Iterable[list[dict[str, Any]]], *, hospital: str = "hospital") -> Fill:
     """Every page in a transaction of its own; drawing the people is not counted."""
-    source = sources.ensure(SourceKind.EHR, "Bench hospital", "https://hospital.example/fhir")
+    source = sources.ensure(SourceKind.EHR, f"Bench {hospital}", f"https://{hospital}.example/fhir")
 
     def keep(page: list[dict[str, Any]]) -> None:
         with transaction.atomic():

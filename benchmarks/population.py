@@ -38,14 +38,20 @@ def observations(patient_id: str, number: int, *, seed: int = 1) -> Iterator[dic
 def mixed(patient_id: str, number: int, *, seed: int = 2) -> Iterator[dict[str, Any]]:
     """``number`` resources of five types, seven in ten of them Observations."""
     draw = random.Random(seed)
-    makers = [_condition, _medication_request, _encounter, _procedure]
     names, weights = list(CATEGORIES), list(CATEGORIES.values())
     for index in range(number):
         logical_id = f"{seed}-{index}"
         if draw.random() < 0.7:
             yield _observation(patient_id, logical_id, draw.choices(names, weights)[0], draw)
         else:
-            yield draw.choice(makers)(patient_id, logical_id, draw)
+            yield draw.choice(_MAKERS)(patient_id, logical_id, draw)
+
+
+def others(patient_id: str, number: int, *, seed: int = 2) -> Iterator[dict[str, Any]]:
+    """``number`` resources of four types in turn, none of them an Observation."""
+    draw = random.Random(seed)
+    for index in range(number):
+        yield _MAKERS[index % len(_MAKERS)](patient_id, f"{seed}-{index}", draw)
 
 
 def pages(resources: Iterator[dict[str, Any]], size: int = 100) -> Iterator[list[dict[str, Any]]]:
@@ -139,3 +145,6 @@ def _procedure(patient_id: str, logical_id: str, draw: random.Random) -> dict[st
         "subject": {"reference": f"Patient/{patient_id}"},
         "performedDateTime": _when(draw),
     }
+
+
+_MAKERS = (_condition, _medication_request, _encounter, _procedure)

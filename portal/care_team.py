@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, Final
 
 from accounts.models import Person
@@ -59,9 +58,9 @@ def of(
     """The circle, its sources, and the records that a page of it shows."""
     clinicians = gathering.of_kind(records, Kind.CLINICIANS)
     organizations = gathering.of_kind(records, Kind.ORGANIZATIONS)
-    held = {each: list(islice(records.every(Query.of(each)), gathering.MOST)) for each in ("PractitionerRole",)}
-    teams = list(islice(records.every(Query.of("CareTeam")), TEAMS_MAX))
-    seen = _seen(islice(records.every(Query.of("Encounter")), VISITS_MAX))
+    held = {each: records.first(Query.of(each), gathering.MOST) for each in ("PractitionerRole",)}
+    teams = records.first(Query.of("CareTeam"), TEAMS_MAX)
+    seen = _seen(records.first(Query.of("Encounter"), VISITS_MAX))
     called = sameness.places([clinicians, organizations], owner, acting)
     roles = _roles(held["PractitionerRole"])
     circle = Circle(

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from itertools import islice
 from typing import Any, Final
 
 from django.utils import formats
@@ -109,12 +108,12 @@ class Coverage:
 
 
 def coverages(records: reading.RecordSet) -> list[reading.Stored]:
-    return list(islice(records.every(Query.of("Coverage")), COVERAGES_MAX))
+    return records.first(Query.of("Coverage"), COVERAGES_MAX)
 
 
 def claims(records: reading.RecordSet) -> tuple[list[reading.Stored], bool]:
     """The newest explanations of benefits, and whether these are all."""
-    found = list(islice(records.every(Query.of("ExplanationOfBenefit")), CLAIMS_MAX + 1))
+    found = records.first(Query.of("ExplanationOfBenefit"), CLAIMS_MAX + 1)
     return found[:CLAIMS_MAX], len(found) <= CLAIMS_MAX
 
 

@@ -70,27 +70,26 @@ class Taken:
 
 def summary(records: RecordSet, *, at: datetime) -> Summary:
     """Raises sharing.errors.LinkClosed where her own Patient is not admitted."""
-    written = contents.summary(records, at=at)
-    bundle = json.loads(written.data)
+    return _told(records, _section, at=at)
+
+
+def urgent(records: RecordSet, *, at: datetime) -> Summary:
+    """What an emergency card says: the sections of URGENT, in each once what several say alike. Raises LinkClosed."""
+    told = _told(records, _urgent, at=at)
+    return replace(told, sections=tuple(sorted(told.sections, key=lambda section: URGENT.index(section.code))))
+
+
+def _told(records: RecordSet, section: Callable[..., Section | None], *, at: datetime) -> Summary:
+    bundle, types = contents.summarized(records, at=at)
     held = {entry["fullUrl"]: entry["resource"] for entry in bundle["entry"]}
     composition = bundle["entry"][0]["resource"]
     patient = held[composition["subject"]["reference"]]
     return Summary(
         name=phrases.person_name(elements.first(patient, "name")),
         about=tuple(_about(patient)),
-        sections=tuple(_section(each, held) for each in composition["section"]),
-        types=written.types,
+        sections=tuple(filter(None, (section(each, held) for each in composition["section"]))),
+        types=types,
     )
-
-
-def urgent(told: Summary) -> list[Section]:
-    """The sections of an emergency card, what several sources say alike once."""
-    by_code = {section.code: section for section in told.sections}
-    return [replace(by_code[code], rows=_alike_once(by_code[code].rows)) for code in URGENT if code in by_code]
-
-
-def _alike_once(rows: Iterable[Row]) -> tuple[Row, ...]:
-    return tuple({(row.what, row.found): row for row in rows}.values())
 
 
 def blood(records: RecordSet) -> str:
@@ -222,20 +221,37 @@ def details(resource: dict[str, Any]) -> str:
 
 
 def _section(said: dict[str, Any], held: dict[str, Any]) -> Section:
-    code = elements.text(said, "code", "coding", "code")
-    taken = [held[each["reference"]] for each in said.get("entry", []) if each["reference"] in held]
+    code, taken = _code(said), _taken(said, held)
     title = wording.words().get(f"section {code}", said["title"])
     if code in _LATEST:
         title = _("%(section)s: the latest of each kind") % {"section": title}
-    return Section(code, title, tuple(_row(each, held) for each in taken))
+    return Section(code, title, tuple(Row(*_words(each, held), when.happened(each)) for each in taken))
 
 
-def _row(resource: dict[str, Any], held: dict[str, Any]) -> Row:
+def _urgent(said: dict[str, Any], held: dict[str, Any]) -> Section | None:
+    """Without days, which differ where the words are alike."""
+    code = _code(said)
+    if code not in URGENT:
+        return None
+    rows = dict.fromkeys(Row(*_words(each, held), "") for each in _taken(said, held))
+    return Section(code, wording.words().get(f"section {code}", said["title"]), tuple(rows))
+
+
+def _code(said: dict[str, Any]) -> str:
+    return elements.text(said, "code", "coding", "code")
+
+
+def _taken(said: dict[str, Any], held: dict[str, Any]) -> list[dict[str, Any]]:
+    return [held[each["reference"]] for each in said.get("entry", []) if each["reference"] in held]
+
+
+def _words(resource: dict[str, Any], held: dict[str, Any]) -> tuple[str, str]:
+    """What it is, and what was found of it."""
     pointed_at = (elements.text(resource, field, "reference") for field in ips_wording.pointers(resource))
     named = next((held[each] for each in pointed_at if each in held), None)
     what = lines.title(resource) if named is None else lines.title(named)
     found = "; ".join(filter(None, (lines.value(resource), details(resource))))
-    return Row(what or str(names.type_name(resource["resourceType"])), found, when.happened(resource))
+    return what or str(names.type_name(resource["resourceType"])), found
 
 
 def _about(patient: dict[str, Any]) -> Iterator[str]:

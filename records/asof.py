@@ -18,7 +18,7 @@ from records import keys, planning, predicates, searching, statements
 from records.blinding import Blinding
 from records.numbering import TYPE_NUMBER
 from records.opening import Page, Stored
-from records.query import COUNT_MAX, Query, read_cursor, write_cursor
+from records.query import Query, read_cursor, write_cursor
 from records.reading import RecordSet
 from records.statements import Sql
 
@@ -48,16 +48,10 @@ class AsOf:
     def patient_id(self) -> str:
         return self.records.patient_id
 
-    def every(self, query: Query) -> Iterator[Stored]:
-        """Every resource of a type that stood then; the query has no clauses of its own."""
+    def first(self, query: Query, most: int) -> list[Stored]:
+        """The first resources of a type that stood then; the query has no clauses of its own."""
         assert not query.clauses
-        after: str | None = None
-        while True:
-            page = self.page(query, count=COUNT_MAX, after=after)
-            yield from page.entries
-            after = page.next
-            if after is None:
-                return
+        return self.page(query, count=most, after=None).entries
 
     def page(self, query: Query, *, count: int, after: str | None, wanted: Wanted | None = None) -> Page:
         """In the order of today's record, newest first. Raises InvalidSearch.

@@ -66,7 +66,7 @@ def predicate(rules: tuple[Rule, ...], resource_type: str, *, owner_id: int, bli
 def not_measured_by_devices(blinding: Blinding) -> Sql:
     """Whether a row came from no feed of her devices: a maker's, or the days that an app or her phone's export tells.
 
-    What hospitals measured is none, nor is a laboratory's result, by whatever way it came.
+    What hospitals measured is none, nor is a laboratory's result, by whatever way it came. OFFSET 0, as in ``probe``.
     """
     sql = Sql().add(
         "NOT EXISTS (SELECT 1 FROM records_source o WHERE o.id = r.source_id AND (o.kind = %s"
@@ -77,7 +77,7 @@ def not_measured_by_devices(blinding: Blinding) -> Sql:
     )
     for code, values in _DAYS:
         sql.add("OR").extend(probe(PARAMETER_NUMBER[code], blinding.tokens(code, values) or ()))
-    return sql.add("))))")
+    return sql.add("))) OFFSET 0)")
 
 
 def probe(parameter: int, values: tuple[int, ...]) -> Sql:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
@@ -26,6 +26,8 @@ from records.statements import Sql
 # How many rows are opened at a time when a clause has to be asked of the resources themselves.
 _OPENED_AT_ONCE: Final = 500
 _EXACT: Final = int(Dating.EXACT)
+# More than any owner has of a type; PostgreSQL takes it for a limit.
+_WHOLE: Final = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,14 @@ class RecordSet(WithPast):
         if len(rows) < wanted:
             return Page(entries, None)
         return Page(entries, _place(query, rows[query.count - 1]).cursor(query.sort))
+
+    def first(self, query: Query, most: int) -> list[Stored]:
+        """The first in reading order, in one statement however many. Raises query.InvalidSearch."""
+        return self.search(replace(query, count=most, cursor=None)).entries
+
+    def whole(self, query: Query) -> list[Stored]:
+        """All of them, in one statement: for who holds them all at once anyway. Raises query.InvalidSearch."""
+        return self.first(query, _WHOLE)
 
     def every(self, query: Query) -> Iterator[Stored]:
         """Every record the query finds, page after page. Raises query.InvalidSearch."""

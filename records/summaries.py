@@ -48,7 +48,7 @@ def _found(records: RecordSet, wanted: sections.Wanted) -> Iterable[Stored]:
         query = query.where(wanted.parameter, *wanted.values)
     if wanted.most is not None:
         return records.search(query.page(wanted.most)).entries
-    return records.every(query)
+    return records.whole(query)
 
 
 def _pointed_at(records: RecordSet, opened: dict[str, dict[str, Any]]) -> dict[str, Stored]:
@@ -63,7 +63,7 @@ def _pointed_at(records: RecordSet, opened: dict[str, dict[str, Any]]) -> dict[s
         fetched = {
             _name(stored): stored
             for resource_type, ids in missing.items()
-            for stored in records.every(Query(resource_type, (Clause("_id", tuple(ids)),)))
+            for stored in records.whole(Query(resource_type, (Clause("_id", tuple(ids)),)))
         }
         found |= fetched
         frontier = [one.resource for one in fetched.values()]

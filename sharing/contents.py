@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 
@@ -48,6 +48,12 @@ def write(content: str, decision: Decision, *, at: datetime) -> Written:
 
 def summary(records: RecordSet, *, at: datetime) -> Written:
     """An International Patient Summary of what these records admit. Raises LinkClosed where she is not among them."""
+    bundle, types = summarized(records, at=at)
+    return Written(json.dumps(bundle), types)
+
+
+def summarized(records: RecordSet, *, at: datetime) -> tuple[dict[str, Any], dict[str, int]]:
+    """The same as the document it is, with how many records of each type are in it. Raises LinkClosed."""
     written = summaries.write(
         records,
         base=settings.FHIR_BASE,
@@ -58,7 +64,7 @@ def summary(records: RecordSet, *, at: datetime) -> Written:
     if written is None:
         raise LinkClosed("no patient to write a summary of")
     bundle, held = written
-    return Written(json.dumps(bundle), dict(Counter(one.resource_type for one in held)))
+    return bundle, dict(Counter(one.resource_type for one in held))
 
 
 def collection(records: RecordSet, *, at: datetime) -> Written:

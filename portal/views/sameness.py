@@ -22,7 +22,7 @@ from records.sameness import kinds as record_kinds
 from records.sameness.clusters import Cluster
 from records.sameness.conflicts import Conflict
 from records.sameness.gathering import Readable
-from records.sameness.kinds import MAKES, Kind
+from records.sameness.kinds import MAKES
 from records.sameness.said import Ref
 
 _SHOWN: Final = 200
@@ -80,7 +80,7 @@ def differences(request: HttpRequest, uid: UUID | None = None) -> HttpResponse:
         spoken = words.of(look.owner.pk)
         personal = sameness.personal(look.records)
         found = []
-        every = [gathering.of_kind(look.records, kind, said_by_owner=spoken) for kind in Kind]
+        every = gathering.differing(look.records, said_by_owner=spoken)
         called = sameness.places(every, look.owner, look.acting)
         for gathered in every:
             differing = gathered.conflicts

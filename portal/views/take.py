@@ -70,12 +70,11 @@ def emergency(request: HttpRequest) -> HttpResponse:
     person, at, all_of_it = pages.person(request), timezone.now(), request.GET.get("sensitive") == "1"
     chosen = frozenset(labels.names(labels.SENSITIVE)) if all_of_it else frozenset[str]()
     records = _part(person, (choosing.WHOLE,), Terms(labels=chosen))
-    told = papers.summary(records, at=at)
+    told = papers.urgent(records, at=at)
     if request.method == "GET":
         _note(request, person, "emergency", told.types)
     context = {
         "told": told,
-        "sections": papers.urgent(told),
         "blood": papers.blood(records),
         "contacts": papers.contacts(records),
         "sensitive": all_of_it,

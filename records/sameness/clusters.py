@@ -56,13 +56,17 @@ def form(every: Iterable[Said], words: Words) -> list[Cluster]:
     group = {ref: [ref] for ref in said}
     used: dict[Ref, list[Link]] = defaultdict(list)
     apart = {pair for pair, same in words.items() if not same}
-    links = sorted(_links(said, words), key=lambda link: (-link.score, link.one, link.other))
+    place = {ref: number for number, ref in enumerate(sorted(said))}
+    links = sorted(_links(said, words), key=lambda link: (-link.score, place[link.one], place[link.other]))
     for link in links:
         ours, theirs = group[link.one], group[link.other]
         if ours is theirs:
             used[link.one].append(link)
         elif _may_join(link, ours, theirs, said, apart):
             used[link.one].append(link)
+            # The shorter into the longer: thousands of records of one medicine come together one by one.
+            if len(ours) < len(theirs):
+                ours, theirs = theirs, ours
             ours += theirs
             for ref in theirs:
                 group[ref] = ours
@@ -96,25 +100,29 @@ def _links(said: Mapping[Ref, Said], words: Words) -> Iterator[Link]:
         if same:
             yield Link(min(pair), max(pair), Rule.HER_WORD, ())
     for one, other in _candidates(said, words):
-        once = MAKES[one.kind].once
-        if not (once and one.source_id == other.source_id) and (link := rules.judge(one, other)):
+        if link := rules.judge(one, other):
             yield link
 
 
 def _candidates(said: Mapping[Ref, Said], words: Words) -> Iterator[tuple[Said, Said]]:
-    """Pairs that share a key: each with those before it in time, and who was ever spoken of with all."""
+    """Pairs that share a key: each with those before it in time, and who was ever spoken of with all. Of facts that a
+    source tells once, no two of one source.
+    """
     spoken = {ref for pair in words for ref in pair}
     blocks: dict[tuple[str, ...], list[Said]] = defaultdict(list)
     for one in sorted(said.values(), key=lambda one: (one.low or 0, one.ref)):
         for key in rules.keys(one):
             blocks[key].append(one)
-    seen: set[Pair] = set()
+    seen: set[tuple[int, int]] = set()
     for block in blocks.values():
         longest = block[0]
         for number, one in enumerate(block):
+            once = MAKES[one.kind].once
             for other in _before(block, number, longest, spoken):
-                pair = frozenset((one.ref, other.ref))
-                if len(pair) == 2 and pair not in seen:
+                if once and one.source_id == other.source_id:
+                    continue
+                pair = id(other), id(one)
+                if pair not in seen:
                     seen.add(pair)
                     yield other, one
             longest = max(longest, one, key=lambda each: each.high)

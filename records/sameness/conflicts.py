@@ -154,6 +154,8 @@ _READ: Final[dict[Kind, dict[Aspect, Read]]] = {
     Kind.PROCEDURES: {Aspect.GIVEN: _given},
     Kind.RESULTS: {Aspect.VALUE: _value},
 }
+KINDS: Final = frozenset(_READ)
+"""Of which sources can disagree at all: nothing is compared of what a visit or a clinician is."""
 
 
 def _none_known(clusters: Iterable[Cluster]) -> Iterator[Conflict]:

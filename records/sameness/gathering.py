@@ -6,10 +6,9 @@ is withheld they are exactly those of a record in which it never was.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import Any, Final, Protocol
 
 from records import reading
@@ -38,7 +37,7 @@ class Readable(Protocol):
 
     @property
     def owner_id(self) -> int: ...
-    def every(self, query: Query) -> Iterator[reading.Stored]: ...
+    def first(self, query: Query, most: int) -> list[reading.Stored]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,26 @@ def of_kind(records: Readable, kind: Kind, *, said_by_owner: clusters.Words | No
     opened: list[reading.Stored] = []
     whole = True
     for resource_type in MAKES[kind].types:
-        found = list(islice(records.every(Query.of(resource_type).apart_from_devices()), MOST + 1))
+        found = records.first(Query.of(resource_type).apart_from_devices(), MOST + 1)
         whole = whole and len(found) <= MOST
         opened += found[:MOST]
     medications = _medications(records) if kind is Kind.MEDICINES and _points(opened) else {}
     return _formed(records, kind, opened, whole, medications, said_by_owner)
+
+
+def differing(records: reading.RecordSet, *, said_by_owner: clusters.Words) -> list[Gathered]:
+    """The kinds of which sources can disagree (conflicts.KINDS), as far as two of them tell of it; of allergies one may
+    contradict itself. Of the others nothing is opened.
+    """
+    spoken: dict[str, set[int]] = {}
+    for count in records.counts():
+        spoken.setdefault(count.resource_type, set()).add(count.source_id)
+    told = {kind: set().union(*(spoken.get(each, ()) for each in make.types)) for kind, make in MAKES.items()}
+    return [
+        of_kind(records, kind, said_by_owner=said_by_owner)
+        for kind in Kind
+        if kind in conflicts.KINDS and (len(told[kind]) > 1 or (kind is Kind.ALLERGIES and told[kind]))
+    ]
 
 
 def around(records: reading.RecordSet, stored: reading.Stored) -> Gathered | None:
@@ -93,7 +107,7 @@ def around(records: reading.RecordSet, stored: reading.Stored) -> Gathered | Non
         .where(parameter, f"ge{_day(one.low, -1)}")
         .where(parameter, f"lt{_day(one.low, 2)}")
     )
-    found = list(islice(records.every(query), _AROUND))
+    found = records.first(query, _AROUND)
     return _formed(records, kind, found, len(found) < _AROUND, {}, None)
 
 
@@ -135,5 +149,5 @@ def _points(opened: Iterable[reading.Stored]) -> bool:
 
 
 def _medications(records: Readable) -> dict[str, Mapping[str, Any]]:
-    found = islice(records.every(Query.of("Medication")), MOST)
+    found = records.first(Query.of("Medication"), MOST)
     return {f"Medication/{each.logical_id}": each.resource for each in found}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from records.sameness.kinds import MAKES, Kind
@@ -20,6 +21,7 @@ _CLOCKS: Final = _MINUTE
 _ARRIVAL: Final = 15 * _MINUTE
 # A problem that ended in one system may go on for a while in the other.
 _EPISODE: Final = 60 * dates.DAY
+_REMEMBERED: Final = 1_000
 
 
 class Rule(StrEnum):
@@ -98,7 +100,8 @@ def _named(one: Said, other: Said, by_code: Rule, by_name: Rule) -> Found:
     return None
 
 
-def _spelled(codes: Iterable[Code]) -> tuple[str, ...]:
+@lru_cache(maxsize=_REMEMBERED)
+def _spelled(codes: frozenset[Code]) -> tuple[str, ...]:
     return tuple(f"{each.system} {each.code}" for each in sorted(codes))
 
 
@@ -134,8 +137,8 @@ def _at_once(one: Said, other: Said) -> bool:
 def _problem(one: Said, other: Said) -> Found:
     """The same problem at overlapping times: what came back years later is another episode."""
     if one.low is not None and other.low is not None:
-        first, second = sorted((one, other), key=lambda said: said.low or 0)
-        if second.low is not None and second.low > first.high + _EPISODE:
+        end = one.high if one.low <= other.low else other.high
+        if max(one.low, other.low) > end + _EPISODE:
             return None
     return _named(one, other, Rule.CODE, Rule.NAME)
 

@@ -129,19 +129,26 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _every(node: Any, *path: str) -> Iterator[Any]:
-    if isinstance(node, list):
-        for entry in node:
-            yield from _every(entry, *path)
-    elif not path:
-        if node is not None:
-            yield node
-    elif isinstance(node, Mapping):
-        yield from _every(node.get(path[0]), *path[1:])
+def _every(node: Any, *path: str) -> list[Any]:
+    """What stands at the end of the path, in order. Plain loops: it is asked dozens of times of each of thousands."""
+    found = listed(node)
+    for key in path:
+        inner: list[Any] = []
+        for each in found:
+            if each.__class__ is dict and (value := each.get(key)) is not None:
+                if value.__class__ is list:
+                    inner += value
+                else:
+                    inner.append(value)
+        found = inner
+    return [each for each in found if each is not None]
 
 
 def _text(node: Any, *path: str) -> str:
-    return next((found.strip() for found in _every(node, *path) if isinstance(found, str)), "")
+    for found in _every(node, *path):
+        if found.__class__ is str:
+            return str(found).strip()
+    return ""
 
 
 def _state(resource: Mapping[str, Any], *keys: str) -> str:
@@ -274,8 +281,8 @@ def _of_medicine(resource: Mapping[str, Any], texts: list[str]) -> dict[str, fro
 
 def _dose(instruction: Any) -> str:
     """Amount and rhythm where they are in elements, else the words: ``2 tablet 1/1d``."""
-    amount = next(_every(instruction, "doseAndRate", "doseQuantity"), None)
-    repeat = next(_every(instruction, "timing", "repeat"), None)
+    amount = next(iter(_every(instruction, "doseAndRate", "doseQuantity")), None)
+    repeat = next(iter(_every(instruction, "timing", "repeat")), None)
     parts = [_quantity(amount).words] if isinstance(amount, Mapping) else []
     if isinstance(repeat, Mapping) and repeat.get("period") is not None:
         parts.append(f"{repeat.get('frequency', 1)}/{repeat['period']}{_text(repeat, 'periodUnit')}")

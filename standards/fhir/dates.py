@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 FOREVER_PAST: Final = -(2**63)
@@ -18,6 +19,7 @@ FOREVER_FUTURE: Final = 2**63 - 1
 SECOND: Final = 1_000_000
 DAY: Final = 86_400 * SECOND
 _EPOCH: Final = date(1970, 1, 1).toordinal()
+_REMEMBERED: Final = 500
 _WRITTEN: Final = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:\d\d)?)?)?)?",
     re.ASCII,
@@ -52,7 +54,15 @@ def interval(text: str) -> Interval:
     Digits past the microsecond are cut off. ``24:00`` is the next midnight and second 60 the second after 59.
     Raises InvalidDate for what is not written as FHIR writes it or not in the calendar.
     """
-    written = _WRITTEN.fullmatch(text) if isinstance(text, str) else None
+    if not isinstance(text, str):
+        raise InvalidDate("not a FHIR date")
+    return _interval(text)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _interval(text: str) -> Interval:
+    # Remembered, as a resource says one moment several times, and is asked for it more often.
+    written = _WRITTEN.fullmatch(text)
     if written is None:
         raise InvalidDate("not a FHIR date")
     year, month, day, hour, minute, second, fraction, zone = written.groups()

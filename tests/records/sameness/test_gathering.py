@@ -204,3 +204,28 @@ def test_what_is_not_compared_is_said(person, monkeypatch):
     found = gathering.of_kind(people.own(person), Kind.PROBLEMS)
 
     assert (ids(found), found.whole) == ({frozenset("b")}, False)
+
+
+def test_all_that_sources_disagree_on_is_found_and_nothing_opened_of_what_one_of_them_tells_alone(person):
+    people.put(
+        person,
+        problem("a"),
+        medicine("m", "Metformin"),
+        allergy("x", "Peanut"),
+        allergy("none", "No known allergy", "716186003"),
+    )
+    assert {each.kind for each in differing(person)} == {Kind.ALLERGIES}, "of these one may contradict itself"
+
+    over = problem("b") | {"clinicalStatus": {"coding": [{"code": "resolved"}]}}
+    people.put(person, over, source_id=people.source("Cedar"))
+
+    found = differing(person)
+    assert {each.kind for each in found} == {Kind.ALLERGIES, Kind.PROBLEMS}
+    whole = [gathering.of_kind(people.own(person), kind) for kind in Kind]
+    told = [conflict for each in found for conflict in each.conflicts]
+    assert len(told) == 2
+    assert told == [conflict for each in whole for conflict in each.conflicts]
+
+
+def differing(person) -> list[gathering.Gathered]:
+    return gathering.differing(people.own(person), said_by_owner={})
