@@ -67,7 +67,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Told:
-    """One item. ``answer``: "" where it was not answered, None for what asks nothing."""
+    """One item. ``answer``: "" where it was not answered, None for a group."""
 
     words: str
     answer: str | None
@@ -120,6 +120,7 @@ def told(given: Asked, response: Any) -> list[Told]:
     return [
         Told(words, _shown(form.fields[question.field], found.get(question.field)) if question.field else None)
         for question, words, _bound in form.parts
+        if elements.text(question.item, "type") != "display"
     ]
 
 

@@ -17,8 +17,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import Person
 from consent import gate
+from portal import elements, looking, pages, questionnaires
 from portal import follow_ups as listings
-from portal import looking, pages, questionnaires
 from portal.follow_ups import State
 from portal.questionnaires import AnswerForm, Asked
 from portal.views.entries import NOT_KEPT, origin, version
@@ -32,10 +32,12 @@ from sync import conversations
 
 @dataclass(frozen=True)
 class Opened:
-    """``to``: the clinic that asks, ``given``: what she answered, if she did."""
+    """``to``: the clinic that asks, ``who`` of it, in which ``words``; ``given``: what she answered, if she did."""
 
     follow_up: FollowUp
     to: Correspondent
+    who: str
+    words: str
     asked: Asked
     given: Stored | None
 
@@ -100,10 +102,16 @@ def _opened(request: HttpRequest, uid: UUID) -> Opened:
         raise Http404
     with looking.at_records(request, interaction="read") as look:
         stored, given = follow_ups.questionnaire(look.records, found), follow_ups.response(look.records, found)
-        if stored is None:
+        ask = look.records.read(conversations.KIND, found.ask)
+        if stored is None or ask is None:
             raise Http404
-        look.saw([stored, *([given] if given else [])])
-    return Opened(found, to, questionnaires.asked(stored.resource, name=stored.logical_id), given)
+        look.saw([ask, stored, *([given] if given else [])])
+    who, words = (
+        elements.text(ask.resource, "sender", "display"),
+        elements.text(ask.resource, "payload", "contentString"),
+    )
+    asked = questionnaires.asked(stored.resource, name=stored.logical_id)
+    return Opened(found, to, who, words, asked, given)
 
 
 def _said(request: HttpRequest, opened: Opened, form: AnswerForm) -> bool:

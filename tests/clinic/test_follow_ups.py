@@ -99,6 +99,8 @@ def test_a_clinician_asks_she_answers_and_he_reads_it_item_by_item():
     assert "asks you to answer 1 questionnaire" in said(hers.get("/"))
     assert "After a visit waits for you" in said(hers.get("/own/answers/"))
     form = said(hers.get(f"/asked/{follow_up.pk}/"))
+    assert "Dr. Ada Examplewright, Riverside General Hospital, asks you." in form
+    assert "How are you?" in form
     assert "Who reads your answers: you, and whoever opens your record at Riverside General Hospital" in form
     assert hers.post(f"/asked/{follow_up.pk}/", ANSWERS).status_code == 302
 
