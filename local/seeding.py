@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
@@ -37,6 +37,11 @@ DELEGATES = "delegates.json"
 STAFF = "staff.json"
 MANAGER = "Nora Officewright"
 LABORATORY = "http://terminology.hl7.org/CodeSystem/observation-category|laboratory"
+
+
+ASKED: Final = ("after-a-visit", "taking-medicines", "measuring-at-home")
+"""Of our questionnaires those that clinics of the demo can ask with."""
+_ORGANIZATION: Final = re.compile(r'href="(/organizations/[\w-]+/)"')
 
 
 class SeedFailed(Exception):
@@ -270,10 +275,14 @@ def ask_delegate(visitor: Visitor, person: sites.Site, name: str) -> dict[str, A
 
 
 def let_look_after(person: sites.Site, hospitals: Sequence[sites.Site]) -> dict[str, Any]:
-    """Somebody of the hospitals' staff with an account here, for the pages of their organisations."""
-    _, account = _sign_up(person, MANAGER)
+    """Somebody of the hospitals' staff with an account here, who lets their clinicians ask our questionnaires."""
+    visitor, account = _sign_up(person, MANAGER)
     for hospital in hospitals:
         _manage(person, "organization_staff", hospital.values["SITE_NAME"], account["email"])
+    for path in sorted(set(_ORGANIZATION.findall(visitor.open(f"{person.url}/organizations/").text))):
+        form = visitor.open(f"{person.url}{path}questionnaires/").form("ours", "file")
+        for name in ASKED:
+            visitor.send(form, {"ours": name})
     return account | {"role": "manager", "pages": f"{person.url}/organizations/"}
 
 
