@@ -30,6 +30,7 @@ STYLE: Final = (
     "pre{white-space:pre-wrap}dt{font-weight:600}dd{margin:0 0 .5rem}"
     "img{display:block;max-width:100%;height:auto;margin:.5rem 0}summary{padding:.5rem 0;cursor:pointer}"
     "nav{display:flex;flex-wrap:wrap;gap:.25rem}"
+    "nav a{color:inherit}"
     "nav a,nav strong{min-width:1.5rem;padding:.4rem .6rem;border:1px solid;border-radius:.4rem;text-align:center}"
 )
 _DIGEST: Final = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
@@ -130,7 +131,7 @@ def whole(body: str) -> str:
     return (
         f'<!doctype html><html lang="{get_language()}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{escape(_("Document"))}</title>'
-        f"<style>{STYLE}</style></head><body>{body}</body></html>"
+        f"<style>{STYLE}</style></head><body><main>{body}</main></body></html>"
     )
 
 

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count
+from django.db.models import Count, F
 from joserfc.jwk import ECKey, KeyParameters
 
 from accounts.models import Person
@@ -117,8 +117,10 @@ def _packed(
 
 
 def of(owner: Person, *, most: int) -> list[Card]:
-    """Those she made, newest first."""
-    return list(Card.objects.filter(owner=owner).order_by("-made", "uid")[:most])
+    """Those she made, newest first; those taken back last."""
+    return list(
+        Card.objects.filter(owner=owner).order_by(F("taken_back").desc(nulls_first=True), "-made", "uid")[:most]
+    )
 
 
 def one(owner: Person, uid: UUID) -> Card | None:

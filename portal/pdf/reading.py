@@ -40,8 +40,12 @@ def page(data: bytes, number: int, *, version: str) -> str | None:
 def unshown(why: str | Promise = "") -> str:
     """A page in place of a document that is not shown."""
     return readable.whole(
-        _told(why or _("This document cannot be shown here.")) + _told(_("You can download it as we received it."))
+        _headed(why or _("This document cannot be shown here.")) + _told(_("You can download it as we received it."))
     )
+
+
+def _headed(words: str | Promise) -> str:
+    return f"<h1>{escape(str(words))}</h1>"
 
 
 def _told(words: str | Promise) -> str:
@@ -49,12 +53,13 @@ def _told(words: str | Promise) -> str:
 
 
 def _ways(sheet: Sheet, version: str) -> str:
+    head = _headed(_place(sheet))
     if sheet.count == 1:
-        return ""
+        return head
     near = (1, sheet.number - _FAR, sheet.number - 1, sheet.number, sheet.number + 1, sheet.number + _FAR, sheet.count)
     ways = "".join(_way(each, sheet, version) for each in sorted({*near} & {*range(1, sheet.count + 1)}))
     name = escape(_("Pages of the document"))
-    return f'{_told(_place(sheet))}<nav aria-label="{name}">{ways}</nav>'
+    return f'{head}<nav aria-label="{name}">{ways}</nav>'
 
 
 def _way(number: int, sheet: Sheet, version: str) -> str:

@@ -18,13 +18,14 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import Person, Role
 from local import options
+from portal.pdf import reading
 from sandbox import intake, loading, populating
 from sharing import links
 from tests import browser
 from tests.architecture import addresses, possessions
 from tests.clients import packages
 from tests.developers.conftest import site
-from tests.portal import people
+from tests.portal import pdfs, people
 from tests.sandbox.conftest import hospital
 from tests.sandbox.test_wards import chart_of
 from tests.sharing import makers
@@ -103,6 +104,17 @@ def at(page: Page, address: str, see: Callable[[], T]) -> T:
                 raise
     page.goto(address)
     return see()
+
+
+@pytest.mark.parametrize("data", [pdfs.of_pages(30), pdfs.of_pages(1, drawn=b"0 0 m 9 9 l S"), pdfs.locked()])
+def test_no_page_of_a_pdf_breaks_a_rule(open_page, axe, data):
+    """It stands in a frame where no script looks at it, so here it is looked at by itself."""
+    page = open_page(**browser.PHONE, **STILL)
+    page.set_content(reading.page(data, 1, version="") or "")
+    for summary in page.locator("summary").all():
+        summary.click()
+
+    assert look(page, axe)[0] == []
 
 
 def walk(page: Page, axe: str, site: str, asked: list[tuple[Client | None, str]], **cookies: Any) -> dict[str, Any]:

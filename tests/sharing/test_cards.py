@@ -252,7 +252,7 @@ def test_card_whose_key_is_gone_is_told_so_and_not_taken_back():
     page = client.get("/share/card/").content
 
     assert b"this site has changed its key" in page
-    assert b"Take it back" not in page
+    assert b"Take back<span" not in page
     assert client.get(f"/share/card/{Card.objects.get().uid}/back/").status_code == 404
 
 
@@ -270,6 +270,7 @@ def test_she_takes_one_back_and_then_all_and_her_log_says_so():
     assert TakenBack.objects.count() == 1
     assert "1 card is taken back." in done.content.decode()
     assert done.content.decode().count("Taken back on") == 1
+    assert done.content.decode().rindex("Take back<span") < done.content.decode().index("Taken back on")
     assert "Take back all 2 cards?" in client.get("/share/card/back/").content.decode()
     assert "2 cards are taken back." in client.post("/share/card/back/", follow=True).content.decode()
     assert TakenBack.objects.count() == 3
