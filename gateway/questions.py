@@ -112,7 +112,7 @@ def ask(
     granted = choices.granted(offered, chosen)
     terms = selection.terms(record.person.zone)
     tally = counting.Tally(record.owner.pk, application.client_id, tuple(granted), terms, within=record.bounds)
-    called = sources.called(tally.sources())
+    called = {number: wording.source(name) for number, name in sources.called(tally.sources()).items()}
     groups = _groups(boxes, tally, called, chosen, of_another=record.delegation is not None)
     return Question(
         record=record,

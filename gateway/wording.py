@@ -82,6 +82,8 @@ WRITING: Final[dict[str, Kind]] = {
     "d": Kind(_("Remove what it added"), _("Only its own records.")),
 }
 
+# What sources of ours are kept under.
+SOURCES: Final[dict[str, Text]] = {"Own entries": _("Own entries"), "Uploaded file": _("A file you gave us")}
 REST: Final = _("Everything else of this kind (only together with all of the above)")
 REST_OF_ALL: Final = _("Everything else (only together with all of the above)")
 ABOUT_ANOTHER: Final = Kind(
@@ -171,6 +173,11 @@ def wish(choice: Wish) -> Text:
     """The words beside a box about writing."""
     code = choice.category.rpartition("|")[2]
     return CATEGORIES.get(code, code) if code else kind(choice.resource).name
+
+
+def source(name: str) -> str:
+    """A source's name, in her language where it is one of ours."""
+    return str(SOURCES.get(name, name))
 
 
 def kind(resource: str, *, of_another: bool = False) -> Kind:

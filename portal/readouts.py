@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from portal import elements, phrases
+from portal import elements, explanations, phrases
 from standards.fhir import json
 from sync.sources.wearables import metrics, packing
 from sync.sources.wearables.metrics import Shape
@@ -72,7 +72,13 @@ def of(body: bytes, *, occurred: int) -> Iterator[Readout]:
 
 def parts(resource: Mapping[str, Any]) -> dict[str, str]:
     """What the components of an Observation are called, by their codes."""
-    return {part: phrases.concept(node.get("code")) for part, node in _parts(resource)}
+    return {part: _called(part, node) for part, node in _parts(resource)}
+
+
+def _called(part: str, node: Mapping[str, Any]) -> str:
+    """A bare code says nothing to anybody."""
+    said = phrases.concept(node.get("code"))
+    return explanations.name(node) or said if said == part else said
 
 
 def limits(resource: Mapping[str, Any]) -> dict[str, Limits]:

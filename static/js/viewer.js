@@ -9,6 +9,7 @@ for (const each of document.getElementById("words").content.querySelectorAll("[d
 }
 const language = document.documentElement.lang || "en";
 const ROWS_AT_ONCE = 2000;
+const ROWS_IN_SIGHT = 12;
 let link = null;
 let opened = "";
 
@@ -89,12 +90,15 @@ const word = (key) => words.get(key) ?? "";
 const list = (value) => (Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]);
 const code = (text) => words.get(`code ${text}`) ?? text ?? "";
 
+// What SNOMED CT adds to a name for those who code: "Essential hypertension (disorder)".
+const TAG = / \((disorder|event|finding|observable entity|occupation|procedure|qualifier value|regime\/therapy|situation|substance)\)$/;
+
 // Of several the first with words: some only sort.
 function concept(value) {
   const several = list(value);
   const worded = (each) => each.text ?? list(each.coding).find((one) => one.display)?.display;
   const coded = (each) => list(each.coding).find((one) => one.code)?.code;
-  return String(several.map(worded).find(Boolean) ?? several.map(coded).find(Boolean) ?? "");
+  return String(several.map(worded).find(Boolean) ?? several.map(coded).find(Boolean) ?? "").replace(TAG, "");
 }
 
 // UCUM as people write it.
@@ -227,7 +231,8 @@ function element(name, text, attributes = {}) {
   return made;
 }
 
-function table({ title, latest, resources }, company) {
+// The newest few are in sight; the others unfold, and are all there on paper.
+function part({ title, latest, resources }, company) {
   const section = element("section", undefined, { class: "card" });
   section.append(element("h2", title));
   if (latest && resources.length) section.append(element("p", word("latest"), { class: "soft" }));
@@ -235,14 +240,28 @@ function table({ title, latest, resources }, company) {
     section.append(element("p", word("empty"), { class: "soft" }));
     return section;
   }
+  const ordered = [...resources].sort((one, other) => (newest(other) < newest(one) ? -1 : newest(other) > newest(one) ? 1 : 0));
+  const inSight = ordered.length > ROWS_IN_SIGHT + 3 ? ROWS_IN_SIGHT : ordered.length;
+  section.append(table(title, ordered.slice(0, inSight), company));
+  if (inSight < ordered.length) {
+    const others = element("details", undefined, { class: "others" });
+    others.append(element("summary", `${word("more")} (${ordered.length - inSight})`));
+    for (let at = inSight; at < ordered.length; at += ROWS_AT_ONCE) {
+      others.append(table(title, ordered.slice(at, at + ROWS_AT_ONCE), company));
+    }
+    section.append(others);
+  }
+  return section;
+}
+
+function table(title, resources, company) {
   const made = element("table");
   const head = element("tr");
   for (const name of ["what", "found", "when"]) head.append(element("th", word(name), { scope: "col" }));
   const top = element("thead");
   top.append(head);
   const body = element("tbody");
-  const ordered = [...resources].sort((one, other) => (newest(other) < newest(one) ? -1 : newest(other) > newest(one) ? 1 : 0));
-  for (const resource of ordered) {
+  for (const resource of resources) {
     const row = element("tr");
     row.append(
       element("th", what(resource, company), { scope: "row" }),
@@ -252,8 +271,7 @@ function table({ title, latest, resources }, company) {
     body.append(row);
   }
   made.append(element("caption", title, { class: "unseen" }), top, body);
-  section.append(made);
-  return section;
+  return made;
 }
 
 function parts(bundle) {
@@ -301,11 +319,7 @@ function show(text) {
     page.querySelector("[data-warning]").hidden = false;
   }
   const place = page.querySelector("[data-sections]");
-  for (const section of sections) {
-    for (let at = 0; at === 0 || at < section.resources.length; at += ROWS_AT_ONCE) {
-      place.append(table({ ...section, resources: section.resources.slice(at, at + ROWS_AT_ONCE) }, company));
-    }
-  }
+  for (const section of sections) place.append(part(section, company));
   document.getElementById("ask").hidden = true;
   page.hidden = false;
   heading.focus();
@@ -370,6 +384,7 @@ document.getElementById("save").addEventListener("click", () => {
 // Browsers print the address of a page in its margin: the key does not belong on paper.
 let printed = "";
 window.addEventListener("beforeprint", () => {
+  for (const each of document.querySelectorAll("details.others")) each.open = true;
   printed = location.hash;
   history.replaceState(null, "", location.pathname);
 });

@@ -138,7 +138,7 @@ def test_wrong_passcodes_and_links_that_are_over_are_told_in_words(site, open_pa
     made = makers.make(owner)
     page.goto(links.address(made).viewer)
     fill(page, "guess")
-    expect(page.get_by_text("wrong passcodes that are left: 4")).to_be_visible()
+    expect(page.get_by_text("Wrong passcodes left: 4")).to_be_visible()
 
     HealthLink.objects.filter(pk=made.link.pk).update(tries=1)
     fill(page, "guess")
