@@ -12,7 +12,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from audit.models import Action
 from clinic import follow_ups as listings
 from clinic import looking, overview, pages, standing
 from clinic.follow_ups import AskForm
@@ -45,7 +44,7 @@ def _while_shared(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespon
 @_while_shared
 def listing(request: HttpRequest, opened: Open) -> HttpResponse:
     """What was asked and what became of it; POST asks, once."""
-    with looking.at_chart(request, opened, interaction="search") as look:
+    with looking.at_chart(request, opened, interaction="search", told=gate.READ_MESSAGES) as look:
         if look is None or not isinstance(look.reader, gate.Holder):
             return pages.nothing(request, opened)
         form = AskForm(
@@ -57,8 +56,7 @@ def listing(request: HttpRequest, opened: Open) -> HttpResponse:
         if may_ask and form.is_valid() and _asked(request, opened, look, look.reader, form):
             return redirect(f"{reverse('clinic:follow_ups', args=[opened.uid])}?asked=yes")
         lines, asked = listings.listed(_conversation(opened, look), opened.organization.uid)
-        if asked:
-            _note(request, opened, look, {"Questionnaire": len(asked)})
+        look.saw(asked)
         context = {"whose": overview.whose(look), "lines": lines, "form": form, "may_ask": may_ask}
         context |= {"asked": "asked" in request.GET, "one_visit": look.reader.kind == Grantee.CLINICIAN}
         return pages.show(request, opened, look, "clinic/follow_ups.html", context)
@@ -69,7 +67,7 @@ def listing(request: HttpRequest, opened: Open) -> HttpResponse:
 @_while_shared
 def one(request: HttpRequest, opened: Open, follow_up: UUID) -> HttpResponse:
     """The answers, item by item."""
-    with looking.at_chart(request, opened, interaction="read") as look:
+    with looking.at_chart(request, opened, interaction="read", told=gate.READ_MESSAGES) as look:
         if look is None or not isinstance(look.reader, gate.Holder):
             return pages.nothing(request, opened)
         records = _conversation(opened, look)
@@ -79,7 +77,7 @@ def one(request: HttpRequest, opened: Open, follow_up: UUID) -> HttpResponse:
         if stored is None or given is None:
             context = {"opened": opened, "stands": standing.word(opened, look.reader)}
             return render(request, "clinic/missing.html", context, status=404)
-        _note(request, opened, look, {"Questionnaire": 1, "QuestionnaireResponse": 1})
+        look.saw([stored, given])
         asked = questionnaires.asked(stored.resource, name=stored.logical_id)
         context = {
             "whose": overview.whose(look),
@@ -118,7 +116,3 @@ def _asked(request: HttpRequest, opened: Open, look: Look, holder: gate.Holder, 
     else:
         return True
     return False
-
-
-def _note(request: HttpRequest, opened: Open, look: Look, types: dict[str, int]) -> None:
-    looking.note(request, opened, look, Action.READ, gate.READ_MESSAGES, {"types": types})

@@ -6,12 +6,13 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from clinic import looking, overview, pages
 from clinic.looking import Look
 from consent import gate
-from portal import messages
+from portal import follow_ups, messages
 from portal.messages import MessageForm
 from records.query import InvalidSearch
 from smartlaunch import correspondence, visits
@@ -38,8 +39,20 @@ def thread(request: HttpRequest, opened: Open) -> HttpResponse:
         if found is None:
             return redirect(request.path)
         context |= {"form": form, "earlier": found.earlier, "sent": "sent" in request.GET}
-        context["letters"] = messages.shown(found.letters, her=context["whose"].name, by_her=False)
+        context["letters"] = messages.shown(
+            found.letters, her=context["whose"].name, by_her=False, pages=_pages(opened, look, found)
+        )
         return pages.show(request, opened, look, "clinic/messages.html", context)
+
+
+def _pages(opened: Open, look: Look, found: Thread) -> dict[str, str]:
+    asked = follow_ups.told_of(look.owner.pk, found.letters)
+    return {
+        letter: reverse("clinic:follow_up", args=[opened.uid, each.pk])
+        if each.answered and not each.taken_back
+        else reverse("clinic:follow_ups", args=[opened.uid])
+        for letter, each in asked.items()
+    }
 
 
 def _sent(request: HttpRequest, opened: Open, look: Look, holder: gate.Holder, form: MessageForm) -> bool:

@@ -12,11 +12,12 @@ from uuid import UUID
 from django.utils import formats
 
 from accounts.models import Person
-from portal import questionnaires, when
+from portal import elements, questionnaires, when
 from records.query import Query
 from records.reading import RecordSet, Stored
 from smartlaunch import correspondence, follow_ups
 from smartlaunch.models import FollowUp
+from sync.conversations import Letter
 
 LISTED: Final = 50
 
@@ -58,6 +59,25 @@ def of_ids(records: RecordSet, ids: Iterable[str]) -> dict[str, Stored]:
 def sharing(owner: Person, *, at: datetime) -> frozenset[UUID]:
     """The organisations that she shares with now."""
     return frozenset(each.partner.uid for each in correspondence.everybody(owner, at=at) if each.holder)
+
+
+def told_of(owner_id: int, letters: Iterable[Letter]) -> dict[str, FollowUp]:
+    """By message, what it asks or answers. No statement where none does."""
+    asks = {each.stored.logical_id: _ask(each) for each in letters if _ask(each)}
+    found = follow_ups.of_person(owner_id).filter(ask__in=asks.values()) if asks else ()
+    rows = {each.ask: each for each in found}
+    return {letter: rows[ask] for letter, ask in asks.items() if ask in rows}
+
+
+def _ask(letter: Letter) -> str:
+    """The id of the message that asks, if this is it or answers it; else ""."""
+    resource = letter.stored.resource
+    match elements.text(resource, "category", "coding", "code"):
+        case follow_ups.ASKS:
+            return letter.stored.logical_id
+        case follow_ups.ANSWERS:
+            return elements.text(resource, "inResponseTo", "reference").rpartition("/")[2]
+    return ""
 
 
 def of_questionnaire(owner: Person, logical_id: str) -> FollowUp | None:

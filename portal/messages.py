@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -35,7 +35,9 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Shown:
-    """One message. ``own``: of the side that looks. ``fate``: of its own ones, whether they were opened there."""
+    """One message. ``own``: of the side that looks. ``fate``: of its own ones, whether they were opened there.
+    ``page``: of the questionnaire it asks or answers, or "".
+    """
 
     letter: Letter
     own: bool
@@ -43,6 +45,7 @@ class Shown:
     moment: str
     new: bool
     fate: str
+    page: str
 
 
 class MessageForm(forms.Form):
@@ -115,14 +118,19 @@ def readable(records: RecordSet) -> list[Conversation]:
     return sorted(found, key=lambda each: each.name.casefold())
 
 
-def shown(letters: Iterable[Letter], *, her: str, by_her: bool) -> list[Shown]:
-    """``her``: what she is called, "" where she looks herself; ``by_her``: whether it is her side that looks."""
-    return [_shown(each, own=each.from_her is by_her, her=her) for each in letters]
+def shown(letters: Iterable[Letter], *, her: str, by_her: bool, pages: Mapping[str, str]) -> list[Shown]:
+    """``her``: what she is called, "" where she looks herself; ``by_her``: whether it is her side that looks;
+    ``pages``: of questionnaires, by the message that asks or answers.
+    """
+    return [
+        _shown(each, own=each.from_her is by_her, her=her, page=pages.get(each.stored.logical_id, ""))
+        for each in letters
+    ]
 
 
-def _shown(letter: Letter, *, own: bool, her: str) -> Shown:
+def _shown(letter: Letter, *, own: bool, her: str, page: str) -> Shown:
     fate = ""
     if own:
         fate = _("opened %(moment)s") % {"moment": when.moment(letter.seen)} if letter.seen else _("not opened yet")
     who = her if letter.from_her else letter.who
-    return Shown(letter, own, who, when.moment(letter.sent), not own and letter.seen is None, fate)
+    return Shown(letter, own, who, when.moment(letter.sent), not own and letter.seen is None, fate, page)

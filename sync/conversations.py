@@ -202,6 +202,11 @@ def mark_seen(owner_id: int, letters: Iterable[Letter], *, by_her: bool, at: dat
     return new.update(seen=at)
 
 
+def open_one(owner_id: int, logical_id: str, *, by_her: bool, at: datetime) -> None:
+    """One message of the other side, opened where it is shown by itself."""
+    Message.objects.filter(owner_id=owner_id, logical_id=logical_id, from_her=not by_her, seen=None).update(seen=at)
+
+
 def unread(owner_id: int) -> dict[int, int]:
     """How many messages of clinics she has not opened, by source. One statement, by index."""
     new = Message.objects.filter(owner_id=owner_id, from_her=False, seen__isnull=True)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from consent import gate
 from portal import elements, follow_ups, looking, pages, questionnaires, when
 from portal.questionnaires import AnswerForm, Asked
 from portal.views.entries import NOT_KEPT, Written, correct_one, origin, take_back_one
@@ -28,13 +29,15 @@ ANSWERS = Written(written.ANSWERS, "portal:own_answers", "portal:own_answer_corr
 def listing(request: HttpRequest) -> HttpResponse:
     """What she can answer, and what she has answered, newest first."""
     person = pages.person(request)
-    with looking.at_records(request, interaction="search") as look:
+    with looking.at_records(request, interaction="search", told=gate.READ_MESSAGES) as look:
         wanted, asked = follow_ups.listed(person, look.records, at=timezone.now())
+        look.saw(asked)
+    with looking.at_records(request, interaction="search") as look:
         every, active = questionnaires.of(look.records, without={each.logical_id for each in asked})
         hers = sources.hers().pk
         page = look.records.search(Query.of(written.ANSWERS).page(LISTED))
         answered = [each for each in page.entries if each.source_id == hers]
-        look.saw([*asked, *active, *answered])
+        look.saw([*active, *answered])
         shown = [_listed(each, every) for each in answered]
         return render(request, "portal/questionnaires.html", {"wanted": wanted, "every": every, "answered": shown})
 

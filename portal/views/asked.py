@@ -100,7 +100,7 @@ def _opened(request: HttpRequest, uid: UUID) -> Opened:
     to = correspondence.one(owner, found.organization.uid, at=at) if found else None
     if found is None or to is None:
         raise Http404
-    with looking.at_records(request, interaction="read") as look:
+    with looking.at_records(request, interaction="read", told=gate.READ_MESSAGES) as look:
         stored, given = follow_ups.questionnaire(look.records, found), follow_ups.response(look.records, found)
         ask = look.records.read(conversations.KIND, found.ask)
         if stored is None or ask is None:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.contrib import messages as flashes
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from consent import gate
-from portal import looking, messages, pages
+from portal import follow_ups, looking, messages, pages
 from portal.looking import Look
 from portal.messages import MessageForm
 from records.query import InvalidSearch
 from smartlaunch import correspondence
 from smartlaunch.correspondence import Correspondent
 from sync import conversations
+from sync.conversations import Letter
 
 
 @require_safe
@@ -65,12 +68,22 @@ def _thread(
         "acting": look.acting,
         "name": whom.partner.name if whom else messages.named(organization),
         "whom": whom,
-        "letters": messages.shown(thread.letters, her=look.acting.name if look.acting else "", by_her=True),
+        "letters": messages.shown(
+            thread.letters,
+            her=look.acting.name if look.acting else "",
+            by_her=True,
+            pages={} if look.acting else _pages(look.owner.pk, thread.letters),
+        ),
         "earlier": thread.earlier,
         "further": "after" in request.GET,
         "form": form,
     }
     return render(request, "portal/conversation.html", context)
+
+
+def _pages(owner_id: int, letters: Iterable[Letter]) -> dict[str, str]:
+    found = follow_ups.told_of(owner_id, letters)
+    return {letter: reverse("portal:asked", args=[each.pk]) for letter, each in found.items()}
 
 
 def _sent(request: HttpRequest, whom: Correspondent | None) -> HttpResponse:
