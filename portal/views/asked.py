@@ -106,6 +106,8 @@ def _opened(request: HttpRequest, uid: UUID) -> Opened:
         if stored is None or ask is None:
             raise Http404
         look.saw([ask, stored, *([given] if given else [])])
+    if request.method != "HEAD":
+        conversations.open_one(owner.pk, found.ask, by_her=True, at=at)
     who, words = (
         elements.text(ask.resource, "sender", "display"),
         elements.text(ask.resource, "payload", "contentString"),
