@@ -27,7 +27,7 @@ import pypdfium2
 MEGABYTE: Final = 1024 * 1024
 MEMORY: Final = 384 * MEGABYTE
 """Of addresses: libraries, the document, its page as pixels."""
-SECONDS: Final = 5
+SECONDS: Final = 4
 """Of processor."""
 LARGEST: Final = 16 * MEGABYTE
 """Of an answer."""

@@ -17,10 +17,11 @@ from standards.fhir import json
 
 BYTES_MAX: Final = 32 * 1024 * 1024
 """Of a document that is drawn at all."""
-PATIENCE_SECONDS: Final = 10
-"""Of waiting for a page, and of waiting for its turn."""
+DRAWING_SECONDS: Final = 6
+WAITING_SECONDS: Final = 2
+"""For a turn. Short, because who waits holds a thread of the server that others want."""
 _TURNS: Final = threading.BoundedSemaphore(2)
-"""How many pages one process of the server has drawn at a time: bounds the memory that documents can ask for."""
+"""How many pages one process of the server has drawn at a time, which leaves it threads and memory for all else."""
 _PROGRAM: Final = Path(__file__).with_name("program.py")
 """Never imported: PDFium has no place in the memory of the server."""
 _ANSWER_MAX: Final = 16 * 1024 * 1024
@@ -59,7 +60,7 @@ class Sheet:
 
 
 def draw(data: bytes, number: int) -> Sheet:
-    """One page. Raises Undrawn. Takes a tenth of a second, never longer than twice ``PATIENCE_SECONDS``."""
+    """One page. Raises Undrawn. Takes some tenths of a second, and eight seconds where it fails."""
     if len(data) > BYTES_MAX:
         raise Undrawn(Trouble.LARGE)
     if not hasattr(os, "memfd_create"):
@@ -72,7 +73,7 @@ def draw(data: bytes, number: int) -> Sheet:
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    if not _TURNS.acquire(timeout=PATIENCE_SECONDS):
+    if not _TURNS.acquire(timeout=WAITING_SECONDS):
         raise Undrawn(Trouble.BUSY)
     try:
         yield
@@ -106,7 +107,7 @@ def _run(number: int, document: int, answer: int) -> None:
         # No secret of the server is in its surroundings, and nothing it says goes into a log.
         subprocess.run(  # noqa: S603 - our own program
             command, stdin=document, stdout=answer, stderr=subprocess.DEVNULL, env={}, cwd="/", check=True,
-            timeout=PATIENCE_SECONDS,
+            timeout=DRAWING_SECONDS,
         )  # fmt: skip
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         raise Undrawn(Trouble.BROKEN) from error
