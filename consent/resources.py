@@ -15,6 +15,7 @@ from consent import contributions, texts
 from consent.models import Act, Decision, Grantee
 from consent.terms import Terms
 from records import labels
+from records.sources import CONVERSATION_URL
 from standards.smart import scopes
 from standards.smart.scopes import ResourceScope
 
@@ -71,7 +72,8 @@ def consent(
 def _provision(decision: Decision, sources: Mapping[int, tuple[str, str]]) -> dict[str, Any]:
     terms, refused = Terms.of(decision.terms), decision.act == Act.REFUSE
     scopes_meant = decision.scopes_refused if refused else decision.scopes_granted
-    origins = [_source(*sources[one]) for one in sorted(terms.sources or ()) if one in sources]
+    named = dict.fromkeys(_told(*sources[one]) for one in sorted(terms.sources or ()) if one in sources)
+    origins = [_source(name, url) for name, url in named]
     said: dict[str, Any] = {
         "type": "deny" if refused else "permit",
         "period": _period(decision.decided, decision.ends),
@@ -122,6 +124,12 @@ def _recipient(decision: Decision) -> dict[str, Any]:
         "role": _concept(f"{_TERMINOLOGY}/v3-ParticipationType", "IRCP"),
         "reference": {"identifier": {"system": system, "value": decision.grantee}, "display": decision.grantee_name},
     }
+
+
+def _told(name: str, url: str) -> tuple[str, str]:
+    """Name and address of a source. With which clinics she writes is no other reader's business (docs/adr/0037)."""
+    is_conversation = url.startswith(CONVERSATION_URL)
+    return ("Messages with clinics", CONVERSATION_URL.rstrip(":")) if is_conversation else (name, url)
 
 
 def _source(name: str, url: str) -> dict[str, Any]:

@@ -107,11 +107,16 @@ def _otherwise(
     known = set(without)
     found: dict[int, dict[names.Name, datetime]] = {}
     for count in counts:
-        if count.changed >= since and count.source_id not in known and count.resource_type not in _UNTOLD:
+        if count.changed >= since and count.source_id not in known and not _is_untold(count):
             kind = kinds.of(count.resource_type, count.categories)[0].name
             held = found.setdefault(count.source_id, {})
             held[kind] = max(count.changed, held.get(kind, count.changed))
     return found
+
+
+def _is_untold(count: KindCount) -> bool:
+    """Messages are told of where they wait for her."""
+    return count.resource_type in _UNTOLD or "MSG" in count.labels
 
 
 # What comes along with other records, and what we keep ourselves of her.

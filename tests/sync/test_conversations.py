@@ -300,6 +300,22 @@ def test_decision_tells_in_fhir_that_messages_are_withheld():
     assert denied(Terms(labels=chosen())) == []
 
 
+def test_decision_that_names_sources_does_not_tell_with_which_clinics_she_writes():
+    person, partner, _ = both_wrote()
+    source = sources.conversation(partner.uid).pk
+
+    decision = grant(person, terms=Terms(sources=frozenset({source})))
+    told = consent(
+        decision, patient_id="p", status="active", changed=decision.decided, sources=sources.addresses([source])
+    )
+
+    assert told["provision"]["actor"][-1]["reference"] == {
+        "identifier": {"system": "urn:ietf:rfc:3986", "value": "urn:tributary:conversation"},
+        "display": "Messages with clinics",
+    }
+    assert "Riverside" not in str(told)
+
+
 def test_second_click_sends_nothing_and_gives_the_same_message():
     person, partner = people.sign_up(), clinic()
     holder = shared(person, partner)
