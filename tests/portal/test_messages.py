@@ -14,6 +14,7 @@ from audit.models import Event
 from benchmarks import walk
 from consent import ledger
 from consent.models import Grantee
+from consent.terms import Terms
 from custody import downloads, erasures
 from records.query import Query
 from smartlaunch import notices
@@ -21,6 +22,7 @@ from sync import conversations
 from sync.models import Message
 from tests.clinic import charts
 from tests.consent.test_delegations import delegate
+from tests.fhirapi import people as api
 from tests.portal import people
 from tests.portal.test_entries import records
 from tests.portal.test_hospitals import words
@@ -344,3 +346,22 @@ def test_her_whole_download_has_every_message_and_her_erasure_leaves_none():
     erasure = erasures.ask(person, at=timezone.now(), now=True)
     assert erasures.perform(erasure.pk, at=timezone.now())
     assert not Message.objects.filter(owner_id=person.pk).exists()
+
+
+def test_app_reads_messages_over_the_api_only_where_she_chose_the_kind_and_writes_none():
+    person, organization, _ = at_a_clinic()
+    logical_id = charts.write(person, organization, "May I run again?")
+    chosen, other = (
+        api.let_in(person, "patient/Communication.cruds", "patient/Provenance.rs", "patient/AuditEvent.rs", terms=terms)
+        for terms in (Terms(labels=frozenset({"MSG"})), Terms())
+    )
+    assert chosen.get("/Communication").json()["total"] == 1
+    assert chosen.get(f"/Communication/{logical_id}").status_code == 200
+    assert chosen.get("/Provenance").json()["total"] == 1
+
+    assert [other.get(f"/{kind}").json()["total"] for kind in ("Communication", "Provenance")] == [0, 0]
+    missing, hidden = (other.get(f"/Communication/{name}") for name in ("nowhere", logical_id))
+    assert hidden.status_code == missing.status_code == 404
+    assert "write-message" not in other.get("/AuditEvent").content.decode()
+    posted = {"resourceType": "Communication", "status": "completed"}
+    assert chosen.post_json("/Communication", posted).status_code == 403
