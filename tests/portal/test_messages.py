@@ -364,4 +364,4 @@ def test_app_reads_messages_over_the_api_only_where_she_chose_the_kind_and_write
     assert hidden.status_code == missing.status_code == 404
     assert "write-message" not in other.get("/AuditEvent").content.decode()
     posted = {"resourceType": "Communication", "status": "completed"}
-    assert chosen.post_json("/Communication", posted).status_code == 403
+    assert chosen.post_json("/Communication", posted).status_code == 405
