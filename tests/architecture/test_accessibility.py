@@ -106,6 +106,7 @@ def at(page: Page, address: str, see: Callable[[], T]) -> T:
     return see()
 
 
+@pdfs.drawing
 @pytest.mark.parametrize("data", [pdfs.of_pages(30), pdfs.of_pages(1, drawn=b"0 0 m 9 9 l S"), pdfs.locked()])
 def test_no_page_of_a_pdf_breaks_a_rule(open_page, axe, data):
     """It stands in a frame where no script looks at it, so here it is looked at by itself."""

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from html import unescape
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -25,7 +24,8 @@ from tests.portal import pdfs, people
 from tests.portal.test_documents import holding, note, shown
 from tests.portal.test_pages import sign_in
 
-PROGRAM = Path(sheets.__file__).with_name("program.py")
+pytestmark = pdfs.drawing
+PROGRAM = pdfs.PROGRAM
 PDF = "application/pdf"
 EMBEDDED = "ccda/hl7-ccda-examples/Unstructured/CDA_with_Embedded_PDF"
 
