@@ -381,7 +381,9 @@ def test_when_she_stops_the_clinic_it_is_closed_and_opens_again_when_she_shares_
     assert hers.post(f"/asked/{follow_up.pk}/", ANSWERS).status_code == 302
     stop(person)
     assert "Nothing is shared with Riverside" in said(answers(visit, browser, follow_up))
-    assert "Worse" in said(hers.get(f"/asked/{follow_up.pk}/"))
+    kept = said(hers.get(f"/asked/{follow_up.pk}/"))
+    assert "Worse" in kept
+    assert "it can no longer read it here" in kept
     assert hers.post(f"/asked/{follow_up.pk}/take-back/", {"version": "1"})["Location"] == f"/asked/{follow_up.pk}/"
 
 
