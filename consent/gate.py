@@ -603,9 +603,11 @@ def _rules_of_scope(scope: Scope, terms: Terms, letter: str) -> Iterator[Rule]:
         until=terms.until,
     )
     yield rule
-    if rule.windowed and scope.resource in ("*", PATIENT) and not scope.filters:
-        # Who she is has no time: a window is about what happened, and an app is told her Patient at every launch.
-        yield replace(rule, resource_type=PATIENT, since=None, until=None)
+    if (rule.windowed or rule.sources is not None) and scope.resource in ("*", PATIENT) and not scope.filters:
+        # Who she is has no time: a window is about what happened, and an app is told her Patient at every launch. It
+        # is of no source she could leave out, and says what those say that she did not (records.composition).
+        held = None if rule.sources is None else rule.sources | {sources.own().pk}
+        yield replace(rule, resource_type=PATIENT, sources=held, since=None, until=None)
     # A large attachment lives in a Binary of its own and is readable exactly where its home is.
     if letter == "r" and scope.resource not in ("*", "Binary"):
         yield replace(rule, resource_type="Binary", filters=(*rule.filters, ("context", scope.resource)))

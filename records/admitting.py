@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from records import keys, predicates, provenances, searching, statements
+from accounts.models import Person
+from records import composition, keys, predicates, provenances, searching, statements, tagging
 from records.models import Record, RecordVersion
 from records.numbering import TYPE_NUMBER
 from records.opening import Opener, Stored
@@ -55,7 +56,22 @@ class Admitted:
 
     def _looks_through(self, resource_type: str) -> bool:
         """Whether these records may name what the rules hide."""
+        if resource_type == composition.KIND:
+            return composition.hides_any(self.rules)
         return resource_type == provenances.KIND and provenances.hides_any(self.rules)
+
+    def _of_sources(self) -> list[dict[str, Any]]:
+        """The Patients of her sources that the rules admit, oldest record first."""
+        owner_keys = keys.ensure(self.owner_id)
+        sql = (
+            Sql()
+            .add(f"SELECT {searching.COLUMNS} FROM records_record r WHERE")  # noqa: S608
+            .extend(searching.of_type(self.owner_id, composition.KIND))
+            .add("AND NOT r.deleted AND r.logical_id <> %s AND", self.patient_id)
+            .extend(self._predicate(composition.KIND))
+            .add("ORDER BY r.id")
+        )
+        return [one.resource for one in self._opened(owner_keys, statements.run(sql))]
 
     def _told(self, found: Sequence[Stored]) -> list[Stored | None]:
         """Each as it may be told; None for a Provenance of nothing that may be seen, and for its deletion."""
@@ -83,14 +99,28 @@ class Admitted:
 
     def _bodies_told(self, found: Sequence[tuple[str, bytes]]) -> list[bytes | None]:
         """The same by type and body."""
-        opened = {place: json.loads(body) for place, (kind, body) in enumerate(found) if self._looks_through(kind)}
-        visible = self._visible({name for resource in opened.values() for name in provenances.named(resource)})
+        opened = {
+            place: json.loads(body) for place, (kind, body) in enumerate(found) if body and self._looks_through(kind)
+        }
+        naming = [resource for place, resource in opened.items() if found[place][0] == provenances.KIND]
+        visible = self._visible({name for resource in naming for name in provenances.named(resource)})
         bodies: list[bytes | None] = [body for _, body in found]
         for place, resource in opened.items():
-            told = provenances.told(resource, visible)
+            told = (
+                self._patient_told(resource)
+                if found[place][0] == composition.KIND
+                else provenances.told(resource, visible)
+            )
             if told != resource or told is None:
                 bodies[place] = None if told is None else json.dumps(told)
         return bodies
+
+    def _patient_told(self, resource: dict[str, Any]) -> dict[str, Any]:
+        """What a source says of her stands as it is; her one Patient says what those say that may be seen."""
+        if resource.get("id") != self.patient_id:
+            return resource
+        known = [tagging.untagged(one) for one in self._of_sources()]
+        return composition.told(resource, Person.objects.get(pk=self.owner_id), known)
 
     def _visible(self, names: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those of these (type, id) that the rules admit, deleted ones too."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from records import indexing, predicates, provenances
+from records import composition, indexing, predicates, provenances
 from records.blinding import Blinding
 from records.models import Dating
 from records.numbering import PARAMETER_NUMBER
@@ -59,7 +59,7 @@ class Bounds:
 class Plan:
     """A compiled query. ``nothing``: it can have no answer; ``tests``: what is left to ask of opened resources.
 
-    ``named``: what rows answer by the records a Provenance names, to be asked again of what it may name.
+    ``named``: what rows answer of a Provenance or a Patient, to be asked again of what it may tell.
     ``floor``: what begins before it is not wanted, µs since 1970 UTC.
     """
 
@@ -74,7 +74,7 @@ class Plan:
     nothing: bool = False
 
     def holds(self, told: Mapping[str, Any]) -> bool:
-        """Whether a Provenance still answers the query as far as it may be told (provenances.py)."""
+        """Whether a Provenance or a Patient still answers the query as far as it may be told."""
         return all(test(told) for test in (*self.tests, *self.named))
 
 
@@ -124,7 +124,7 @@ def _place(made: Plan, clause: Clause, resource_type: str, blinding: Blinding, p
     if rows is not None:
         made.nothing |= not rows.values and not rows.negated
         made.probes.append(rows)
-        if resource_type == provenances.KIND:
+        if resource_type in (provenances.KIND, composition.KIND):
             made.named.append(test)
     elif clause.code == indexing.MAIN_DATE.get(resource_type) and clause.modifier is None:
         _date(made, clause, test)

@@ -51,7 +51,7 @@ class RecordSet(WithPast):
             if size <= 0:
                 break
         taken = len(entries)
-        if self._looks_through(provenances.KIND) and any(one.resource_type == provenances.KIND for one in entries):
+        if any(self._looks_through(kind) for kind in {one.resource_type for one in entries}):
             told = self._bodies_told([(one.resource_type, one.body) for one in entries])
             entries = [one._replace(body=body) for one, body in zip(entries, told, strict=True) if body is not None]
         return sweeping.Stretch(entries, sweeping.cursor(rows[taken - 1][0]) if taken < len(rows) else None)
@@ -201,7 +201,7 @@ class RecordSet(WithPast):
         after: Position | None,
         at_once: int = _OPENED_AT_ONCE,
     ) -> Iterator[tuple[tuple[Any, ...], Stored]]:
-        """The rows of Provenances that answer the query by what they may name, opened in batches."""
+        """The rows of Provenances and Patients that answer the query by what they may tell, opened in batches."""
         while True:
             rows = statements.run(self._statement(made, query, owner_keys, after), at_once)
             told = self._told(self._opened(owner_keys, rows))

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from consent import gate, ledger, preview
 from consent.terms import Terms
-from records import marks
+from records import marks, patient, sources
 from records.labels import ACT_CODE, CONFIDENTIALITY
 from records.query import Query
+from records.sweeping import Sweep
+from standards.fhir import json
 from standards.smart import scopes
 from tests.consent.test_ledger import grant
 from tests.records.people import AT, CATEGORY, observation, put, sign_up, source
@@ -320,6 +322,54 @@ def test_a_window_leaves_her_own_patient_readable_and_nothing_else_without_a_tim
     assert seen(person, app, "Practitioner") == seen(person, app) == set()
     named = reader(person, "patient/Patient.rs", "patient/Observation.rs", since=since)
     assert seen(person, named, "Patient") == {person.patient_id}
+
+
+RIVERSIDE, CEDAR = "https://riverside.example/mrn", "https://cedar.example/mrn"
+
+
+def known_to_two(person) -> None:
+    """Her Patient at two hospitals, and the one composed of them."""
+    for name, system, phone in (("Riverside", RIVERSIDE, "555-0101"), ("Cedar", CEDAR, "555-0102")):
+        said = {
+            "resourceType": "Patient",
+            "id": name.lower(),
+            "identifier": [{"system": system, "value": "7"}],
+            "name": [{"family": "Ejemplo", "given": ["Ana"], "text": f"Ana of {name}"}],
+            "telecom": [{"system": "phone", "value": phone}],
+            "birthDate": "1970-01-02",
+        }
+        put(person, said, source_id=source(name))
+    patient.compose(person.pk, at=AT)
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["ours ticked", "ours not ticked"])
+def test_her_patient_says_nothing_of_a_source_she_left_out(own):
+    person = sign_up()
+    known_to_two(person)
+    chosen = {source("Cedar"), *([sources.own().pk] if own else [])}
+    everything = read(person, reader(person, "patient/*.rs"), "Patient", person.patient_id)
+    assert {one["system"] for one in everything.resource["identifier"]} >= {RIVERSIDE, CEDAR}
+
+    app = reader(person, "patient/*.rs", sources=frozenset(chosen))
+
+    records = gate.readable(owner_id=person.pk, reader=app, interaction="search", at=AT)
+    name, query = ("Patient", person.patient_id), Query.of("Patient").where("_id", person.patient_id)
+    told = [
+        read(person, app, *name).body,
+        *(one.body for one in records.search(query).entries),
+        *(one.body for one in records.history(*name)),
+        *(one.body for one in records.everything(Sweep(frozenset({"Patient"})), count=9, size=10**6).entries),
+    ]
+    assert len(told) == 5  # all that was asked for, and in the last one the Patient that Cedar sent
+    assert [word for body in told for word in (b"riverside", b"Riverside", b"555-0101") if word in body] == []
+    assert json.loads(told[0])["birthDate"] == "1970-01-02"
+    assert [one["system"] for one in json.loads(told[0])["identifier"]] == ["urn:ietf:rfc:3986", CEDAR]
+    found = {
+        system: records.search(Query.of("Patient").where("identifier", f"{system}|7")).entries
+        for system in (RIVERSIDE, CEDAR)
+    }
+    assert {system: len(entries) for system, entries in found.items()} == {RIVERSIDE: 0, CEDAR: 2}
+    assert records.count(Query.of("Patient").where("identifier", f"{RIVERSIDE}|7")) == 0
 
 
 @pytest.mark.parametrize("kind", ["organization", "clinician", "link"])

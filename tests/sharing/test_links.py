@@ -20,6 +20,7 @@ from consent.models import Grantee, HiddenRecord
 from consent.terms import Terms
 from gateway import limits
 from records import keys, labels
+from records.models import Source
 from sharing import contents, links, openings
 from sharing.links import State
 from sharing.models import PASSCODE_TRIES, Content, HealthLink
@@ -318,6 +319,18 @@ def test_time_and_sources_bound_a_link_as_they_bound_an_app():
     narrowed = makers.receiver(makers.make(owner, content=Content.RECORDS, terms=Terms(since=since)))
 
     assert ids(narrowed.bundle(passcode=CODE), "Condition") == {"lake"}
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_summary_of_one_hospital_says_whose_it_is_and_nothing_of_another(live):
+    owner = makers.owner()
+    people.store_records(owner, [people.condition(owner, "lake")], hospital="Lakeside")
+    terms = Terms(sources=frozenset({Source.objects.get(name="Lakeside").pk}))
+
+    bundle = makers.receiver(makers.make(owner, live=live, terms=terms)).bundle(passcode=CODE)
+
+    assert ips_rules.broken(bundle) == []
+    assert (ids(bundle, "Condition"), ids(bundle, "Patient")) == ({"lake"}, {owner.patient_id})
 
 
 def test_openings_and_refusals_are_in_her_access_log():
