@@ -138,10 +138,10 @@ def last_day(prescription: Any) -> datetime | None:
     each repeat; None where it says neither, or in a unit that is no number of days.
     """
     request = elements.first(prescription, "dispenseRequest")
-    if end := _moment(elements.text(elements.first(request, "validityPeriod"), "end")):
+    if end := _day(elements.text(elements.first(request, "validityPeriod"), "end")):
         return end
     duration = elements.first(request, "expectedSupplyDuration")
-    begun, days = _moment(elements.text(prescription, "authoredOn")), _DAYS.get(elements.text(duration, "code"))
+    begun, days = _day(elements.text(prescription, "authoredOn")), _DAYS.get(elements.text(duration, "code"))
     amount, repeats = elements.first(duration, "value"), elements.first(request, "numberOfRepeatsAllowed") or 0
     if begun is None or days is None or amount is None or not isinstance(repeats, int):
         return None
@@ -149,6 +149,11 @@ def last_day(prescription: Any) -> datetime | None:
         return begun + timedelta(days=float(amount) * days * (1 + repeats))
     except (OverflowError, TypeError, ValueError):
         return None
+
+
+def _day(text: str) -> datetime | None:
+    """The day as it was written there, whatever day it was in Greenwich."""
+    return _moment(text[:10])
 
 
 def _moment(text: str) -> datetime | None:

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
-from django.core.mail import send_mail
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import formats, timezone, translation
@@ -17,6 +16,7 @@ from accounts.notices import Notice
 from consent import delegations
 from consent.delegations import Standing
 from gateway import authorizations
+from gateway import notices as mail
 from gateway.models import Authorization
 from portal import invitations
 
@@ -83,9 +83,7 @@ def _remind(authorization: Authorization, *, at: datetime) -> bool:
         else:
             subject = _("%(app)s can see your record until %(day)s") % told
         body = render_to_string("portal/mail/ending.txt", told)
-    try:
-        send_mail(subject, body, None, [person.email])
-    except OSError:
+    if not mail.send(subject, body, person.email):
         Authorization.objects.filter(pk=authorization.pk).update(reminded=None)
         return False
     return True

@@ -52,6 +52,9 @@ _STATES: Final[dict[State, str | Promise]] = {
     State.STOPPED: gettext_lazy("stopped"),
 }
 _LOOKS_MAX: Final = 50
+NAMELESS: Final = gettext_lazy(
+    "A summary says whose it is, and you hid your own details from everyone. Show them again, or choose the records."
+)
 
 
 class CountedForm(choosing.ChoiceForm):

@@ -41,9 +41,20 @@ class Written:
 
 def write(content: str, decision: Decision, *, at: datetime) -> Written:
     """What this decision lets a link of hers show now. Raises gate.ConsentMissing, LinkClosed."""
-    reader = gate.Holder(Grantee.LINK, decision.grantee, decision.pk)
-    records = gate.readable(owner_id=decision.owner_id, reader=reader, interaction="search", at=at)
+    records = _readable(decision, at)
     return summary(records, at=at) if content == Content.SUMMARY else collection(records, at=at)
+
+
+def check(content: str, decision: Decision, *, at: datetime) -> None:
+    """Raises LinkClosed where a summary could not say whose it is: she hid her own Patient from everybody."""
+    records = _readable(decision, at)
+    if content == Content.SUMMARY and not records.holds(_PATIENT, records.patient_id):
+        raise LinkClosed("no patient to write a summary of")
+
+
+def _readable(decision: Decision, at: datetime) -> RecordSet:
+    reader = gate.Holder(Grantee.LINK, decision.grantee, decision.pk)
+    return gate.readable(owner_id=decision.owner_id, reader=reader, interaction="search", at=at)
 
 
 def summary(records: RecordSet, *, at: datetime) -> Written:

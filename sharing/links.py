@@ -83,7 +83,7 @@ class Address:
 
 @transaction.atomic
 def make(owner: Person, wish: Wish, *, read: Reading, at: datetime, origin: str = "") -> HealthLink:
-    """The content of a frozen one is written at once. Raises TooManyLinks."""
+    """The content of a frozen one is written at once. Raises TooManyLinks, LinkClosed."""
     Person.objects.select_for_update(no_key=True).get(pk=owner.pk)  # two at once would both count one too few
     if sum(each.state is State.OPEN for each in of(owner, at=at)) >= ACTIVE_MAX:
         raise TooManyLinks(f"owner {owner.pk}")
@@ -104,6 +104,7 @@ def make(owner: Person, wish: Wish, *, read: Reading, at: datetime, origin: str 
         read=replace(read, shown={**read.shown, "purpose": wish.purpose}) if wish.purpose else read,
         at=at,
     )
+    contents.check(wish.content, decision, at=at)
     frozen = None if wish.live else contents.write(wish.content, decision, at=at)
     link = HealthLink.objects.create(
         uid=uid,

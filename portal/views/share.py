@@ -16,6 +16,7 @@ from consent import ledger, texts
 from portal import pages, pictures, shares, when
 from portal.shares import LinkForm
 from sharing import links
+from sharing.errors import LinkClosed
 from sharing.links import Standing, State
 
 
@@ -41,6 +42,8 @@ def make(request: HttpRequest) -> HttpResponse:
             link = links.make(person, form.wish(), read=_reading(), at=at, origin=_origin(request))
         except links.TooManyLinks:
             form.add_error(None, _("As many links as you may have are open. Stop one first."))
+        except LinkClosed:
+            form.add_error("content", shares.NAMELESS)
         else:
             messages.success(request, _("The link is ready. Give it only to whom you mean."))
             return redirect("portal:show_link", uid=link.uid)

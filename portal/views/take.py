@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Final, cast
 
 from django import forms
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -20,11 +21,12 @@ from audit.models import Action, Agent
 from consent import gate
 from consent.terms import Terms
 from gateway import scopes
-from portal import choosing, pages, papers
+from portal import choosing, pages, papers, shares
 from portal.shares import CountedForm
 from records import labels, patient
 from records.reading import RecordSet
 from sharing import contents
+from sharing.errors import LinkClosed
 
 _FORM_NAMES: Final[tuple[tuple[str, str | Promise], ...]] = (
     ("pdf", gettext_lazy("A summary to read or print (PDF)")),
@@ -58,7 +60,10 @@ def choose(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and request.POST.get("answer") == "count":
         form.counted()
     elif request.method == "POST" and form.is_valid():
-        return _file(request, person, form)
+        try:
+            return _file(request, person, form)
+        except LinkClosed:
+            form.add_error("form", shares.NAMELESS)
     return render(request, "portal/take.html", {"form": form})
 
 
@@ -70,7 +75,11 @@ def emergency(request: HttpRequest) -> HttpResponse:
     person, at, all_of_it = pages.person(request), timezone.now(), request.GET.get("sensitive") == "1"
     chosen = frozenset(labels.names(labels.SENSITIVE)) if all_of_it else frozenset[str]()
     records = _part(person, (choosing.WHOLE,), Terms(labels=chosen))
-    told = papers.urgent(records, at=at)
+    try:
+        told = papers.urgent(records, at=at)
+    except LinkClosed:
+        messages.warning(request, shares.NAMELESS)
+        return redirect("portal:share")
     if request.method == "GET":
         _note(request, person, "emergency", told.types)
     context = {

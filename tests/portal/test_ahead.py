@@ -93,8 +93,9 @@ def test_looking_again_waits_half_an_hour():
     "request_",
     [
         {"dispenseRequest": {"validityPeriod": {"end": "2026-03-09"}}},
+        {"dispenseRequest": {"validityPeriod": {"end": "2026-03-09T23:59:59-05:00"}}},
         {
-            "authoredOn": "2026-02-07",
+            "authoredOn": "2026-02-07T22:00:00-05:00",
             "dispenseRequest": {"numberOfRepeatsAllowed": 1, "expectedSupplyDuration": {"value": 15, "code": "d"}},
         },
     ],

@@ -15,6 +15,7 @@ from audit import events
 from consent import gate, ledger
 from portal import papers
 from records import labels
+from sharing.models import HealthLink
 from standards.fhir import validation
 from sync.sources.wearables import observations
 from sync.sources.wearables.readings import Device, DeviceKind
@@ -106,6 +107,26 @@ def test_papers_call_a_reading_by_what_was_measured_and_say_how_bad_a_reaction_i
     assert told["Body weight"].startswith("70 kg")
     assert "Scale" not in told
     assert told["Nuts"] == "riesgo: alto; activo"
+
+
+@pytest.mark.parametrize("live", ["live", "frozen"])
+def test_whoever_hid_her_own_details_is_told_why_there_is_no_summary(live):
+    owner = makers.owner()
+    client = people.browser_of(owner)
+    wish = {"kinds": ["everything"], "label": "x", "content": "summary", "moving": live, "length": "7"}
+    hidden = f"/record/Patient/{owner.patient_id}/hide/"
+    assert client.get("/share/emergency/").status_code == 200
+
+    client.post(hidden, {"hide": "everyone"})
+
+    told = [
+        client.post("/share/new/", wish),
+        client.post("/share/take/", {"kinds": ["everything"], "form": "pdf"}),
+        client.get("/share/emergency/", follow=True),
+    ]
+    assert [answer.status_code for answer in told] == [200, 200, 200]
+    assert [b"you hid your own details from everyone" in answer.content for answer in told] == [True, True, True]
+    assert not HealthLink.objects.exists()
 
 
 def test_fhir_files_are_what_they_say():

@@ -48,6 +48,17 @@ def test_she_is_told_once_and_can_renew_from_the_mail():
     assert authorization.reminded is None
 
 
+def test_a_name_with_a_line_break_keeps_nobody_from_being_told():
+    named = let_in(ends_in=5)
+    named.application.name = "Heart\nBcc: everybody@example.org"
+    named.application.save()
+    let_in(ends_in=6)
+
+    assert reminders.remind(at=timezone.now()) == 2
+    told = {message.subject.partition(" can see")[0] for message in mail.outbox}
+    assert told == {"Heart Bcc: everybody@example.org", "Heart Diary"}
+
+
 def test_the_mail_is_in_her_language():
     let_in(language="es")
 
@@ -84,7 +95,7 @@ def test_a_mail_that_could_not_be_sent_is_sent_in_the_next_round(monkeypatch):
         raise ConnectionRefusedError
 
     with monkeypatch.context() as broken:
-        broken.setattr("portal.reminders.send_mail", refuse)
+        broken.setattr("gateway.notices.send_mail", refuse)
         assert reminders.remind(at=timezone.now()) == 0
 
     assert reminders.remind(at=timezone.now()) == 1

@@ -409,7 +409,8 @@ def test_link_of_a_closed_account_opens_nothing():
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"{", b"[]", b"\xff", b'{"recipient": ""}', b'{"recipient": 7}', b'{"recipient": "x", "passcode": 1}',
+        b"", b"{", b"[]", b"\xff", b'{"recipient": ""}', b'{"recipient": "\\u0000\\u202e "}',
+        b'{"recipient": 7}', b'{"recipient": "x", "passcode": 1}',
         b'{"recipient": "x", "embeddedLengthMax": "all"}', b'{"recipient": "x", "embeddedLengthMax": -1}',
         b'{"recipient": "' + b"x" * 10_001 + b'"}',
     ],
@@ -420,6 +421,16 @@ def test_malformed_request_is_told_what_is_wrong(body):
     answer = receiver.client.post(receiver.path, body, content_type="application/json")
 
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
+def test_name_a_visitor_gives_cannot_turn_the_letters_of_her_log_round():
+    owner = makers.owner()
+    receiver = makers.receiver(makers.make(owner, passcode=""))
+
+    receiver.client.get(receiver.path, {"recipient": "Dr.\u202e \x00\x1b<b>Eve</b>\n of\u2066 Clinic\ufeff"})
+
+    (seen,) = [event for event in events.of(owner.pk) if event.agent_kind == Agent.LINK]
+    assert seen.agent_name == "Dr. <b>Eve</b> of Clinic"
 
 
 def test_any_origin_may_ask_and_no_cookie_counts():
