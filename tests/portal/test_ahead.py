@@ -56,7 +56,7 @@ def test_she_is_reminded_once_of_when_and_not_of_what_for():
 
     (message,) = mail.outbox
     assert message.to == [person.email]
-    assert message.subject == "You have an appointment on March 3, 2026, midnight."
+    assert message.subject == "You have an appointment on March 3, 2026, 12:00 AM."
     assert "/record/Appointment/visit/" in message.body
     assert "/account/notices/" in message.body
     assert "HIV" not in message.subject + message.body
@@ -138,7 +138,7 @@ def test_a_telephone_is_reached_by_the_stand_in_of_a_sandbox(settings, tmp_path,
     assert ahead.remind(at=AT) == 1
 
     (file,) = (tmp_path / "phone").iterdir()
-    told = {"to": "+15550100199", "words": "You have an appointment on March 3, 2026, midnight.", "language": "en"}
+    told = {"to": "+15550100199", "words": "You have an appointment on March 3, 2026, 12:00 AM.", "language": "en"}
     assert json.loads(file.read_text()) == told
     assert f"-{how}-" in file.name
     assert mail.outbox == []

@@ -113,7 +113,15 @@ def test_papers_call_a_reading_by_what_was_measured_and_say_how_bad_a_reaction_i
 def test_whoever_hid_her_own_details_is_told_why_there_is_no_summary(live):
     owner = makers.owner()
     client = people.browser_of(owner)
-    wish = {"kinds": ["everything"], "label": "x", "content": "summary", "moving": live, "length": "7"}
+    offered = re.findall(r'name="sources" value="(\d+)"', client.get("/share/take/").content.decode())
+    wish = {
+        "kinds": ["everything"],
+        "sources": offered,
+        "label": "x",
+        "content": "summary",
+        "moving": live,
+        "length": 7,
+    }
     hidden = f"/record/Patient/{owner.patient_id}/hide/"
     assert client.get("/share/emergency/").status_code == 200
 
@@ -121,7 +129,7 @@ def test_whoever_hid_her_own_details_is_told_why_there_is_no_summary(live):
 
     told = [
         client.post("/share/new/", wish),
-        client.post("/share/take/", {"kinds": ["everything"], "form": "pdf"}),
+        client.post("/share/take/", {"kinds": ["everything"], "sources": offered, "form": "pdf"}),
         client.get("/share/emergency/", follow=True),
     ]
     assert [answer.status_code for answer in told] == [200, 200, 200]
