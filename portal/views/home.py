@@ -34,7 +34,9 @@ def overview(request: HttpRequest) -> HttpResponse:
     records = gate.readable(owner_id=person.pk, reader=gate.Owner(person.pk), interaction="search", at=at)
     counts = kinds.shown(records.counts())
     connections = hospitals.of(person)
-    held = kinds.tally(counts)
+    given = sources.totals(counts)
+    # What we keep of her ourselves is no record yet: the page says how to begin.
+    held = kinds.tally(counts) if given or connections else []
     return render(
         request,
         "portal/home.html",
@@ -42,9 +44,9 @@ def overview(request: HttpRequest) -> HttpResponse:
             "held": held,
             "has_readings": _has_readings(held),
             "has_days": any(each.kind.slug == "activity" for each in held),
-            "total": sum(count.total for count in counts),
+            "total": sum(count.total for count in counts) if held else 0,
             "flawed": sum(count.problems for count in counts),
-            "sources": sources.totals(counts),
+            "sources": given,
             "connections": connections,
             "asks": asks.waiting(person, at=at),
             "overview": overviews.of(person, counts, connections, at=at),

@@ -69,6 +69,22 @@ def test_the_first_pull_of_a_hospital_is_a_few_words_and_leads_to_all_of_it():
     assert re.search(r'href="/timeline/\?source=\d+"', news)
 
 
+def test_who_has_nothing_from_anybody_is_told_how_to_begin():
+    person = people.sign_up()
+    patient = {"resourceType": "Patient", "id": person.patient_id, "name": [{"text": "Ana Example"}]}
+    with transaction.atomic():
+        store.put_page(owner_id=person.pk, source_id=sources.own().pk, resources=[patient], at=timezone.now())
+
+    page = home(person)
+
+    for address in ("/hospitals/", "/devices/", "/files/", "/own/"):
+        assert f'href="{address}"' in page[page.index("Nothing here yet") :]
+    assert "Nothing needs you just now." not in page
+
+    people.store_records(person, [people.observation(person, "a")])
+    assert "Nothing here yet" not in home(person)
+
+
 def test_what_came_otherwise_is_told_by_its_kinds():
     person = people.sign_up()
     upload = sources.ensure(SourceKind.UPLOAD, "Dr. Old", "urn:uuid:old")

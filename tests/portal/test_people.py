@@ -76,10 +76,12 @@ def pages_of(delegation: Delegation) -> list[str]:
         "for_same": [],
         "for_same_kind": ["problems"],
         "for_differences": [],
+        "for_messages": [],
     }
     named = {pattern.name for pattern in urlpatterns if str(pattern.pattern).startswith("for/")}
-    # What only forms are sent to is asked by itself (test_people_apps), and so is the text of a paper (test_documents).
-    assert named - {"for_open_app", "for_document"} == set(parts)
+    # What only forms are sent to is asked by itself (test_people_apps), and so are the text of a paper (test_documents)
+    # and a conversation (test_messages).
+    assert named - {"for_open_app", "for_document", "for_conversation"} == set(parts)
     return [reverse(f"portal:{name}", args=[delegation.uid, *rest]) for name, rest in parts.items()]
 
 
