@@ -17,16 +17,32 @@ from pytest_django import DjangoDbBlocker
 from xdist.scheduler import LoadScopeScheduling
 
 from fhirapi import capability
-from tests import cookies, network
+from tests import cookies, emptying, network
 from tests.browser import chromium, open_page
 
 JOURNEYS = "tests/journeys/"
+# What takes longest, longest first: it begins early, so that at the end no process is alone with it.
+LONG = (
+    JOURNEYS,
+    "tests/architecture/test_accessibility.py",
+    "tests/architecture/test_other_peoples_ids.py",
+    "tests/sync/test_outages.py",
+    "tests/fhirapi/test_exports_worker.py",
+    "tests/architecture/test_attacks.py",
+    "tests/portal/test_costs_of_pages.py",
+    "tests/conformance/test_past_leaks.py",
+    "tests/sync/test_killed.py",
+    "tests/sync/test_shipments.py",
+    "tests/local/test_demo.py",
+    "tests/consent/test_gate.py",
+)
 
 # How fast a machine makes examples says nothing of what is tested, and this one may be busy.
 settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow], deadline=None)
 settings.load_profile("busy")
 network.close()
 cookies.keep_secrets()
+emptying.delete_rows()
 
 
 @receiver(setting_changed)
@@ -52,8 +68,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    # The whole demo takes longest: it goes first, and the other processes do the rest meanwhile.
-    items.sort(key=lambda item: _company(item.nodeid) != JOURNEYS)
+    place = {company: number for number, company in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(_company(item.nodeid), len(LONG)))
     if config.getoption("--thorough"):
         return
     left_out = [item for item in items if item.get_closest_marker("thorough")]
