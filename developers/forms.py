@@ -43,7 +43,7 @@ class KeysForm(forms.Form):
             return None
         try:
             found = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise forms.ValidationError(_("This is no JSON.")) from error
         if not isinstance(found, dict):
             raise forms.ValidationError(_("A key set is a JSON object with a list of keys."))

@@ -80,6 +80,7 @@ def test_app_is_registered_on_trial_and_its_secret_is_shown_once():
         ({"scopes": "patient/Nonsense.rs"}, "scope"),
         ({"kind": "private_key_jwt"}, "a key set goes with"),
         ({"kind": "private_key_jwt", "jwks": "{"}, "This is no JSON"),
+        ({"kind": "private_key_jwt", "jwks": "[" * 100_000}, "This is no JSON"),
         ({"kind": "backend", "jwks_uri": "http://keys.example/jwks"}, "must be https"),
         ({"homepage_uri": "javascript:alert(1)"}, "valid URL"),
         ({"logo": SimpleUploadedFile("logo.png", b"<svg/>")}, "must be a PNG"),
