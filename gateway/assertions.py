@@ -48,7 +48,7 @@ def claimed_client(assertion: str) -> str:
     """Who the assertion says it is from, not yet believed. Raises ClientRefused."""
     try:
         claims = json.loads(_extracted(assertion).payload)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ClientRefused("an assertion whose claims are no JSON") from error
     subject = claims.get("sub") if isinstance(claims, dict) else None
     if not isinstance(subject, str) or "\x00" in subject:

@@ -128,6 +128,7 @@ def forged_with_other_key(app: App) -> str:
         lambda app: "",
         lambda app: "e30.e30.e30",
         lambda app: "x" * 9000,
+        lambda app: f"eyJhbGciOiJSUzM4NCJ9.{base64.urlsafe_b64encode(b'[' * 4500).decode()}.e30",
     ],
 )
 def test_assertion_that_does_not_hold_is_refused(app, made):
