@@ -25,6 +25,7 @@ FAILURES = (
     processes.ProcessFailed,
     places.PlaceRefused,
     sites.PortTaken,
+    sites.PortMoved,
     seeding.SeedFailed,
     visitor.Lost,
 )
@@ -35,17 +36,18 @@ def up(place: Path) -> list[sites.Site]:
 
     Processes of an earlier start are ended first, so that what runs is the code as it is now.
     """
-    with places.held(place / "run"):
+    with places.held(place / "run"), processes.Doors() as doors:
         processes.stop_all(place=place)
-        everyone = _lay_out(place)
+        everyone = _lay_out(place, doors)
         _prepare(everyone)
         maker = wearables.lay_out(place, everyone[0])
         account = seeding.kept(everyone, place)
         if account is None:
             seeding.fill(everyone, place, maker)
-        started = [*(program for site in everyone for program in programs(site)), wearables.program(maker)]
+        started = [*(program for site in everyone for program in programs(site, doors)), wearables.program(maker)]
         for program in started:
             processes.start(program, place=place)
+        doors.close()
         for program in started:
             if program.ready:
                 processes.await_ready(program, place=place, seconds=READY_SECONDS)
@@ -78,7 +80,7 @@ def watch(place: Path) -> None:
         time.sleep(1)
 
 
-def _lay_out(place: Path) -> list[sites.Site]:
+def _lay_out(place: Path, doors: processes.Doors) -> list[sites.Site]:
     """Servers, databases and configuration of every site, each made if it is not there."""
     given = options.given("DATABASE_URL")
     roles = {name: url for name in sites.ROLE_URLS if (url := options.given(name))}
@@ -91,7 +93,7 @@ def _lay_out(place: Path) -> list[sites.Site]:
         databases |= {slug: postgres.create_database(server, f"hospital_{slug}") for slug in sites.HOSPITALS}
         named = zip(sites.ROLE_URLS, (postgres.WEB_ROLE, postgres.WORKER_ROLE), strict=True)
         roles = {name: server.url_of("tributary", role=role) for name, role in named}
-    everyone = sites.describe(place, _servers(place), databases, roles)
+    everyone = sites.describe(place, _servers(place), databases, roles, doors=doors)
     for site in everyone:
         sites.write(site)
     return everyone
@@ -138,18 +140,19 @@ def _begin(site: sites.Site, order: Sequence[str]) -> subprocess.Popen[str]:
     )
 
 
-def programs(site: sites.Site) -> list[processes.Program]:
-    """The processes of one site."""
+def programs(site: sites.Site, doors: processes.Doors) -> list[processes.Program]:
+    """The processes of one site; its port is open in ``doors``."""
+    door = doors.number(site.port)
     if not site.is_person:
-        return [_web(site, name=f"hospital-{site.slug}", workers=1)]
-    return [
-        _web(site, name="web", workers=2),
-        _background(site, "worker", "--concurrency=2", "--without-gossip", "--without-mingle"),
-        _background(site, "beat", "--pidfile="),
-    ]
+        return [_web(site, name=f"hospital-{site.slug}", workers=1, door=door)]
+    return [_web(site, name="web", workers=2, door=door), worker(site), _background(site, "beat", "--pidfile=")]
 
 
-def _web(site: sites.Site, *, name: str, workers: int) -> processes.Program:
+def worker(site: sites.Site) -> processes.Program:
+    return _background(site, "worker", "--concurrency=2", "--without-gossip", "--without-mingle")
+
+
+def _web(site: sites.Site, *, name: str, workers: int, door: int) -> processes.Program:
     gunicorn = (
         "gunicorn",
         "config.wsgi:application",
@@ -160,10 +163,11 @@ def _web(site: sites.Site, *, name: str, workers: int) -> processes.Program:
     )
     return processes.Program(
         name=name,
-        argv=(sys.executable, "-m", *gunicorn, f"--workers={workers}", f"--bind=127.0.0.1:{site.port}"),
+        argv=(sys.executable, "-m", *gunicorn, f"--workers={workers}", f"--bind=fd://{door}"),
         environment=processes.FRUGAL | site.environment(),
         cwd=options.ROOT,
         ready=f"http://127.0.0.1:{site.port}/readyz",
+        door=door,
     )
 
 

@@ -30,8 +30,12 @@ def spawn(
     environment: Mapping[str, str] | None = None,
     user: int | None = None,
     group: int | None = None,
+    doors: Sequence[int] = (),
 ) -> int:
-    """Start ``argv`` in a session of its own, so that a Ctrl-C meant for the caller does not reach it; the new pid."""
+    """Start ``argv`` in a session of its own, so that a Ctrl-C meant for the caller does not reach it; the new pid.
+
+    ``doors``: open sockets that it inherits, under the same numbers.
+    """
     process = subprocess.Popen(  # noqa: S603 - argv comes from this room
         [str(part) for part in argv],
         stdin=subprocess.DEVNULL,
@@ -43,6 +47,7 @@ def spawn(
         group=group,
         extra_groups=None if user is None else [],
         start_new_session=True,
+        pass_fds=doors,
     )
     process.returncode = 0  # it may outlive us, which Popen would take for a mistake
     _children.add(process.pid)

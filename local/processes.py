@@ -32,13 +32,55 @@ class ProcessFailed(Exception):
 
 @dataclass(frozen=True)
 class Program:
-    """What to run; ``environment`` is the whole of it. ``ready`` is a URL that answers once the program serves."""
+    """What to run; ``environment`` is the whole of it. ``ready`` is a URL that answers once the program serves.
+
+    ``door``: the number of an open socket that it listens on, as its own command line says.
+    """
 
     name: str
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
     cwd: Path
     ready: str = ""
+    door: int | None = None
+
+
+class Doors:
+    """Ports that are open before their servers are there, so that nobody else on this machine takes them meanwhile."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, socket.socket] = {}
+
+    def __enter__(self) -> Doors:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def open(self, port: int) -> bool:
+        """Whether this port of 127.0.0.1 is ours now."""
+        if port in self._open:
+            return True
+        door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind(("127.0.0.1", port))
+            door.listen()  # two sockets can be bound to one port, but only one listens
+        except OSError:
+            door.close()
+            return False
+        self._open[port] = door
+        return True
+
+    def number(self, port: int) -> int:
+        """Of the socket that was opened for this port, as a child inherits it."""
+        return self._open[port].fileno()
+
+    def close(self) -> None:
+        """Our own handles; a server that was started with one keeps its own."""
+        for door in self._open.values():
+            door.close()
+        self._open.clear()
 
 
 @dataclass(frozen=True)
@@ -58,7 +100,11 @@ def start(program: Program, *, place: Path) -> int:
     token = secrets.token_hex(8)
     with _open_log(program.name, place) as log:
         pid = pids.spawn(
-            program.argv, log=log, cwd=program.cwd, environment={**program.environment, TOKEN_VARIABLE: token}
+            program.argv,
+            log=log,
+            cwd=program.cwd,
+            environment={**program.environment, TOKEN_VARIABLE: token},
+            doors=() if program.door is None else (program.door,),
         )
     # A process that has ended already keeps the mark of a moment that no other can share.
     _write(_mark_path(program.name, place), Mark(pid=pid, started=pids.started(pid) or "ended", token=token))

@@ -25,6 +25,10 @@ class PortTaken(Exception):
     """A port that was asked for, or that the record already points at, belongs to another program."""
 
 
+class PortMoved(Exception):
+    """A hospital that records came from is asked to be at another port, and so at an address that they do not name."""
+
+
 @dataclass(frozen=True)
 class Servers:
     """Where the servers behind the sites are; ``cache`` is empty if the broker was given without one."""
@@ -65,13 +69,18 @@ class Site:
 
 
 def describe(
-    place: Path, servers: Servers, databases: Mapping[str, str], roles: Mapping[str, str] | None = None
+    place: Path,
+    servers: Servers,
+    databases: Mapping[str, str],
+    roles: Mapping[str, str] | None = None,
+    *,
+    doors: processes.Doors,
 ) -> list[Site]:
     """The sites under ``place``, the person's first; ``databases`` maps each slug to its database's URL.
 
-    ``roles`` are those of ROLE_URLS that there are.
+    ``roles`` are those of ROLE_URLS that there are. The ports of the sites are open in ``doors`` afterwards.
     """
-    ports = assign_ports(place)
+    ports = assign_ports(place, doors)
     return [
         _site(slug, place=place, port=port, servers=servers, database=databases[slug], roles=roles or {})
         for slug, port in ports.items()
@@ -84,11 +93,12 @@ def write(site: Site) -> None:
     places.write_private(site.file, "".join(f"{name}={value}\n" for name, value in site.values.items()))
 
 
-def assign_ports(place: Path) -> dict[str, int]:
+def assign_ports(place: Path, doors: processes.Doors) -> dict[str, int]:
     """The port of each site: as ``PORT`` and ``HOSPITAL_PORTS`` say, else as the last time, else free ones.
 
-    They are remembered in ``place``, because a hospital's address is part of what the record says about its source.
-    Raises PortTaken.
+    Each is open in ``doors`` then, so that another start at the same time finds others. They are remembered in
+    ``place``, because a hospital's address is part of what the record says about its source.
+    Raises PortTaken, PortMoved.
     """
     memory = place / "ports.json"
     remembered = json.loads(memory.read_text()) if memory.exists() else {}
@@ -97,8 +107,13 @@ def assign_ports(place: Path) -> dict[str, int]:
     chosen: dict[str, int] = {}
     for slug in (PERSON, *HOSPITALS):
         taken = {*asked.values(), *remembered.values(), *chosen.values()}
-        port = asked.get(slug) or remembered.get(slug) or _free_port(besides=taken)
-        if not processes.is_free(port):
+        port = asked.get(slug) or remembered.get(slug) or _free_port(doors, besides=taken)
+        if slug != PERSON and port != remembered.get(slug, port):
+            raise PortMoved(
+                f"{slug} stands in the record at port {remembered[slug]}, not {port}: "
+                "leave HOSPITAL_PORTS as it was, or set VAR_DIR to begin a record of its own"
+            )
+        if not doors.open(port):
             variable = "PORT" if slug == PERSON else "HOSPITAL_PORTS"
             raise PortTaken(f"port {port} of {slug} is used by another program: end that, or set {variable}")
         chosen[slug] = port
@@ -146,6 +161,6 @@ def _secret_key(place: Path) -> str:
     return path.read_text()
 
 
-def _free_port(*, besides: Collection[int]) -> int:
+def _free_port(doors: processes.Doors, *, besides: Collection[int]) -> int:
     near = range(FIRST_PORT, FIRST_PORT + 100)
-    return next((port for port in near if port not in besides and processes.is_free(port)), processes.free_port())
+    return next((port for port in near if port not in besides and doors.open(port)), processes.free_port())

@@ -108,8 +108,7 @@ def bodies(site: sites.Site, *emails: str, source: str = "-") -> list[list[bytes
 
 
 def start_worker(stack: Stack) -> None:
-    worker = next(program for program in demo.programs(stack.person) if program.name == "worker")
-    processes.start(worker, place=stack.place)
+    processes.start(demo.worker(stack.person), place=stack.place)
 
 
 def kill_worker(stack: Stack) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,27 @@ def test_server_is_ready_once_it_answers(place: Path):
     assert processes.is_free(port) is False
     processes.stop("server", place=place)
     assert processes.is_free(port) is True
+
+
+SERVING = """
+import http.server as h, socket, sys
+server = h.HTTPServer(("127.0.0.1", 0), h.SimpleHTTPRequestHandler, bind_and_activate=False)
+server.socket = socket.socket(fileno=int(sys.argv[1]))
+server.serve_forever()
+"""
+
+
+def test_port_is_kept_from_others_from_when_it_is_chosen(place: Path):
+    port = processes.free_port()
+    with processes.Doors() as doors, processes.Doors() as others:
+        assert doors.open(port)
+        assert not others.open(port)
+        assert not processes.is_free(port)
+        door, server = doors.number(port), program("server", SERVING, ready=f"http://127.0.0.1:{port}/")
+        server = replace(server, argv=(*server.argv, str(door)), door=door)
+        processes.start(server, place=place)
+
+    processes.await_ready(server, place=place, seconds=20)
+    assert not processes.is_free(port)
+    processes.stop("server", place=place)
+    assert processes.is_free(port)

@@ -17,43 +17,70 @@ def unset(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+def assigned(place: Path) -> dict[str, int]:
+    with processes.Doors() as doors:
+        return sites.assign_ports(place, doors)
+
+
+def described(place: Path) -> list[sites.Site]:
+    with processes.Doors() as doors:
+        return sites.describe(place, SERVERS, DATABASES, doors=doors)
+
+
 def test_ports_are_different_and_the_same_the_next_time(place: Path):
-    ports = sites.assign_ports(place)
+    ports = assigned(place)
 
     assert len(set(ports.values())) == 3
-    assert sites.assign_ports(place) == ports
+    assert assigned(place) == ports
 
 
 def test_asked_ports_win_and_are_remembered(place: Path, monkeypatch: pytest.MonkeyPatch):
     asked = [processes.free_port() for _ in range(3)]
     monkeypatch.setenv("PORT", str(asked[0]))
     monkeypatch.setenv("HOSPITAL_PORTS", f"{asked[1]},{asked[2]}")
-    ports = sites.assign_ports(place)
+    ports = assigned(place)
     monkeypatch.delenv("PORT")
     monkeypatch.delenv("HOSPITAL_PORTS")
 
     assert list(ports.values()) == asked
-    assert sites.assign_ports(place) == ports
+    assert assigned(place) == ports
 
 
 def test_remembered_port_that_another_program_took_is_refused_by_name(place: Path):
-    ports = sites.assign_ports(place)
+    ports = assigned(place)
     with (
         socket.create_server(("127.0.0.1", ports["riverside"])),
         pytest.raises(sites.PortTaken, match=f"port {ports['riverside']} of riverside .* HOSPITAL_PORTS"),
     ):
-        sites.assign_ports(place)
+        assigned(place)
+
+
+def test_two_that_start_at_the_same_time_get_ports_of_their_own(place: Path):
+    with processes.Doors() as ours, processes.Doors() as theirs:
+        mine, others = sites.assign_ports(place / "one", ours), sites.assign_ports(place / "other", theirs)
+
+    assert set(mine.values()).isdisjoint(others.values())
+
+
+def test_hospital_stays_where_the_record_says_that_it_is(place: Path, monkeypatch: pytest.MonkeyPatch):
+    ports = assigned(place)
+    monkeypatch.setenv("PORT", str(processes.free_port()))
+    assert assigned(place)["riverside"] == ports["riverside"]
+    monkeypatch.setenv("HOSPITAL_PORTS", str(processes.free_port()))
+
+    with pytest.raises(sites.PortMoved, match=f"riverside stands in the record at port {ports['riverside']}, not"):
+        assigned(place)
 
 
 def test_nonsense_port_stops_the_start_naming_the_variable(place: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PORT", "http")
 
     with pytest.raises(options.OptionRefused, match="PORT must hold ports"):
-        sites.assign_ports(place)
+        assigned(place)
 
 
 def test_hospital_shares_no_secret_cookie_or_message_with_the_person(place: Path):
-    person, riverside, lakeside = sites.describe(place, SERVERS, DATABASES)
+    person, riverside, lakeside = described(place)
 
     for name in ("SECRET_KEY", "DATABASE_URL", "PUBLIC_URL"):
         assert len({site.values[name] for site in (person, riverside, lakeside)}) == 3
@@ -64,7 +91,7 @@ def test_hospital_shares_no_secret_cookie_or_message_with_the_person(place: Path
 
 def test_site_file_is_private_and_wins_over_what_the_caller_has_set(place: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql:///mine")
-    _, riverside, _ = sites.describe(place, SERVERS, DATABASES)
+    _, riverside, _ = described(place)
 
     sites.write(riverside)
 
@@ -75,6 +102,6 @@ def test_site_file_is_private_and_wins_over_what_the_caller_has_set(place: Path,
 
 
 def test_secret_key_stays_the_same(place: Path):
-    first, again = (sites.describe(place, SERVERS, DATABASES)[0] for _ in range(2))
+    first, again = (described(place)[0] for _ in range(2))
 
     assert first.values["SECRET_KEY"] == again.values["SECRET_KEY"]
