@@ -99,6 +99,9 @@ def health_links() -> dict[str, Any]:
         "healthLinkManifest": {"path": {"token": token}, "json": {"recipient": "x", "passcode": makers.CODE}},
         "healthLinkLocation": {"path": {"token": token, "ticket": ticket}},
         "healthCardKeys": {},
+        "healthCardsTakenBack": {
+            "path": {"kid": Client().get("/cards/.well-known/jwks.json").json()["keys"][0]["kid"]}
+        },
     }
 
 
