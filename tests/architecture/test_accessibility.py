@@ -200,7 +200,7 @@ TABS = """() => {
 }"""
 UNREACHED = """() => [...document.querySelectorAll('a[href], button, input, select, textarea, summary')]
   .filter(one => one.type !== 'hidden')
-  .filter(one => one.checkVisibility({visibilityProperty: true}) && !one.disabled && !one.dataset.reached)
+  .filter(one => one.checkVisibility({visibilityProperty: true}) && !one.matches(':disabled') && !one.dataset.reached)
   .filter(one => !(one.type === 'radio' && document.querySelector(`[name="${one.name}"][data-reached]`)))
   .map(one => one.outerHTML.slice(0, 120))"""
 
